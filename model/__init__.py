@@ -1,0 +1,1 @@
+"""What the kernel does to page-table bits, and the exploring of it."""

@@ -1,0 +1,180 @@
+"""Changes (commits that alter modelled behaviour) and editions (sets of changes on a common base).
+
+The base is Linux 6.0 without the fixes listed here. To add a change: a row in CHANGES, a test of
+``ed.has("<id>")`` inside the one function that the commit changed, and its id in the editions that
+have it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+
+class UsageError(ValueError):
+    """Something the user named does not exist; the message names the nearest right spelling."""
+
+
+def unknown(kind: str, name: str, known: list[str]) -> UsageError:
+    """The error for a misspelt `name`; lists what there is when nothing is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One commit that alters modelled behaviour.
+
+    `since` is the first mainline release (and stable ones in brackets); `requires` are changes
+    whose code it edits, so that it cannot be kept without them; `effect` says what dropping it
+    alone does to the promises of the modelled operations.
+    """
+
+    id: str
+    title: str
+    since: str
+    effect: str
+    requires: tuple[str, ...] = ()
+    variant: bool = False
+    """True for a reading of a commit message that no kernel has ever executed."""
+
+
+CHANGES: dict[str, Change] = {c.id: c for c in (
+    Change("76aefad628aa", "mm/mprotect: fix soft-dirty check in can_change_pte_writable()", "v6.0",
+           "dropped: mprotect makes a tracked, clean anonymous page writable, and a store escapes"),
+    Change("f369b07c8614", "mm/uffd: reset write protection when unregister with wp-mode", "v6.0",
+           "dropped: uffd-wp bits and markers outlive the registration, and a later registration "
+           "inherits them on writable entries"),
+    Change("d84887739d5c", "mm/mprotect: allow clean exclusive anon pages to be writable", "v6.2",
+           "none here: an exclusive anonymous page is always dirty until pages are swapped or "
+           "cleaned"),
+    Change("b9086fde6d44", "mm: rework handling in do_wp_page() based on private vs. shared "
+           "mappings", "v6.2", "none here: both orders give one answer where a shared mapping may "
+           "be written"),
+    Change("15520a3f0469", "mm: use pte markers for swap errors", "v6.2",
+           "none: renumbers the swap type of PTE markers, which no program can see"),
+    Change("51d3d5eb74ff", "mm/userfaultfd: enable writenotify while userfaultfd-wp is enabled for "
+           "a VMA", "v6.2 (6.1.8)",
+           "dropped: on shmem vm_page_prot stays writable under uffd-wp, and mprotect makes a "
+           "protected page writable"),
+    Change("931298e103c2", "mm/userfaultfd: rely on vma->vm_page_prot in uffd_wp_range()", "v6.3",
+           "dropped: un-protecting shmem maps clean pages writable, and a store escapes soft-dirty "
+           "tracking; private pages stay read-only after un-protect"),
+    Change("1ef488edd6c4", "mm/mprotect: drop pgprot_t parameter from change_protection()", "v6.3",
+           "none: every caller passed what change_protection() now works out itself",
+           requires=("931298e103c2",)),
+    Change("f1eb1bacfba9", "mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()", "v6.3",
+           "none here: the callers without it write-protect first"),
+    Change("2bad466cc9d9", "mm/uffd: UFFD_FEATURE_WP_UNPOPULATED", "v6.4",
+           "none here: the feature is not requested, and without it file mappings alone take "
+           "markers"),
+    Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
+           "none: keeps the dirty bit of a read-only entry in another place"),
+    Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
+           "writable mapping is un-protected", "no kernel",
+           "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
+    Change("no-try", "931298e103c2 without MM_CP_TRY_CHANGE_WRITABLE", "no kernel",
+           "added: private pages too stay read-only after un-protect", ("931298e103c2",), True),
+)}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One kernel's behaviour: a set of changes on the common base.
+
+    `overrides` replaces kernel functions by name (mutation tests, a user's own patch).
+    """
+
+    name: str
+    title: str
+    changes: frozenset[str]
+    overrides: Mapping[str, Callable[..., Any]] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False)
+
+    def has(self, change: str) -> bool:
+        """Whether this edition has `change`. Raises KeyError for an id that is not in CHANGES."""
+        return CHANGES[change].id in self.changes
+
+    def with_change(self, change: str) -> Edition:
+        """This edition plus `change` and what it requires. Raises UsageError if unknown."""
+        wanted = find_change(change)
+        added = {wanted.id, *wanted.requires} - self.changes
+        return self._derive("+", wanted.id, self.changes | added) if added else self
+
+    def without_change(self, change: str) -> Edition:
+        """This edition less `change` and what requires it. Raises UsageError if unknown."""
+        dropped = find_change(change)
+        gone = {c.id for c in CHANGES.values() if c.id == dropped.id or dropped.id in c.requires}
+        return self._derive("-", dropped.id, self.changes - gone) if gone & self.changes else self
+
+    def _derive(self, sign: str, change: str, changes: frozenset[str]) -> Edition:
+        return replace(self, name=f"{self.name}{sign}{change}",
+                       title=f"{self.title}, {'with' if sign == '+' else 'without'} {change}",
+                       changes=changes)
+
+
+_V6_1 = frozenset({"76aefad628aa", "f369b07c8614", "51d3d5eb74ff"})
+_V6_2 = _V6_1 | {"d84887739d5c", "b9086fde6d44", "15520a3f0469"}
+_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
+_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty"}
+
+EDITIONS: dict[str, Edition] = {e.name: e for e in (
+    Edition("before", "v6.2, the patch's parent", _V6_2),
+    Edition("after", "v6.2 with 931298e103c2 alone", _V6_2 | {"931298e103c2"}),
+    Edition("v6.1", "6.1.192 as Debian ships it", _V6_1),
+    Edition("v6.2", "the last release before the patch", _V6_2),
+    Edition("v6.3", "the first release with the patch", _V6_3),
+    Edition("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Edition("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
+            _V6_3 | {"as-described"}),
+    Edition("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
+)}
+
+
+def find_change(name: str) -> Change:
+    """The change with that id, or whose id is an unambiguous beginning or a longer hash of it.
+
+    Raises UsageError when there is none.
+    """
+    if name in CHANGES:
+        return CHANGES[name]
+    near = [c for c in CHANGES.values()
+            if len(name) >= 7 and (c.id.startswith(name) or name.startswith(c.id))]
+    if len(near) == 1:
+        return near[0]
+    raise unknown("commit", name, list(CHANGES))
+
+
+def find_edition(name: str) -> Edition:
+    """The edition `name`, or one derived from it: ``v6.12-931298e103c2``, ``before+931298e103c2``.
+
+    Raises UsageError when there is none.
+    """
+    if name in EDITIONS:
+        return EDITIONS[name]
+    base = max((e for e in EDITIONS if name.startswith(e)), key=len, default="")
+    if not base or name[len(base)] not in "+-":
+        raise unknown("edition", name, list(EDITIONS))
+    edition, rest = EDITIONS[base], name[len(base):]
+    for sign, change in _signed_changes(rest):
+        edition = edition.with_change(change) if sign == "+" else edition.without_change(change)
+    return edition
+
+
+def _signed_changes(text: str) -> list[tuple[str, str]]:
+    ids = sorted(CHANGES, key=len, reverse=True)
+    found: list[tuple[str, str]] = []
+    while text:
+        sign, rest = text[0], text[1:]
+        match = next((i for i in ids if rest.startswith(i)), None)
+        if match is None:
+            end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
+            match = rest[:end]
+        find_change(match)
+        found.append((sign, match))
+        text = rest[len(match):]
+    return found

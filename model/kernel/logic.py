@@ -1,0 +1,96 @@
+"""Terms: the little logic that the kernel functions are written in.
+
+A condition is a Z3 Boolean or a Python ``bool``. A ``bool`` is decided while the term is built, so
+that facts fixed by the mapping or by the edition leave nothing behind in the solver's formulas, and
+so that a symbolic edition can later put a Z3 Boolean in the same place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import z3
+
+BV: TypeAlias = z3.BitVecRef
+Bool: TypeAlias = z3.BoolRef | bool
+T = TypeVar("T")
+
+WORD = 64
+
+
+def word(value: int) -> BV:
+    """The constant ``value`` as a 64-bit vector."""
+    return z3.BitVecVal(value, WORD)
+
+
+def has(value: BV, mask: int) -> Bool:
+    """Whether any bit of ``mask`` is set in ``value``, as C's ``value & MASK`` in a condition."""
+    return (value & word(mask)) != word(0)
+
+
+def has_all(value: BV, mask: int) -> Bool:
+    """Whether every bit of ``mask`` is set in ``value``."""
+    return (value & word(mask)) == word(mask)
+
+
+def set_bits(value: BV, mask: int) -> BV:
+    return value | word(mask)
+
+
+def clear_bits(value: BV, mask: int) -> BV:
+    return value & word(~mask & (1 << WORD) - 1)
+
+
+def negate(a: Bool) -> Bool:
+    return not a if isinstance(a, bool) else z3.Not(a)
+
+
+def conj(*terms: Bool) -> Bool:
+    rest = [t for t in terms if t is not True]
+    if any(t is False for t in rest):
+        return False
+    return True if not rest else rest[0] if len(rest) == 1 else z3.And(*rest)
+
+
+def disj(*terms: Bool) -> Bool:
+    rest = [t for t in terms if t is not False]
+    if any(t is True for t in rest):
+        return True
+    return False if not rest else rest[0] if len(rest) == 1 else z3.Or(*rest)
+
+
+def implies(a: Bool, b: Bool) -> Bool:
+    return disj(negate(a), b)
+
+
+def as_term(a: Bool) -> z3.BoolRef:
+    return z3.BoolVal(a) if isinstance(a, bool) else a
+
+
+def ite(cond: Bool, then: T, other: T) -> T:
+    """``then`` where ``cond`` holds, else ``other``: of terms, or of records field by field.
+
+    Raises TypeError where the two sides are facts of the model (a mapping, a name) that differ.
+    """
+    if isinstance(cond, bool):
+        return then if cond else other
+    return _merge(cond, then, other)
+
+
+def _merge(cond: z3.BoolRef, then: Any, other: Any) -> Any:
+    if then is other:
+        return then
+    if is_dataclass(then) and not isinstance(then, type):
+        merged = {f.name: _merge(cond, getattr(then, f.name), getattr(other, f.name))
+                  for f in fields(then)}
+        return type(then)(**merged)
+    if isinstance(then, bool) and isinstance(other, bool):
+        return then if then is other else cond if then else z3.Not(cond)
+    if isinstance(then, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
+        return z3.If(cond, as_term(then), as_term(other))
+    if isinstance(then, z3.ExprRef) and isinstance(other, z3.ExprRef):
+        return then if then.eq(other) else z3.If(cond, then, other)
+    if then == other:
+        return then
+    raise TypeError(f"a condition cannot choose between the facts {then!r} and {other!r}")

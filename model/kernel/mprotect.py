@@ -1,0 +1,132 @@
+"""mm/mprotect.c: change_protection() and mprotect(2), of one PTE. Read from 6.1.192 and 6.12.117.
+
+Left out: NUMA hinting (no modelled operation makes it), VM_ACCOUNT and the commit charge, PFN
+mappings, huge pages, and running out of memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, clear_bits, conj, has, ite, negate, set_bits, word
+from model.kernel.mirror import mirrors
+from model.kernel.mmap import (
+    pte_needs_soft_dirty_wp,
+    vma_set_page_prot,
+    vma_soft_dirty_enabled,
+    vma_wants_manual_pte_write_upgrade,
+)
+from model.kernel.pgtable import (
+    is_pte_marker,
+    make_uffd_wp_marker,
+    pte_clear_uffd_wp,
+    pte_dirty,
+    pte_marker_uffd_wp,
+    pte_mkuffd_wp,
+    pte_mkwrite,
+    pte_modify,
+    pte_none,
+    pte_present,
+    pte_protnone,
+    pte_soft_dirty,
+    pte_special,
+    pte_write,
+    pte_wrprotect,
+)
+from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import userfaultfd_pte_wp, userfaultfd_wp_use_markers
+
+_C = "mm/mprotect.c"
+
+
+@dataclass(frozen=True)
+class CpFlags:
+    """The MM_CP_* flags of change_protection()."""
+
+    try_change_writable: Bool = False
+    uffd_wp: bool = False
+    uffd_wp_resolve: bool = False
+
+
+@mirrors(_C)
+def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """Whether the write fault would map this entry writable with nothing to record.
+
+    Asked of writable VMAs only. A private mapping may be upgraded where it maps an anonymous page
+    that it owns exclusively; a shared one where the entry is dirty, so that the file system has
+    been told.
+    """
+    if ed.has("76aefad628aa"):
+        soft_dirty = pte_needs_soft_dirty_wp(vma, entry.pte)
+    else:
+        soft_dirty = conj(negate(vma_soft_dirty_enabled(vma)), negate(pte_soft_dirty(entry.pte)))
+    normal_page = negate(pte_special(entry.pte))
+    owned = conj(normal_page, entry.anon, entry.anon_exclusive)
+    if not ed.has("d84887739d5c"):
+        owned = conj(owned, pte_dirty(ed, entry.pte))
+    return conj(negate(pte_protnone(entry.pte)),
+                negate(soft_dirty),
+                negate(userfaultfd_pte_wp(vma, entry.pte)),
+                ite(has(vma.vm_flags, VM_SHARED), pte_dirty(ed, entry.pte), owned))
+
+
+@mirrors(_C)
+def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+    """One iteration: a present entry, a PTE marker, or nothing."""
+    pte = entry.pte
+    changed = pte_modify(ed, pte, newprot)
+    if cp.uffd_wp:
+        if not ed.has("f1eb1bacfba9"):
+            changed = pte_wrprotect(ed, changed)
+        changed = pte_mkuffd_wp(ed, changed)
+    elif cp.uffd_wp_resolve:
+        changed = pte_clear_uffd_wp(changed)
+    upgrade = conj(cp.try_change_writable, negate(pte_write(changed)),
+                   can_change_pte_writable(ed, vma, _with_pte(entry, changed)))
+    changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
+
+    marker = pte
+    if cp.uffd_wp_resolve:
+        marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
+
+    empty = pte
+    if cp.uffd_wp:
+        empty = ite(userfaultfd_wp_use_markers(ed, vma), make_uffd_wp_marker(ed), pte)
+
+    return _with_pte(entry, ite(pte_present(pte), changed,
+                                ite(is_pte_marker(ed, pte), marker,
+                                    ite(pte_none(pte), empty, pte))))
+
+
+def _with_pte(entry: Entry, pte: BV) -> Entry:
+    return Entry(pte, entry.anon, entry.anon_exclusive, entry.zero_page)
+
+
+@mirrors(_C)
+def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+    """The argument `newprot` is gone since 1ef488edd6c4: vma->vm_page_prot is what every caller
+    passed by then, so the modelled callers go on passing it."""
+    return change_pte_range(ed, vma, entry, newprot, cp)
+
+
+@mirrors(_C)
+def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[Vma, Entry]:
+    """Set `newflags`; the write upgrade is asked for with the new flags and the old vm_page_prot."""
+    new = Vma(newflags, vma.vm_page_prot, vma.mapping)
+    upgrade = vma_wants_manual_pte_write_upgrade(ed, new)
+    new = vma_set_page_prot(ed, new)
+    changed = change_protection(ed, new, entry, new.vm_page_prot, CpFlags(upgrade))
+    same = newflags == vma.vm_flags
+    return ite(same, vma, new), ite(same, entry, changed)
+
+
+@mirrors(_C)
+def do_mprotect_pkey(ed: Edition, vma: Vma, entry: Entry, prot: int) -> tuple[Vma, Entry, BV]:
+    """mprotect(2) with `prot` as VM_READ and VM_WRITE bits; EACCES beyond VM_MAYREAD and its like."""
+    newflags = set_bits(clear_bits(vma.vm_flags, VM_ACCESS_FLAGS), prot)
+    denied = has(newflags & ~(newflags >> VM_MAY_SHIFT), VM_ACCESS_FLAGS)
+    new, changed = mprotect_fixup(ed, vma, entry, newflags)
+    return (ite(denied, vma, new), ite(denied, entry, changed),
+            ite(denied, outcome(Outcome.EACCES), outcome(Outcome.ok)))

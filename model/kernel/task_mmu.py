@@ -1,0 +1,77 @@
+"""fs/proc/task_mmu.c: clear_refs, and what pagemap and smaps report. 6.1.192 and 6.12.117.
+
+Left out: pinned pages (nothing pins), which clear_refs leaves writable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.kernel.bits import VM_SOFTDIRTY
+from model.kernel.editions import Edition
+from model.kernel.logic import Bool, clear_bits, conj, disj, has, ite, negate
+from model.kernel.mirror import mirrors
+from model.kernel.mmap import vma_set_page_prot
+from model.kernel.pgtable import (
+    is_swap_pte,
+    pte_clear_soft_dirty,
+    pte_present,
+    pte_soft_dirty,
+    pte_special,
+    pte_swp_clear_soft_dirty,
+    pte_swp_uffd_wp_any,
+    pte_uffd_wp,
+    pte_wrprotect,
+)
+from model.kernel.records import Entry, Vma
+
+_C = "fs/proc/task_mmu.c"
+
+
+@mirrors(_C)
+def clear_soft_dirty(ed: Edition, entry: Entry) -> Entry:
+    """A present entry loses soft-dirty and write permission; one that is not, its swap bit."""
+    present = pte_clear_soft_dirty(pte_wrprotect(ed, entry.pte))
+    pte = ite(pte_present(entry.pte), present,
+              ite(is_swap_pte(entry.pte), pte_swp_clear_soft_dirty(entry.pte), entry.pte))
+    return Entry(pte, entry.anon, entry.anon_exclusive, entry.zero_page)
+
+
+@mirrors(_C)
+def clear_refs_write(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
+    """Writing "4" (CLEAR_REFS_SOFT_DIRTY). vm_page_prot is worked out anew only where
+    VM_SOFTDIRTY was set."""
+    cleared = Vma(clear_bits(vma.vm_flags, VM_SOFTDIRTY), vma.vm_page_prot, vma.mapping)
+    new = ite(has(vma.vm_flags, VM_SOFTDIRTY), vma_set_page_prot(ed, cleared), vma)
+    return new, clear_soft_dirty(ed, entry)
+
+
+@dataclass(frozen=True)
+class Pagemap:
+    """The flags of one pagemap entry: bits 63, 62, 61, 56, 57 and 55."""
+
+    present: Bool
+    swap: Bool
+    file: Bool
+    exclusive: Bool
+    uffd_wp: Bool
+    soft_dirty: Bool
+
+
+@mirrors(_C)
+def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
+    """What pagemap says of the page; one process maps it, so a normal page is mapped once.
+
+    A marker reads as swap. VM_SOFTDIRTY makes every page of the VMA read as soft-dirty.
+    """
+    pte = entry.pte
+    present = pte_present(pte)
+    page = conj(present, negate(pte_special(pte)))
+    return Pagemap(
+        present=present,
+        swap=is_swap_pte(pte),
+        file=conj(page, negate(entry.anon)),
+        exclusive=page,
+        uffd_wp=ite(present, pte_uffd_wp(pte), pte_swp_uffd_wp_any(ed, pte)),
+        soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte))),
+    )

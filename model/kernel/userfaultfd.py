@@ -1,0 +1,94 @@
+"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect.
+
+Read from 6.1.192 and 6.12.117, for one VMA wholly inside the range and one userfaultfd. Left out:
+range and mode checks (the arguments are right), merging with neighbours (there are none), waking.
+"""
+
+from __future__ import annotations
+
+from model.kernel.bits import VM_MAYWRITE, VM_SHARED, VM_UFFD_FLAGS, VM_UFFD_WP, VM_WRITE
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, clear_bits, conj, has, has_all, ite, negate, set_bits
+from model.kernel.mirror import mirrors
+from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
+from model.kernel.mprotect import CpFlags, change_protection
+from model.kernel.pgtable import vm_get_page_prot
+from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+
+_FS = "fs/userfaultfd.c"
+_MM = "mm/userfaultfd.c"
+
+
+@mirrors(_FS)
+def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
+    """Set `flags`; a shared mapping gets a new vm_page_prot when uffd-wp comes or goes.
+
+    In mm/userfaultfd.c from 6.13 on and in 6.12.117.
+    """
+    new = Vma(flags, vma.vm_page_prot, vma.mapping)
+    if not ed.has("51d3d5eb74ff"):
+        return new
+    uffd_wp_changed = has(vma.vm_flags ^ flags, VM_UFFD_WP)
+    return ite(conj(has(flags, VM_SHARED), uffd_wp_changed), vma_set_page_prot(ed, new), new)
+
+
+@mirrors(_FS)
+def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
+    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits. No entry is touched.
+
+    EPERM without VM_MAYWRITE. A VMA that already has every mode asked for is left as it is.
+    """
+    denied = negate(has(vma.vm_flags, VM_MAYWRITE))
+    registered = has_all(vma.vm_flags, mode)
+    new = userfaultfd_set_vm_flags(ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode))
+    return (ite(denied, vma, ite(registered, vma, new)),
+            ite(denied, outcome(Outcome.EPERM), outcome(Outcome.ok)))
+
+
+@mirrors(_FS)
+def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
+    """UFFDIO_UNREGISTER (6.12: its core is userfaultfd_clear_vma). Succeeds on a VMA that is not
+    registered. The entries are un-protected while the VMA still has VM_UFFD_WP."""
+    armed = userfaultfd_armed(vma)
+    resolved = entry
+    if ed.has("f369b07c8614"):
+        resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
+    new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
+    return ite(armed, new, vma), ite(armed, resolved, entry), outcome(Outcome.ok)
+
+
+@mirrors(_MM)
+def uffd_wp_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> Entry:
+    """Protect or un-protect. The patch 931298e103c2 is all in here.
+
+    Before it the protection came straight from vm_flags, as if nothing but uffd-wp wanted write
+    notification; since then it is the VMA's own, and un-protecting may ask for a write upgrade.
+    """
+    if not ed.has("931298e103c2"):
+        flags = clear_bits(vma.vm_flags, VM_WRITE) if enable_wp else vma.vm_flags
+        newprot = vm_get_page_prot(ed, flags)
+        upgrade: Bool = False
+    else:
+        newprot = vma.vm_page_prot
+        upgrade = conj(not enable_wp, _try_change_writable(ed, vma))
+    cp = CpFlags(upgrade, uffd_wp=enable_wp, uffd_wp_resolve=not enable_wp)
+    return change_protection(ed, vma, entry, newprot, cp)
+
+
+def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
+    """The code's condition, or that of the two readings of the patch's message."""
+    if ed.has("no-try"):
+        return False
+    if ed.has("as-described"):
+        return has(vma.vm_flags, VM_WRITE)
+    return vma_wants_manual_pte_write_upgrade(ed, vma)
+
+
+@mirrors(_MM)
+def mwriteprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> tuple[Entry, BV]:
+    """UFFDIO_WRITEPROTECT with or without MODE_WP; ENOENT where the VMA is not registered for it."""
+    registered = userfaultfd_wp(vma)
+    changed = uffd_wp_range(ed, vma, entry, enable_wp)
+    return (ite(registered, changed, entry),
+            ite(registered, outcome(Outcome.ok), outcome(Outcome.ENOENT)))

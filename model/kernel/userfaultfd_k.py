@@ -1,0 +1,37 @@
+"""include/linux/userfaultfd_k.h: what a VMA's userfaultfd registration means for its entries.
+
+Read from 6.1.192 and 6.12.117. The userfaultfd asks for UFFD_FEATURE_WP_HUGETLBFS_SHMEM and
+UFFD_FEATURE_SIGBUS alone: not for WP_UNPOPULATED, not for WP_ASYNC.
+"""
+
+from __future__ import annotations
+
+from model.kernel.bits import VM_UFFD_FLAGS, VM_UFFD_WP
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, conj, has
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import pte_uffd_wp
+from model.kernel.records import Vma
+
+_H = "include/linux/userfaultfd_k.h"
+
+
+def userfaultfd_wp(vma: Vma) -> Bool:
+    return has(vma.vm_flags, VM_UFFD_WP)
+
+
+def userfaultfd_armed(vma: Vma) -> Bool:
+    return has(vma.vm_flags, VM_UFFD_FLAGS)
+
+
+def userfaultfd_pte_wp(vma: Vma, pte: BV) -> Bool:
+    return conj(userfaultfd_wp(vma), pte_uffd_wp(pte))
+
+
+@mirrors(_H)
+def userfaultfd_wp_use_markers(ed: Edition, vma: Vma) -> Bool:
+    """Whether an empty entry is protected by a marker: file mappings only, as WP_UNPOPULATED is not
+    requested. 6.1 asks the kind of mapping alone (open-coded in change_pte_range)."""
+    if ed.has("2bad466cc9d9"):
+        return conj(userfaultfd_wp(vma), not vma.mapping.anonymous)
+    return not vma.mapping.anonymous

@@ -1,0 +1,1 @@
+"""State, operations and the one step relation that every engine and the simulator share."""

@@ -1,0 +1,114 @@
+"""One edition and one mapping as a transition system, and what a program can observe of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from model.kernel.bits import VMFLAG_LETTERS
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, word
+from model.kernel.records import Entry, Mapping, Outcome
+from model.kernel.task_mmu import pte_to_pagemap_entry
+from model.system.compiled import Machine, Values, compile_terms
+from model.system.mappings import fresh_vma
+from model.system.operations import OPERATIONS, Effect
+from model.system.state import History, State, flatten, leaf_names, rebuild, variables_like
+from model.system.transition import TransitionSystem
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step as a trace and a program see it: the operation, its outcome, the state after."""
+
+    op: str
+    outcome: str
+    faults: int
+    values: Values
+
+
+class KernelSystem:
+    """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`)."""
+
+    def __init__(self, edition: Edition, mapping: Mapping) -> None:
+        self.edition = edition
+        self.mapping = mapping
+        vma = fresh_vma(edition, mapping)
+        empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False)
+        self.initial = State(vma, empty, History(False, False, False))
+        self.before: State = variables_like(self.initial)
+        self.names = leaf_names(self.initial)
+
+    @cached_property
+    def effects(self) -> tuple[Effect, ...]:
+        """The effect of each operation on the symbolic state, in the order of OPERATIONS."""
+        return tuple(o.run(self.edition, self.before) for o in OPERATIONS.values())
+
+    @cached_property
+    def system(self) -> TransitionSystem:
+        return TransitionSystem(
+            name=f"{self.edition.name}/{self.mapping.name}",
+            variables=flatten(self.before),
+            initial=flatten(self.initial),
+            actions=tuple(OPERATIONS),
+            branches=tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects),
+            outputs=("outcome", "faults"),
+        )
+
+    @cached_property
+    def after(self) -> State:
+        """The state after the step, as terms over the state before and the action."""
+        return rebuild(self.initial, self.system.next)
+
+    @cached_property
+    def outcome(self) -> BV:
+        """The outcome of the step, as a term over the state before and the action."""
+        term: BV = self.system.step[len(self.names)]
+        return term
+
+    @cached_property
+    def machine(self) -> Machine:
+        return Machine(self.system)
+
+    def run(self, ops: Sequence[str]) -> list[Step]:
+        """Run `ops` from a fresh mapping. Raises KeyError for an operation that is not modelled."""
+        values, steps = self.machine.initial, []
+        for op in ops:
+            values, (outcome, faults) = self.machine.step(values, op)
+            steps.append(Step(op, Outcome(outcome).name, faults, values))
+        return steps
+
+    @cached_property
+    def _pagemap(self) -> Any:
+        entry = pte_to_pagemap_entry(self.edition, self.before.vma, self.before.entry)
+        names = leaf_names(entry)
+        function = compile_terms(flatten(self.before), flatten(entry))
+        return lru_cache(maxsize=None)(
+            lambda values: dict(zip(names, map(bool, function(values)), strict=True)))
+
+    def pagemap(self, values: Values) -> dict[str, bool]:
+        """The pagemap entry of a concrete state, by field name."""
+        result: dict[str, bool] = self._pagemap(values)
+        return result
+
+    def vm_flags(self, values: Values) -> list[str]:
+        """The smaps letters of a concrete state, sorted."""
+        flags = values[self.names.index("vm_flags")]
+        return sorted(letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit)
+
+    def observe(self, step: Step) -> dict[str, Any]:
+        """The step as `simulate` prints it: what a program can observe."""
+        return {"op": step.op, "outcome": step.outcome, "faults": step.faults,
+                "pagemap": self.pagemap(step.values), "vm_flags": self.vm_flags(step.values)}
+
+
+@lru_cache(maxsize=None)
+def _cached(edition: Edition, mapping: Mapping) -> KernelSystem:
+    return KernelSystem(edition, mapping)
+
+
+def kernel_system(edition: Edition, mapping: Mapping) -> KernelSystem:
+    """The system of an edition and mapping; one is built once, unless functions are overridden."""
+    return KernelSystem(edition, mapping) if edition.overrides else _cached(edition, mapping)

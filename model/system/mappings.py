@@ -1,0 +1,41 @@
+"""The kinds of memory that are modelled, and what mmap() returns for each."""
+
+from __future__ import annotations
+
+from model.kernel.bits import (
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYSHARE,
+    VM_MAYWRITE,
+    VM_READ,
+    VM_SHARED,
+    VM_SOFTDIRTY,
+    VM_WRITE,
+)
+from model.kernel.editions import Edition, unknown
+from model.kernel.logic import word
+from model.kernel.mmap import vma_set_page_prot
+from model.kernel.pgtable import vm_get_page_prot
+from model.kernel.records import Mapping, Vma
+
+MAPPINGS: dict[str, Mapping] = {m.name: m for m in (
+    Mapping("anon", "MAP_PRIVATE|MAP_ANONYMOUS, one 4K page", anonymous=True, shared=False),
+    Mapping("shmem", "MAP_SHARED|MAP_ANONYMOUS, one 4K page", anonymous=False, shared=True),
+)}
+
+
+def find_mapping(name: str) -> Mapping:
+    """The mapping of that name. Raises UsageError when there is none."""
+    if name not in MAPPINGS:
+        raise unknown("mapping", name, list(MAPPINGS))
+    return MAPPINGS[name]
+
+
+def fresh_vma(ed: Edition, mapping: Mapping) -> Vma:
+    """A new readable and writable mapping (mm/mmap.c: mmap_region): VM_SOFTDIRTY is set, and
+    vm_page_prot is worked out last. VM_ACCOUNT is left out: nothing modelled reads it."""
+    flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_SOFTDIRTY
+    if mapping.shared:
+        flags |= VM_SHARED | VM_MAYSHARE
+    vm_flags = word(flags)
+    return vma_set_page_prot(ed, Vma(vm_flags, vm_get_page_prot(ed, vm_flags), mapping))

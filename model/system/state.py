@@ -1,0 +1,79 @@
+"""The state that is explored: one VMA, one page-table entry, and the history the promises need.
+
+A state is a tree of records. `flatten` gives its leaves in a fixed order; the engines see only that
+tuple, so that a state with more pages or more VMAs is more records, not another engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+import z3
+
+from model.kernel.logic import Bool, as_term
+from model.kernel.records import Entry, Mapping, Vma
+
+
+@dataclass(frozen=True)
+class History:
+    """What has happened that a promise speaks of; no kernel keeps it.
+
+    `stored`: a store has completed since clear_refs last returned (or since mmap).
+    `protected`: `wp` has returned ok, and no `unwp` or `unregister` since.
+    `protected_populated`: likewise, and the page was mapped when that `wp` returned.
+    """
+
+    stored: Bool
+    protected: Bool
+    protected_populated: Bool
+
+
+@dataclass(frozen=True)
+class State:
+    vma: Vma
+    entry: Entry
+    history: History
+
+
+R = TypeVar("R")
+
+
+def _leaves(record: Any) -> Iterator[tuple[str, Any]]:
+    for f in fields(record):
+        value = getattr(record, f.name)
+        if is_dataclass(value) and not isinstance(value, Mapping):
+            yield from _leaves(value)
+        elif not isinstance(value, Mapping):
+            yield f.name, value
+
+
+def flatten(record: Any) -> tuple[z3.ExprRef, ...]:
+    """The leaves of a record, depth first, as Z3 terms."""
+    return tuple(as_term(v) if isinstance(v, bool) else v for _, v in _leaves(record))
+
+
+def leaf_names(record: Any) -> tuple[str, ...]:
+    """The field names of the leaves, in the order of `flatten`."""
+    return tuple(name for name, _ in _leaves(record))
+
+
+def rebuild(shape: R, values: Sequence[Any]) -> R:
+    """A record of the shape of `shape` with `values` for its leaves, in the order of `flatten`."""
+    rest = iter(values)
+
+    def build(record: Any) -> Any:
+        return type(record)(**{
+            f.name: build(v) if is_dataclass(v) and not isinstance(v, Mapping)
+            else v if isinstance(v, Mapping) else next(rest)
+            for f in fields(record) for v in (getattr(record, f.name),)})
+
+    result: R = build(shape)
+    return result
+
+
+def variables_like(shape: R) -> R:
+    """The same record with a Z3 constant named after its field for every leaf."""
+    consts = [z3.Const(name, as_term(v).sort()) for name, v in _leaves(shape)]
+    return rebuild(shape, consts)
