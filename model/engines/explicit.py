@@ -1,0 +1,140 @@
+"""Explicit-state search over the compiled step relation: every reachable state, counted.
+
+Breadth first, actions in order, so that the first violation found is the plainest of the shortest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import z3
+
+from model.engines.base import (
+    BOUNDED,
+    PROVED,
+    UNKNOWN,
+    VIOLATED,
+    Limits,
+    OutOfTime,
+    Proof,
+    Verdict,
+)
+from model.system.compiled import Machine, Values
+from model.system.transition import Lemma, Question
+
+NAME = "explicit"
+MAX_STATES = 1_000_000
+
+
+@dataclass
+class StateGraph:
+    """The reachable states of a machine, in the order they were found.
+
+    `depth[i]` is the distance of state i from the initial one, `parent[i]` the state and action
+    that found it, `edges[i][a]` the index of the state that action a leads to. `complete` says
+    that no reachable state is missing.
+    """
+
+    states: list[Values]
+    depth: list[int]
+    parent: list[tuple[int, int] | None]
+    edges: list[list[int]] = field(default_factory=list)
+    complete: bool = False
+
+    @property
+    def diameter(self) -> int:
+        """The largest distance of a state from the initial one."""
+        return max(self.depth)
+
+    def path(self, state: int) -> tuple[int, ...]:
+        """The actions of the plainest shortest path to a state."""
+        actions: list[int] = []
+        step = self.parent[state]
+        while step is not None:
+            state, action = step
+            actions.append(action)
+            step = self.parent[state]
+        return tuple(reversed(actions))
+
+
+def explore(machine: Machine, limits: Limits) -> StateGraph:
+    """All states within the depth and time limits, at most MAX_STATES."""
+    graph = StateGraph([machine.initial], [0], [None])
+    index = {machine.initial: 0}
+    actions = range(len(machine.system.actions))
+    current = 0
+    while current < len(graph.states):
+        if limits.depth is not None and graph.depth[current] >= limits.depth:
+            return graph
+        if current % 1000 == 0:
+            limits.remaining()
+        row: list[int] = []
+        for action in actions:
+            after, _ = machine.step(graph.states[current], action)
+            found = index.get(after)
+            if found is None:
+                found = index[after] = len(graph.states)
+                if found >= MAX_STATES:
+                    raise OutOfTime(f"more than {MAX_STATES} states")
+                graph.states.append(after)
+                graph.depth.append(graph.depth[current] + 1)
+                graph.parent.append((current, action))
+            row.append(found)
+        graph.edges.append(row)
+        current += 1
+    graph.complete = True
+    return graph
+
+
+def first_violation(machine: Machine, graph: StateGraph,
+                    question: Question) -> tuple[str, ...] | None:
+    """The plainest shortest violation in the graph, as action names, or None."""
+    safe = machine.predicate(question.safe)
+    allowed = machine.step_predicate(question.allowed)
+    if not safe(graph.states[0]):
+        return ()
+    names = machine.system.actions
+    for state, row in enumerate(graph.edges):
+        for action, after in enumerate(row):
+            if not (allowed(graph.states[state], action) and safe(graph.states[after])):
+                return tuple(names[a] for a in (*graph.path(state), action))
+    return None
+
+
+def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
+    """Whether some step in the graph satisfies `witness` (over variables and action)."""
+    holds = machine.step_predicate(witness)
+    return any(holds(graph.states[state], action)
+               for state, row in enumerate(graph.edges) for action in range(len(row)))
+
+
+def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = (), *,
+             machine: Machine | None = None, graph: StateGraph | None = None) -> Verdict:
+    """Prove by exhaustion, refute by the first violation met, or say how deep the search went.
+
+    `machine` and `graph`, when given, are those of the question's system, complete.
+    """
+    machine = machine or Machine(question.system)
+    try:
+        graph = graph or explore(machine, limits)
+    except OutOfTime as stop:
+        return Verdict(UNKNOWN, NAME, reason=str(stop))
+    trace = first_violation(machine, graph, question)
+    if trace is not None:
+        return Verdict(VIOLATED, NAME, len(trace), trace)
+    if not graph.complete:
+        return Verdict(BOUNDED, NAME, limits.depth)
+    return Verdict(PROVED, NAME, proof=Proof((reachable_states(question, graph),)))
+
+
+def reachable_states(question: Question, graph: StateGraph) -> Lemma:
+    """The lemma "the state is one of those found"."""
+    variables = question.system.variables
+
+    def is_state(values: Values) -> z3.BoolRef:
+        return z3.And([v == (z3.BitVecVal(x, v.size()) if isinstance(v, z3.BitVecRef)
+                             else z3.BoolVal(x))
+                       for v, x in zip(variables, values, strict=True)])
+
+    return Lemma("reachable-states", z3.Or([is_state(s) for s in graph.states]))

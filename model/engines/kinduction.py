@@ -1,0 +1,57 @@
+"""k-induction: no violation in the first k steps, and none after any k good steps.
+
+Sheeran, Singh, Stalmarck: Checking Safety Properties Using Induction and a SAT-Solver (FMCAD 2000),
+strengthened by the lemmas that are inductive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import z3
+
+from model.engines.base import (
+    BOUNDED,
+    PROVED,
+    UNKNOWN,
+    VIOLATED,
+    Limits,
+    OutOfTime,
+    Proof,
+    Unrolling,
+    Verdict,
+    search_solver,
+    solve,
+)
+from model.engines.bmc import bmc
+from model.engines.induction import houdini
+from model.system.transition import Lemma, Question
+
+NAME = "k-induction"
+DEFAULT_DEPTH = 5
+
+
+def kinduction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
+    """Raise k until the induction step holds, a violation appears, or the depth is reached."""
+    deepest = DEFAULT_DEPTH if limits.depth is None else limits.depth
+    base = bmc(question, limits.within(depth=deepest))
+    if base.status in (VIOLATED, UNKNOWN):
+        return Verdict(base.status, NAME, base.depth, base.trace, reason=base.reason)
+    safe_to = base.depth or 0
+    try:
+        invariant = houdini(question.system, lemmas, limits)
+        path = Unrolling(question.system, search_solver())
+        for lemma in invariant:
+            path.solver.add(path.at(lemma.formula, 0))
+        good = z3.And(question.safe, question.allowed)
+        for k in range(1, safe_to + 2):
+            path.extend()
+            path.solver.push()
+            path.solver.add(z3.Not(path.at(good, k - 1)))
+            if not solve(path.solver, limits):
+                return Verdict(PROVED, NAME, proof=Proof(invariant, k))
+            path.solver.pop()
+            path.solver.add(path.at(good, k - 1))
+    except OutOfTime as stop:
+        return Verdict(BOUNDED, NAME, safe_to, reason=str(stop))
+    return Verdict(BOUNDED, NAME, safe_to, reason=f"not k-inductive for k up to {safe_to + 1}")

@@ -1,0 +1,185 @@
+"""What promises and lemmas are written in: questions about a state, and about one step."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYWRITE, VM_SHARED, VM_WRITE
+from model.kernel.editions import Edition
+from model.kernel.logic import Bool, as_term, conj, disj, has, has_all, negate
+from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
+from model.kernel.pgtable import (
+    is_pte_marker,
+    is_swap_pte,
+    mmu_permits,
+    pte_dirty,
+    pte_none,
+    pte_present,
+    pte_protnone,
+    pte_soft_dirty,
+    pte_special,
+    pte_swp_uffd_wp_any,
+    pte_uffd_wp,
+    pte_write,
+)
+from model.kernel.records import Outcome, outcome
+from model.kernel.task_mmu import Pagemap, pte_to_pagemap_entry
+from model.kernel.userfaultfd_k import userfaultfd_wp, userfaultfd_wp_use_markers
+from model.system.kernel import KernelSystem
+from model.system.operations import OPERATIONS
+from model.system.state import State
+
+
+class View:
+    """Named questions about one state of one edition; all answers are terms."""
+
+    def __init__(self, edition: Edition, state: State) -> None:
+        self.edition = edition
+        self.vma = state.vma
+        self.entry = state.entry
+        self.history = state.history
+        self.mapping = state.vma.mapping
+
+    @property
+    def pte_none(self) -> Bool:
+        return pte_none(self.entry.pte)
+
+    @property
+    def marker(self) -> Bool:
+        """The entry is a PTE marker."""
+        return is_pte_marker(self.edition, self.entry.pte)
+
+    @property
+    def not_present(self) -> Bool:
+        """The entry is neither empty nor present: a marker or a swap entry."""
+        return is_swap_pte(self.entry.pte)
+
+    @property
+    def present(self) -> Bool:
+        """The kernel calls the entry present, PROT_NONE included."""
+        return pte_present(self.entry.pte)
+
+    @property
+    def protnone(self) -> Bool:
+        return pte_protnone(self.entry.pte)
+
+    @property
+    def special(self) -> Bool:
+        return conj(self.present, pte_special(self.entry.pte))
+
+    @property
+    def readable(self) -> Bool:
+        """The CPU lets a load through without a fault."""
+        return mmu_permits(self.entry.pte, write=False)
+
+    @property
+    def writable(self) -> Bool:
+        """The CPU lets a store through without a fault: nothing the kernel wants will run."""
+        return mmu_permits(self.entry.pte, write=True)
+
+    @property
+    def write_bit(self) -> Bool:
+        return conj(self.present, pte_write(self.entry.pte))
+
+    @property
+    def soft_dirty(self) -> Bool:
+        """The entry's own soft-dirty bit."""
+        return conj(self.present, pte_soft_dirty(self.entry.pte))
+
+    @property
+    def dirty(self) -> Bool:
+        return conj(self.present, pte_dirty(self.edition, self.entry.pte))
+
+    @property
+    def uffd_wp(self) -> Bool:
+        """The entry is present and has the uffd-wp bit."""
+        return conj(self.present, pte_uffd_wp(self.entry.pte))
+
+    @property
+    def uffd_wp_any(self) -> Bool:
+        """The uffd-wp bit of a present entry, of a swap entry, or of a marker."""
+        return disj(self.uffd_wp, pte_swp_uffd_wp_any(self.edition, self.entry.pte))
+
+    @property
+    def registered(self) -> Bool:
+        """The VMA is registered for write-protect mode (VM_UFFD_WP)."""
+        return userfaultfd_wp(self.vma)
+
+    @property
+    def takes_markers(self) -> Bool:
+        return userfaultfd_wp_use_markers(self.edition, self.vma)
+
+    @property
+    def tracked(self) -> Bool:
+        """Soft-dirty tracking is on: VM_SOFTDIRTY is clear, and it is not hugetlb."""
+        return conj(vma_soft_dirty_enabled(self.vma), not self.mapping.hugetlb)
+
+    @property
+    def may_read(self) -> Bool:
+        return has(self.vma.vm_flags, VM_ACCESS_FLAGS)
+
+    @property
+    def may_write(self) -> Bool:
+        return has(self.vma.vm_flags, VM_WRITE)
+
+    @property
+    def may_become_writable(self) -> Bool:
+        return has(self.vma.vm_flags, VM_MAYWRITE)
+
+    @property
+    def writenotify_wanted(self) -> Bool:
+        """Somebody wants stores to this shared mapping to fault: stated here without the kernel's
+        own vma_wants_writenotify(), which is what the promise is about."""
+        return conj(has_all(self.vma.vm_flags, VM_SHARED | VM_WRITE),
+                    disj(self.mapping.page_mkwrite, self.tracked, self.registered,
+                         self.mapping.can_writeback))
+
+    @property
+    def owned(self) -> Bool:
+        """The entry maps an anonymous page that no other process can see."""
+        return conj(self.present, negate(pte_special(self.entry.pte)),
+                    self.entry.anon, self.entry.anon_exclusive)
+
+    @property
+    def nothing_to_record(self) -> Bool:
+        """The write fault would map this very page writable, and record nothing new: the page is
+        dirty already, soft-dirty or untracked, not write-protected, and needs no copy."""
+        return conj(self.may_write, self.dirty, negate(self.protnone),
+                    disj(negate(self.tracked), self.soft_dirty),
+                    negate(conj(self.registered, self.uffd_wp)),
+                    True if self.mapping.shared else self.owned)
+
+    @property
+    def page_prot_up_to_date(self) -> Bool:
+        """The stored vm_page_prot is what vma_set_page_prot() would store."""
+        prot: Bool = self.vma.vm_page_prot == vma_set_page_prot(self.edition, self.vma).vm_page_prot
+        return prot
+
+    @cached_property
+    def pagemap(self) -> Pagemap:
+        return pte_to_pagemap_entry(self.edition, self.vma, self.entry)
+
+
+class StepView:
+    """One step: the state before, the operation and its outcome, the state after."""
+
+    def __init__(self, kernel: KernelSystem) -> None:
+        self._kernel = kernel
+        self.before = View(kernel.edition, kernel.before)
+
+    @cached_property
+    def after(self) -> View:
+        return View(self._kernel.edition, self._kernel.after)
+
+    def op(self, *names: str) -> Bool:
+        """The operation is one of `names`."""
+        order = list(OPERATIONS)
+        return disj(*(self._kernel.system.choose(order.index(name)) for name in names))
+
+    def ended(self, *outcomes: Outcome) -> Bool:
+        """The outcome is one of `outcomes`."""
+        return disj(*(as_term(self._kernel.outcome == outcome(o)) for o in outcomes))
+
+    @property
+    def ok(self) -> Bool:
+        return self.ended(Outcome.ok)

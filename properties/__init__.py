@@ -1,0 +1,33 @@
+"""The promises, one a file. A new one is a file that defines PROPERTY, and its name in the list below.
+
+The order is that of reports: promises to programs, then what they rest on, then precision.
+"""
+
+from properties import (
+    access_completes,
+    no_stale_uffd_wp,
+    page_prot_armed,
+    private_exclusive,
+    softdirty_armed,
+    softdirty_complete,
+    uffd_wp_armed,
+    uffd_wp_complete,
+    uffd_wp_complete_populated,
+    unprotect_precise,
+    writable_allowed,
+)
+from properties.base import Property
+
+PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for module in (
+    softdirty_complete,
+    uffd_wp_complete,
+    uffd_wp_complete_populated,
+    writable_allowed,
+    private_exclusive,
+    softdirty_armed,
+    uffd_wp_armed,
+    page_prot_armed,
+    no_stale_uffd_wp,
+    access_completes,
+    unprotect_precise,
+)}

@@ -1,0 +1,13 @@
+"""Copy-on-write: a private mapping never writes to a page that somebody else can see."""
+
+from model.kernel.logic import conj, implies
+from properties.base import Property
+
+PROPERTY = Property(
+    name="private-exclusive",
+    claim="An entry of a private mapping is writable only where it maps an anonymous page that the "
+          "process owns exclusively.",
+    origin="mmap(2), MAP_PRIVATE; include/linux/page-flags.h, PG_anon_exclusive",
+    safe=lambda s: True if s.mapping.shared else implies(s.writable, s.owned),
+    witness=lambda t: conj(t.after.writable, t.op("store")),
+)

@@ -1,0 +1,20 @@
+"""The state that soft-dirty completeness rests on."""
+
+from model.kernel.logic import conj, implies
+from properties.base import Property, Violated
+
+PROPERTY = Property(
+    name="softdirty-armed",
+    claim="While tracking is on, a writable entry is soft-dirty already.",
+    origin="fs/proc/task_mmu.c, clear_soft_dirty(): write-protect, so that the fault can record",
+    safe=lambda s: implies(conj(s.tracked, s.writable), s.soft_dirty),
+    witness=lambda t: conj(t.after.tracked, t.after.writable),
+    violated=(
+        Violated("shmem", ("-931298e103c2",),
+                 "un-protecting makes clean entries of a tracked shared mapping writable"),
+        Violated("anon", ("-76aefad628aa",),
+                 "mprotect's write upgrade takes clean entries of a tracked private mapping"),
+        Violated("shmem", ("-76aefad628aa", "+as-described"),
+                 "un-protect's write upgrade takes entries that are not soft-dirty"),
+    ),
+)

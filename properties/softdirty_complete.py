@@ -1,0 +1,24 @@
+"""The promise that CRIU lives on."""
+
+from model.kernel.logic import conj, implies
+from properties.base import Property, Violated
+
+PROPERTY = Property(
+    name="softdirty-complete",
+    claim="After a store that followed clear_refs, pagemap says soft-dirty until the next "
+          "clear_refs.",
+    origin="Documentation/admin-guide/mm/soft-dirty.rst; the loss is what 931298e103c2 mends",
+    safe=lambda s: implies(s.history.stored, s.pagemap.soft_dirty),
+    witness=lambda t: conj(t.op("store"), t.ok, t.before.tracked),
+    violated=(
+        Violated("shmem", ("-931298e103c2",),
+                 "un-protecting gives entries the protection of vm_flags alone, so a clean page of "
+                 "a tracked shared mapping becomes writable, and no fault records the next store"),
+        Violated("anon", ("-76aefad628aa",),
+                 "mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
+                 "tracked private mapping becomes writable"),
+        Violated("anon", ("-76aefad628aa", "+931298e103c2"), ""),
+        Violated("shmem", ("-76aefad628aa", "+as-described"),
+                 "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
+    ),
+)

@@ -1,0 +1,23 @@
+"""The promise that QEMU's background snapshot lives on."""
+
+from model.kernel.logic import conj, negate
+from properties.base import Property, Violated
+
+_MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
+            "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
+            "Documentation/admin-guide/mm/userfaultfd.rst")
+_MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows nothing of uffd-wp "
+             "and makes a protected entry writable")
+
+PROPERTY = Property(
+    name="uffd-wp-complete",
+    claim="After `wp` returned, no store takes effect without an event until `unwp` or "
+          "`unregister`.",
+    origin="Documentation/admin-guide/mm/userfaultfd.rst, Write Protect Notifications",
+    allowed=lambda t: negate(conj(t.before.history.protected, t.op("store"), t.ok)),
+    witness=lambda t: conj(t.before.history.protected, t.op("store")),
+    violated=(
+        Violated("anon", (), _MARKERS),
+        Violated("shmem", ("-51d3d5eb74ff",), _MPROTECT),
+    ),
+)

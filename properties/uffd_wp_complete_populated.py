@@ -1,0 +1,15 @@
+"""The same promise for programs that populate before they protect, as the documentation asks."""
+
+from model.kernel.logic import conj, negate
+from properties.base import Property, Violated
+from properties.uffd_wp_complete import _MPROTECT
+
+PROPERTY = Property(
+    name="uffd-wp-complete-populated",
+    claim="After `wp` returned on a page that is mapped, no store takes effect without an event "
+          "until `unwp` or `unregister`.",
+    origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
+    allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
+    witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
+    violated=(Violated("shmem", ("-51d3d5eb74ff",), _MPROTECT),),
+)

@@ -1,0 +1,33 @@
+"""The price of un-protecting: a write fault that tells nobody anything."""
+
+from model.kernel.logic import conj, implies
+from properties.base import Property, Violated
+
+_OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "
+        "their own pages writable")
+_NEW = ("vm_page_prot is write-protected while uffd-wp is enabled, and the upgrade is not tried: "
+        "vma_wants_writenotify() compares pgprots first, finds write permission gone already, and "
+        "answers no for every shared mapping without page_mkwrite")
+_NO_TRY = "vm_page_prot is write-protected, and the upgrade is never tried"
+_KEPT = "unregister does not touch the entries, so what `wp` took away stays away"
+
+
+def _unprotected(t):  # type: ignore[no-untyped-def]
+    return conj(t.op("unwp", "unregister"), t.ok, t.before.registered, t.after.nothing_to_record)
+
+
+PROPERTY = Property(
+    name="unprotect-precise",
+    claim="After `unwp` or `unregister` of a registered VMA, a page that the write fault would map writable with "
+          "nothing to record is writable already.",
+    origin="931298e103c2: \"map PTEs writable again where possible\"",
+    allowed=lambda t: implies(_unprotected(t), t.after.writable),
+    witness=_unprotected,
+    violated=(
+        Violated("anon", ("-931298e103c2",), _OLD),
+        Violated("anon", ("+no-try",), _NO_TRY),
+        Violated("anon", ("-f369b07c8614",), _KEPT),
+        Violated("shmem", ("+931298e103c2", "-as-described"), _NEW),
+        Violated("shmem", ("-f369b07c8614",), _KEPT),
+    ),
+)
