@@ -6,7 +6,6 @@ Breadth first, actions in order, so that the first violation found is the plaine
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import z3
 
@@ -21,70 +20,10 @@ from model.engines.base import (
     Verdict,
 )
 from model.system.compiled import Machine, Values
+from model.system.reach import StateGraph, TooManyStates, explore
 from model.system.transition import Lemma, Question
 
 NAME = "explicit"
-MAX_STATES = 1_000_000
-
-
-@dataclass
-class StateGraph:
-    """The reachable states of a machine, in the order they were found.
-
-    `depth[i]` is the distance of state i from the initial one, `parent[i]` the state and action
-    that found it, `edges[i][a]` the index of the state that action a leads to. `complete` says
-    that no reachable state is missing.
-    """
-
-    states: list[Values]
-    depth: list[int]
-    parent: list[tuple[int, int] | None]
-    edges: list[list[int]] = field(default_factory=list)
-    complete: bool = False
-
-    @property
-    def diameter(self) -> int:
-        """The largest distance of a state from the initial one."""
-        return max(self.depth)
-
-    def path(self, state: int) -> tuple[int, ...]:
-        """The actions of the plainest shortest path to a state."""
-        actions: list[int] = []
-        step = self.parent[state]
-        while step is not None:
-            state, action = step
-            actions.append(action)
-            step = self.parent[state]
-        return tuple(reversed(actions))
-
-
-def explore(machine: Machine, limits: Limits) -> StateGraph:
-    """All states within the depth and time limits, at most MAX_STATES."""
-    graph = StateGraph([machine.initial], [0], [None])
-    index = {machine.initial: 0}
-    actions = range(len(machine.system.actions))
-    current = 0
-    while current < len(graph.states):
-        if limits.depth is not None and graph.depth[current] >= limits.depth:
-            return graph
-        if current % 1000 == 0:
-            limits.remaining()
-        row: list[int] = []
-        for action in actions:
-            after, _ = machine.step(graph.states[current], action)
-            found = index.get(after)
-            if found is None:
-                found = index[after] = len(graph.states)
-                if found >= MAX_STATES:
-                    raise OutOfTime(f"more than {MAX_STATES} states")
-                graph.states.append(after)
-                graph.depth.append(graph.depth[current] + 1)
-                graph.parent.append((current, action))
-            row.append(found)
-        graph.edges.append(row)
-        current += 1
-    graph.complete = True
-    return graph
 
 
 def first_violation(machine: Machine, graph: StateGraph,
@@ -117,8 +56,8 @@ def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = (), *
     """
     machine = machine or Machine(question.system)
     try:
-        graph = graph or explore(machine, limits)
-    except OutOfTime as stop:
+        graph = graph or explore(machine, limits.depth, tick=limits.remaining)
+    except (OutOfTime, TooManyStates) as stop:
         return Verdict(UNKNOWN, NAME, reason=str(stop))
     trace = first_violation(machine, graph, question)
     if trace is not None:

@@ -1,0 +1,1 @@
+"""Behind `python -m model.check`: the matrix of cells, its running, its reports."""

@@ -1,0 +1,164 @@
+"""The matrix: one cell is one promise put to one edition and one mapping."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
+from model.kernel.records import Mapping
+from model.system.mappings import MAPPINGS
+from properties import PROPERTIES
+from properties.base import Property
+
+VACUOUS, CONTRADICTION = "vacuous", "contradiction"
+
+
+class Exit(IntEnum):
+    """Exit codes of `check`."""
+
+    MET = 0
+    USAGE = 2
+    VACUOUS = 10
+    UNEXPECTED_VIOLATION = 12
+    VIOLATION_NOT_FOUND = 20
+    UNDECIDED = 30
+    CONTRADICTION = 75
+    INTERNAL = 255
+
+
+_WORST_FIRST = (Exit.INTERNAL, Exit.CONTRADICTION, Exit.UNEXPECTED_VIOLATION,
+                Exit.VIOLATION_NOT_FOUND, Exit.VACUOUS, Exit.UNDECIDED, Exit.MET)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One question to be answered."""
+
+    edition: Edition
+    mapping: Mapping
+    prop: Property
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The answer, as plain data.
+
+    `trace` are the operations of the violation; `certificate` the SMT-LIB text of a proof.
+    """
+
+    kernel: str
+    mapping: str
+    prop: str
+    verdict: str
+    depth: int | None
+    engine: str
+    expected: str
+    because: str
+    seconds: float
+    trace: tuple[str, ...] | None = None
+    certificate: str | None = None
+    lemmas: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.verdict == self.expected
+
+    def exit_code(self, strict: bool) -> Exit:
+        """What this answer alone makes of the exit code."""
+        match self.verdict:
+            case "violated" if strict or not self.met:
+                return Exit.UNEXPECTED_VIOLATION
+            case "contradiction":
+                return Exit.CONTRADICTION
+            case "vacuous":
+                return Exit.VACUOUS
+            case "unknown":
+                return Exit.UNDECIDED
+            case "proved" | "bounded" if self.expected == "violated" and not strict:
+                return Exit.VIOLATION_NOT_FOUND
+            case "bounded":
+                return Exit.UNDECIDED
+        return Exit.MET
+
+
+def exit_code(results: Sequence[CellResult], strict: bool) -> Exit:
+    """The worst of all answers."""
+    codes = {r.exit_code(strict) for r in results}
+    return next((c for c in _WORST_FIRST if c in codes), Exit.MET)
+
+
+def bisect_code(results: Sequence[CellResult]) -> int:
+    """For `git bisect run`: 1 if any promise is broken, 0 if all are proved, else 125."""
+    verdicts = {r.verdict for r in results}
+    if "violated" in verdicts:
+        return 1
+    return 0 if verdicts == {"proved"} else 125
+
+
+def _select(kind: str, patterns: Sequence[str], known: Sequence[str]) -> list[str]:
+    chosen: list[str] = []
+    for pattern in patterns:
+        found = [k for k in known if fnmatch.fnmatchcase(k, pattern)]
+        if not found:
+            raise unknown(kind, pattern, list(known))
+        chosen += [f for f in found if f not in chosen]
+    return chosen
+
+
+def select_editions(patterns: Sequence[str], added: Sequence[str],
+                    dropped: Sequence[str]) -> list[Edition]:
+    """The editions named by names, globs or derived names, each with and without the changes.
+
+    Raises UsageError for an unknown name, and for a change that no selected edition lacks (to add)
+    or has (to drop).
+    """
+    chosen: list[Edition] = []
+    for pattern in patterns:
+        found = [EDITIONS[name] for name in EDITIONS if fnmatch.fnmatchcase(name, pattern)]
+        chosen += [e for e in found or [find_edition(pattern)] if e not in chosen]
+    for change in added:
+        derived = [e.with_change(change) for e in chosen]
+        _must_alter(chosen, derived, change, "has")
+        chosen = derived
+    for change in dropped:
+        derived = [e.without_change(change) for e in chosen]
+        _must_alter(chosen, derived, change, "lacks")
+        chosen = derived
+    return list(dict.fromkeys(chosen))
+
+
+def _must_alter(old: list[Edition], new: list[Edition], change: str, verb: str) -> None:
+    if old == new:
+        names = ", ".join(e.name for e in old)
+        raise UsageError(f"{change} makes no difference: {names} {verb} it already")
+
+
+def plan(editions: Sequence[Edition], mappings: Sequence[str],
+         properties: Sequence[str]) -> list[Cell]:
+    """The cells, edition by edition and mapping by mapping. Raises UsageError."""
+    chosen_mappings = [MAPPINGS[m] for m in _select("mapping", mappings, list(MAPPINGS))]
+    chosen = [PROPERTIES[p] for p in _select("property", properties, list(PROPERTIES))]
+    return [Cell(e, m, p) for e in editions for m in chosen_mappings for p in chosen]
+
+
+def listing() -> str:
+    """Everything that can be selected, for --list."""
+    from model.engines.registry import ENGINES
+    from model.system.operations import OPERATIONS
+    lines = ["editions"]
+    lines += [f"  {e.name:28}{e.title}" for e in EDITIONS.values()]
+    lines += ["", "mappings"]
+    lines += [f"  {m.name:28}{m.title}" for m in MAPPINGS.values()]
+    lines += ["", "properties"]
+    lines += [f"  {p.name:28}{p.claim}" for p in PROPERTIES.values()]
+    lines += ["", "operations"]
+    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values()]
+    lines += ["", "changes (for --with and --without)"]
+    for c in CHANGES.values():
+        lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]
+    lines += ["", "engines", f"  {', '.join(['auto', *ENGINES])}"]
+    return "\n".join(lines)

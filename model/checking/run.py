@@ -1,0 +1,205 @@
+"""Running the matrix: one task for each edition and mapping, in parallel where there are several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from model.certificate import Checker, certificate
+from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.engines.base import BOUNDED, PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
+from model.engines.explicit import reaches
+from model.engines.registry import ENGINES, Auto
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.reach import StateGraph, explore
+from model.system.transition import Question
+from properties import PROPERTIES
+from properties.lemmas import LEMMAS
+
+CLAIMS = {s.name: s.claim for s in (*LEMMAS, *PROPERTIES.values())}
+
+
+@dataclass(frozen=True)
+class Options:
+    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
+
+    engine: str = "auto"
+    depth: int | None = None
+    timeout: float | None = None
+    jobs: int = 1
+
+
+Progress = Callable[[CellResult], None]
+
+
+def run(cells: Sequence[Cell], options: Options, progress: Progress) -> tuple[list[CellResult], bool]:
+    """The results in the order of `cells`, and whether Ctrl-C cut the run short.
+
+    A cell that was not finished is `bounded` at the deepest bound found safe, or `unknown`.
+    """
+    tasks = [list(group) for _, group in groupby(
+        enumerate(cells), key=lambda c: (c[1].edition, c[1].mapping))]
+    bounds = multiprocessing.RawArray("i", [-1] * len(cells))
+    done: dict[int, CellResult] = {}
+    interrupted = False
+    try:
+        for number, result in _results(tasks, options, bounds):
+            done[number] = result
+            progress(result)
+    except KeyboardInterrupt:
+        interrupted = True
+    return [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)], interrupted
+
+
+def _unfinished(cell: Cell, bound: int) -> CellResult:
+    status, depth = (BOUNDED, bound) if bound > 0 else (UNKNOWN, None)
+    return _result(cell, Verdict(status, "bmc" if depth else "", depth, reason="interrupted"), 0.0)
+
+
+_Task = list[tuple[int, Cell]]
+
+
+def _results(tasks: list[_Task], options: Options, bounds: Any) -> Iterator[tuple[int, CellResult]]:
+    jobs = min(options.jobs, len(tasks))
+    if jobs == 1:
+        for task in tasks:
+            yield from _run_task(task, options, bounds)
+        return
+    context = multiprocessing.get_context("fork")
+    queue: Any = context.SimpleQueue()
+    work = context.RawValue("i", 0)
+    lock = context.Lock()
+    workers = [context.Process(target=_worker, args=(tasks, options, bounds, work, lock, queue),
+                               daemon=True) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    try:
+        left = sum(map(len, tasks))
+        while left:
+            item = queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            left -= 1
+            yield item
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: Any,
+            queue: Any) -> None:
+    """Take the next task until there is none. Ctrl-C is the parent's affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            with lock:
+                mine, work.value = work.value, work.value + 1
+            if mine >= len(tasks):
+                return
+            for item in _run_task(tasks[mine], options, bounds):
+                queue.put(item)
+    except Exception as error:  # the parent re-raises it
+        queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+class _System:
+    """What the cells of one edition and mapping share."""
+
+    def __init__(self, cell: Cell, options: Options) -> None:
+        self.kernel = kernel_system(cell.edition, cell.mapping)
+        self.questions = {p.name: p.question(self.kernel) for p in PROPERTIES.values()}
+        self.lemmas = [s.lemma(self.kernel) for s in LEMMAS]
+        self.checker = Checker()
+        self._graph: StateGraph | None = None
+        self.engine: Engine = (Auto(list(self.questions.values()), self.lemmas)
+                               if options.engine == "auto" else ENGINES[options.engine])
+
+    def graph(self, limits: Limits) -> StateGraph:
+        if self._graph is None:
+            self._graph = explore(self.kernel.machine, tick=limits.remaining)
+        return self._graph
+
+
+def _run_task(task: _Task, options: Options, bounds: Any) -> Iterator[tuple[int, CellResult]]:
+    start = time.monotonic()
+    system = _System(task[0][1], options)
+    for number, cell in task:
+        def safe_bound(bound: int, number: int = number) -> None:
+            bounds[number] = max(bounds[number], bound)
+
+        limits = Limits(options.depth, options.timeout, safe_bound)
+        question = system.questions[cell.prop.name]
+        try:
+            verdict = system.engine(question, limits, system.lemmas)
+            result = _checked(cell, system, question, verdict, limits)
+        except OutOfTime as stop:
+            result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
+        now = time.monotonic()
+        yield number, replace(result, seconds=round(now - start, 3))
+        start = now
+
+
+def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
+             limits: Limits) -> CellResult:
+    """The verdict as a result, after its evidence has been checked.
+
+    A violation must happen again in the simulator; a proof's certificate must convince a fresh
+    solver; and a promise that is not broken must have been put to the test (its witness reachable).
+    """
+    if verdict.status == VIOLATED:
+        assert verdict.trace is not None
+        if not violates(system.kernel, question, verdict.trace):
+            verdict = replace(verdict, status=CONTRADICTION,
+                              reason="the simulator does not repeat the violation")
+        return _result(cell, verdict, 0.0)
+    if verdict.status == UNKNOWN:
+        return _result(cell, verdict, 0.0)
+    graph = system.graph(limits)
+    if not reaches(system.kernel.machine, graph, question.witness):
+        verdict = replace(verdict, status=VACUOUS, proof=None,
+                          reason="no reachable step puts the promise to the test")
+        return _result(cell, verdict, 0.0)
+    if verdict.status != PROVED:
+        return _result(cell, verdict, 0.0)
+    assert verdict.proof is not None
+    cert = certificate(question, verdict.proof)
+    failed = system.checker.refuted(cert)
+    if failed:
+        verdict = replace(verdict, status=CONTRADICTION,
+                          reason=f"a fresh solver does not accept the certificate: {failed}")
+        return _result(cell, verdict, 0.0)
+    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS), lemmas=cert.lemmas)
+
+
+def violates(kernel: KernelSystem, question: Question, ops: Sequence[str]) -> bool:
+    """Whether running `ops` in the simulator keeps the promise up to the last step and breaks it
+    there."""
+    machine = kernel.machine
+    safe = machine.predicate(question.safe)
+    allowed = machine.step_predicate(question.allowed)
+    state, good = machine.initial, [safe(machine.initial)]
+    for op in ops:
+        index = machine.system.actions.index(op)
+        after, _ = machine.step(state, index)
+        good.append(allowed(state, index) and safe(after))
+        state = after
+    return not good[-1] and all(good[:-1])
+
+
+def _result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
+    return CellResult(
+        kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
+        verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
+        expected=cell.prop.expected(cell.edition, cell.mapping),
+        because=cell.prop.reason(cell.edition, cell.mapping), seconds=seconds,
+        trace=verdict.trace, reason=verdict.reason)
+
+
+def default_jobs() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,79 @@
+"""The engines by name, and `auto`, which finds violations by one and proofs by the others in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model.engines.base import (
+    BOUNDED,
+    PROVED,
+    UNKNOWN,
+    VIOLATED,
+    Engine,
+    Limits,
+    OutOfTime,
+    Proof,
+    Verdict,
+)
+from model.engines.bmc import DEFAULT_DEPTH, bmc
+from model.engines.explicit import explicit
+from model.engines.induction import InductiveInvariant, induction
+from model.engines.kinduction import kinduction
+from model.engines.spacer import spacer
+from model.system.transition import Lemma, Question
+
+SPACER_SECONDS = 20.0
+"""Spacer's share when there is no time limit: it may not end, and the exhausted graph comes next."""
+
+ENGINES: dict[str, Engine] = {
+    "bmc": bmc,
+    "induction": induction,
+    "k-induction": kinduction,
+    "spacer": spacer,
+    "explicit": explicit,
+}
+
+
+class Auto:
+    """All engines, the quickest sure answer first, for many promises of one system.
+
+    Mutual induction over the lemmas and the promises themselves comes first, because it settles
+    most promises with one set of lemmas; what it does not prove is searched for a violation; and
+    what has none within the bound goes to k-induction, Spacer and the exhausted graph.
+    """
+
+    def __init__(self, questions: Sequence[Question], lemmas: Sequence[Lemma]) -> None:
+        self._system = questions[0].system
+        self._candidates = (*lemmas, *(Lemma(q.name, q.safe) for q in questions))
+        self._invariant: InductiveInvariant | None = None
+
+    def __call__(self, question: Question, limits: Limits,
+                 lemmas: Sequence[Lemma] = ()) -> Verdict:
+        try:
+            proof = self._prove(question, limits)
+        except OutOfTime as stop:
+            return Verdict(UNKNOWN, "auto", reason=str(stop))
+        if proof is not None:
+            return Verdict(PROVED, "induction", proof=proof)
+        found = bmc(question, limits)
+        if found.status == VIOLATED or limits.depth is not None:
+            return found
+        return self._harder(question, limits, found)
+
+    def _prove(self, question: Question, limits: Limits) -> Proof | None:
+        if self._invariant is None:
+            self._invariant = InductiveInvariant(self._system, self._candidates, limits)
+        return self._invariant.prove(question, limits)
+
+    def _harder(self, question: Question, limits: Limits, found: Verdict) -> Verdict:
+        stages: tuple[tuple[Engine, float | None], ...] = (
+            (kinduction, None), (spacer, SPACER_SECONDS), (explicit, None))
+        for engine, seconds in stages:
+            try:
+                verdict = engine(question, limits.within(seconds=seconds), self._candidates)
+            except OutOfTime as stop:
+                return Verdict(found.status, "auto", found.depth, reason=str(stop))
+            if verdict.status in (PROVED, VIOLATED):
+                return verdict
+        return Verdict(BOUNDED, "auto", found.depth if found.depth is not None else DEFAULT_DEPTH,
+                       reason="no engine could prove it")
