@@ -18,71 +18,59 @@ from dataclasses import dataclass
 import z3
 
 from model.engines.base import Proof, Unrolling
-from model.system.transition import Question
+from model.system.transition import Lemma, Question, TransitionSystem
 
 QUERIES = ("initiation", "consecution", "safety")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The lemmas of the invariant by name, k, and the three queries as SMT-LIB 2 text."""
+    """The lemmas of the invariant by name, k, and the three queries as SMT-LIB 2 text.
+
+    `leans_on` are the lemmas that the promise needs directly, where the engine could tell.
+    """
 
     title: str
     lemmas: tuple[str, ...]
+    leans_on: frozenset[str]
     k: int
     queries: Mapping[str, str]
 
     def text(self, claims: Mapping[str, str]) -> str:
         """One SMT-LIB file with all three queries; `claims` says each lemma in English."""
         head = [f"; {self.title}", f"; k = {self.k}; each (check-sat) below answers unsat",
-                "; the invariant is the conjunction of:" if self.lemmas
-                else "; the invariant is true: no lemma is needed"]
-        head += [f";   {name}: {claims.get(name, '')}".rstrip(": ") for name in self.lemmas]
+                "; the invariant is the conjunction of (* what the promise leans on directly):"]
+        head += [f"; {'*' if name in self.leans_on else ' '} {name}: {claims.get(name, '')}"
+                 .rstrip(": ") for name in self.lemmas]
         body = [f"\n(echo \"{name}\")\n(push 1)\n{self.queries[name]}(pop 1)" for name in QUERIES]
         return "\n".join([*head, "(set-logic QF_BV)", *body, ""])
 
 
-def certificate(question: Question, proof: Proof) -> Certificate:
-    """The certificate of a proof. It has not been checked: see `refuted`."""
-    system = question.system
-    invariant = z3.And([lemma.formula for lemma in proof.invariant])
-    good = z3.And(question.safe, question.allowed)
+class Certifier:
+    """Writes certificates and checks them, each query in a fresh solver and context.
 
-    start = Unrolling(system, z3.Solver(), system.initial)
-    breaks = [z3.Not(start.at(invariant, 0))]
-    for step in range(proof.k - 1):
-        start.extend()
-        breaks.append(z3.Not(start.at(good, step)))
-    start.solver.add(z3.Or(breaks))
-
-    keeps = z3.Solver()
-    keeps.add(system.legal_action, invariant, z3.Not(system.after(invariant)))
-
-    safety = Unrolling(system, z3.Solver())
-    safety.solver.add(safety.at(invariant, 0))
-    for step in range(proof.k - 1):
-        safety.extend()
-        safety.solver.add(safety.at(good, step))
-    safety.solver.add(system.legal_action)
-    last = z3.substitute(z3.Not(good), *zip(system.variables, safety.states[-1], strict=True))
-    safety.solver.add(last)
-
-    queries = dict(zip(QUERIES, map(_smt2, (start.solver, keeps, safety.solver)), strict=True))
-    return Certificate(f"{question.name} on {system.name}",
-                       tuple(lemma.name for lemma in proof.invariant), proof.k, queries)
-
-
-def _smt2(solver: z3.Solver) -> str:
-    """The solver's assertions as SMT-LIB text, from the declarations to (check-sat)."""
-    lines = solver.to_smt2().splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith((";", "(set-info", "(set-logic")))
-
-
-class Checker:
-    """Checks certificates, each query in a fresh solver and context; equal queries once."""
+    What several certificates share, an invariant or a query, is printed and checked once.
+    """
 
     def __init__(self) -> None:
+        self._consecution: dict[tuple[Lemma, ...], str] = {}
         self._answers: dict[str, str] = {}
+
+    def certificate(self, question: Question, proof: Proof) -> Certificate:
+        """The certificate of a proof, not yet checked."""
+        queries = (_initiation(question, proof), self._keeps(question.system, proof.invariant),
+                   _safety(question, proof))
+        return Certificate(f"{question.name} on {question.system.name}",
+                           tuple(lemma.name for lemma in proof.invariant), proof.leans_on, proof.k,
+                           dict(zip(QUERIES, queries, strict=True)))
+
+    def _keeps(self, system: TransitionSystem, invariant: tuple[Lemma, ...]) -> str:
+        if invariant not in self._consecution:
+            whole = _conjunction(invariant)
+            solver = z3.Solver()
+            solver.add(system.legal_action, whole, z3.Not(system.after(whole)))
+            self._consecution[invariant] = _smt2(solver)
+        return self._consecution[invariant]
 
     def refuted(self, cert: Certificate) -> str:
         """The name of the first query that is not `unsat`; empty when the certificate is good."""
@@ -93,6 +81,37 @@ class Checker:
             if self._answers[query] != "unsat":
                 return name
         return ""
+
+
+def _conjunction(invariant: tuple[Lemma, ...]) -> z3.BoolRef:
+    return z3.And([lemma.formula for lemma in invariant])
+
+
+def _initiation(question: Question, proof: Proof) -> str:
+    path = Unrolling(question.system, z3.Solver(), question.system.initial)
+    breaks = [z3.Not(path.at(_conjunction(proof.invariant), 0))]
+    for step in range(proof.k - 1):
+        path.extend()
+        breaks.append(z3.Not(path.at(question.good, step)))
+    path.solver.add(z3.Or(breaks))
+    return _smt2(path.solver)
+
+
+def _safety(question: Question, proof: Proof) -> str:
+    path = Unrolling(question.system, z3.Solver())
+    path.solver.add(path.at(_conjunction(proof.invariant), 0))
+    for step in range(proof.k - 1):
+        path.extend()
+        path.solver.add(path.at(question.good, step))
+    path.solver.add(question.system.legal_action,
+                    z3.Not(path.at(question.good, proof.k - 1)))
+    return _smt2(path.solver)
+
+
+def _smt2(solver: z3.Solver) -> str:
+    """The solver's assertions as SMT-LIB text, from the declarations to (check-sat)."""
+    lines = solver.to_smt2().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith((";", "(set-info", "(set-logic")))
 
 
 def _answer(query: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from model.certificate import Checker, certificate
+from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.engines.base import BOUNDED, PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import reaches
@@ -115,9 +115,11 @@ class _System:
         self.kernel = kernel_system(cell.edition, cell.mapping)
         self.questions = {p.name: p.question(self.kernel) for p in PROPERTIES.values()}
         self.lemmas = [s.lemma(self.kernel) for s in LEMMAS]
-        self.checker = Checker()
+        self.certifier = Certifier()
         self._graph: StateGraph | None = None
-        self.engine: Engine = (Auto(list(self.questions.values()), self.lemmas)
+        suspects = {p.name for p in PROPERTIES.values()
+                    if p.expected(cell.edition, cell.mapping) == VIOLATED}
+        self.engine: Engine = (Auto(list(self.questions.values()), self.lemmas, suspects)
                                if options.engine == "auto" else ENGINES[options.engine])
 
     def graph(self, limits: Limits) -> StateGraph:
@@ -168,13 +170,13 @@ def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
     if verdict.status != PROVED:
         return _result(cell, verdict, 0.0)
     assert verdict.proof is not None
-    cert = certificate(question, verdict.proof)
-    failed = system.checker.refuted(cert)
+    cert = system.certifier.certificate(question, verdict.proof)
+    failed = system.certifier.refuted(cert)
     if failed:
         verdict = replace(verdict, status=CONTRADICTION,
                           reason=f"a fresh solver does not accept the certificate: {failed}")
         return _result(cell, verdict, 0.0)
-    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS), lemmas=cert.lemmas)
+    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS), lemmas=tuple(n for n in cert.lemmas if n in cert.leans_on))
 
 
 def violates(kernel: KernelSystem, question: Question, ops: Sequence[str]) -> bool:

@@ -23,10 +23,13 @@ class Proof:
 
     The conjunction of `invariant` holds initially and is kept by every step; and no state that
     satisfies it is bad, when the `k` - 1 steps before were not (k = 1: plain induction).
+    `leans_on` names the lemmas that the last part needs, where the engine knows; the other lemmas
+    are there to keep those.
     """
 
     invariant: tuple[Lemma, ...]
     k: int = 1
+    leans_on: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ def bmc(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Ver
     try:
         while bound < deepest:
             path.extend()
-            bad = z3.Not(z3.And(path.at(question.allowed, bound),
+            bad = z3.Not(z3.And(path.at(question.good_step, bound),
                                 path.at(question.safe, bound + 1)))
             path.solver.push()
             path.solver.add(bad)

@@ -42,7 +42,7 @@ def first_violation(machine: Machine, graph: StateGraph,
 
 
 def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
-    """Whether some step in the graph satisfies `witness` (over variables and action)."""
+    """Whether some step in the graph satisfies the step formula `witness`."""
     holds = machine.step_predicate(witness)
     return any(holds(graph.states[state], action)
                for state, row in enumerate(graph.edges) for action in range(len(row)))

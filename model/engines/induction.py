@@ -1,7 +1,8 @@
 """Mutual induction over named lemmas: fast, and a reader understands the certificate.
 
 Houdini (Flanagan, Leino, FME 2001) keeps the candidates that hold initially and that every step
-keeps, each assuming all the others. A proof then names only the lemmas it needs.
+keeps, each assuming all the others. One invariant then proves many promises, and each proof says
+which of the lemmas it leans on.
 """
 
 from __future__ import annotations
@@ -57,10 +58,8 @@ class InductiveInvariant:
     def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma],
                  limits: Limits) -> None:
         """Raises OutOfTime."""
-        self.system = system
         self.lemmas = houdini(system, candidates, limits)
         self._names = [z3.Bool(f"lemma!{i}") for i in range(len(self.lemmas))]
-        self._needs: dict[int, frozenset[int]] = {}
         self._solver = incremental_solver()
         self._solver.add(system.legal_action)
         for name, lemma in zip(self._names, self.lemmas, strict=True):
@@ -68,33 +67,17 @@ class InductiveInvariant:
 
     def prove(self, question: Question, limits: Limits) -> Proof | None:
         """A proof from the lemmas, or None. Raises OutOfTime."""
-        needed = self._core(z3.Not(z3.And(question.safe, question.allowed)), limits)
-        if needed is None:
-            return None
-        closed: set[int] = set()
-        todo = set(needed)
-        while todo:
-            i = todo.pop()
-            closed.add(i)
-            if i not in self._needs:
-                broken = z3.Not(self.system.after(self.lemmas[i].formula))
-                core = self._core(broken, limits)
-                assert core is not None, "a lemma of an inductive set does not follow from it"
-                self._needs[i] = core
-            todo |= self._needs[i] - closed
-        return Proof(tuple(lemma for i, lemma in enumerate(self.lemmas) if i in closed))
-
-    def _core(self, bad: z3.BoolRef, limits: Limits) -> frozenset[int] | None:
-        """Indices of lemmas that exclude `bad`, or None when all together do not."""
         self._solver.push()
-        self._solver.add(bad)
         try:
+            self._solver.add(z3.Not(question.good))
             if solve(self._solver, limits, *self._names):
                 return None
-            core = {c.get_id() for c in self._solver.unsat_core()}
-            return frozenset(i for i, n in enumerate(self._names) if n.get_id() in core)
+            core = {str(name) for name in self._solver.unsat_core()}
         finally:
             self._solver.pop()
+        leans_on = frozenset(lemma.name for name, lemma in zip(self._names, self.lemmas, strict=True)
+                             if str(name) in core)
+        return Proof(self.lemmas, leans_on=leans_on)
 
 
 def induction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:

@@ -163,14 +163,13 @@ def _query(bits: _Bits, question: Question,
 
     start = {str(v): t for v, t in zip(system.variables, system.initial, strict=True)}
     fp.rule(reach(*[z3.simplify(_bit(start[str(v)], i)) for _, v, i in bits.moving]))
-    good = z3.And(question.safe, question.allowed)
     known = [bits.over_bits(lemma.formula) for lemma in bits.proved]
     for number, branch in enumerate(system.branches):
         after = {str(v): t for v, t in zip(system.variables, branch, strict=False)}
         fp.rule(reach(*[bits.over_bits(_bit(after[str(v)], i)) for _, v, i in bits.moving]),
                 [reach(*moving), *known])
         chosen = z3.BitVecVal(number, system.action.size())
-        bad = z3.substitute(z3.Not(good), (system.action, chosen))
+        bad = z3.substitute(z3.Not(question.good), (system.action, chosen))
         assert isinstance(bad, z3.BoolRef)
         fp.rule(failed(), [reach(*moving), *known, bits.over_bits(bad)])
     try:

@@ -8,6 +8,7 @@ so that a symbolic edition can later put a Z3 Boolean in the same place.
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import z3
@@ -19,6 +20,7 @@ T = TypeVar("T")
 WORD = 64
 
 
+@lru_cache(maxsize=None)
 def word(value: int) -> BV:
     """The constant ``value`` as a 64-bit vector."""
     return z3.BitVecVal(value, WORD)

@@ -25,40 +25,81 @@ _INFIX = {
 _MODULAR = {z3.Z3_OP_BADD: "+", z3.Z3_OP_BSUB: "-", z3.Z3_OP_BMUL: "*"}
 
 
-def _expression(node: z3.ExprRef, args: list[str]) -> str:
-    """Python source for one node, given that of its arguments.
+class _Terms:
+    """Terms through Z3's C interface: the Python one is ten times slower to walk."""
 
-    Raises NotImplementedError for an operator that has no rule here yet.
-    """
-    kind = node.decl().kind()
-    if kind in _INFIX:
-        return f"({_INFIX[kind].join(args)})"
-    if kind == z3.Z3_OP_ITE:
-        return f"({args[1]} if {args[0]} else {args[2]})"
-    if kind == z3.Z3_OP_NOT:
-        return f"(not {args[0]})"
-    if kind == z3.Z3_OP_IMPLIES:
-        return f"((not {args[0]}) or {args[1]})"
-    if isinstance(node, z3.BitVecRef):
-        mask = (1 << node.size()) - 1
+    def __init__(self, context: z3.Context) -> None:
+        self._ctx = context.ref()
+        self._context = context
+
+    def key(self, node: z3.Ast) -> int:
+        return int(z3.Z3_get_ast_id(self._ctx, node))
+
+    def args(self, node: z3.Ast) -> list[z3.Ast]:
+        if z3.Z3_get_ast_kind(self._ctx, node) != z3.Z3_APP_AST:
+            return []
+        app = z3.Z3_to_app(self._ctx, node)
+        return [z3.Z3_get_app_arg(self._ctx, app, i)
+                for i in range(z3.Z3_get_app_num_args(self._ctx, app))]
+
+    def kind(self, node: z3.Ast) -> int:
+        decl = z3.Z3_get_app_decl(self._ctx, z3.Z3_to_app(self._ctx, node))
+        return int(z3.Z3_get_decl_kind(self._ctx, decl))
+
+    def parameter(self, node: z3.Ast, index: int) -> int:
+        decl = z3.Z3_get_app_decl(self._ctx, z3.Z3_to_app(self._ctx, node))
+        return int(z3.Z3_get_decl_int_parameter(self._ctx, decl, index))
+
+    def width(self, node: z3.Ast) -> int:
+        return int(z3.Z3_get_bv_sort_size(self._ctx, z3.Z3_get_sort(self._ctx, node)))
+
+    def show(self, node: z3.Ast) -> str:
+        return str(z3.Z3_ast_to_string(self._ctx, node))
+
+    def leaf(self, node: z3.Ast) -> str:
+        """Python for a constant. Raises ValueError for a variable that has no name here."""
+        if z3.Z3_get_ast_kind(self._ctx, node) == z3.Z3_NUMERAL_AST:
+            return str(z3.Z3_get_numeral_string(self._ctx, node))
+        kind = self.kind(node)
+        if kind in (z3.Z3_OP_TRUE, z3.Z3_OP_FALSE):
+            return str(kind == z3.Z3_OP_TRUE)
+        raise ValueError(f"{self.show(node)} is not a variable of this system")
+
+    def expression(self, node: z3.Ast, operands: list[z3.Ast], args: list[str]) -> str:
+        """Python for one node, given that of its operands.
+
+        Raises NotImplementedError for an operator that has no rule here yet.
+        """
+        kind = self.kind(node)
+        if kind in _INFIX:
+            return f"({_INFIX[kind].join(args)})"
+        if kind == z3.Z3_OP_ITE:
+            return f"({args[1]} if {args[0]} else {args[2]})"
+        if kind == z3.Z3_OP_NOT:
+            return f"(not {args[0]})"
+        if kind == z3.Z3_OP_IMPLIES:
+            return f"((not {args[0]}) or {args[1]})"
         if kind == z3.Z3_OP_BNOT:
-            return f"({args[0]} ^ {mask})"
+            return f"({args[0]} ^ {self._mask(node)})"
         if kind in _MODULAR:
-            return f"(({_MODULAR[kind].join(args)}) & {mask})"
+            return f"(({_MODULAR[kind].join(args)}) & {self._mask(node)})"
         if kind == z3.Z3_OP_BLSHR:
             return f"({args[0]} >> {args[1]})"
         if kind == z3.Z3_OP_BSHL:
-            return f"(({args[0]} << min({args[1]}, {node.size()})) & {mask})"
+            return f"(({args[0]} << min({args[1]}, {self.width(node)})) & {self._mask(node)})"
         if kind == z3.Z3_OP_EXTRACT:
-            return f"(({args[0]} >> {node.params()[1]}) & {mask})"
+            return f"(({args[0]} >> {self.parameter(node, 1)}) & {self._mask(node)})"
         if kind == z3.Z3_OP_ZERO_EXT:
             return args[0]
         if kind == z3.Z3_OP_CONCAT:
             code = args[0]
-            for child, arg in zip(node.children()[1:], args[1:], strict=True):
-                code = f"(({code} << {child.size()}) | {arg})"
+            for operand, arg in zip(operands[1:], args[1:], strict=True):
+                code = f"(({code} << {self.width(operand)}) | {arg})"
             return code
-    raise NotImplementedError(f"no Python for the Z3 operator {node.decl().name()}")
+        raise NotImplementedError(f"no Python for the Z3 term {self.show(node)}")
+
+    def _mask(self, node: z3.Ast) -> int:
+        return (1 << self.width(node)) - 1
 
 
 def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef]) -> str:
@@ -66,55 +107,50 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
 
     Terms used more than once get a name; all others stand where they are used.
     """
+    terms = _Terms(results[0].ctx)
     uses: dict[int, int] = {}
-    children: dict[int, list[z3.ExprRef]] = {}
-    stack = list(results)
+    operands: dict[int, list[z3.Ast]] = {}
+    stack = [r.as_ast() for r in results]
     while stack:
         node = stack.pop()
-        key = node.get_id()
+        key = terms.key(node)
         uses[key] = uses.get(key, 0) + 1
         if uses[key] == 1:
-            children[key] = node.children()
-            stack.extend(children[key])
+            operands[key] = terms.args(node)
+            stack.extend(operands[key])
 
-    names = {v.get_id(): f"v{i}" for i, v in enumerate(variables)}
+    names = {terms.key(v.as_ast()): f"v{i}" for i, v in enumerate(variables)}
     code: dict[int, str] = dict(names)
     lines: list[str] = []
 
-    def emit(root: z3.ExprRef) -> str:
+    def emit(root: z3.Ast) -> str:
         todo = [root]
         while todo:
             node = todo[-1]
-            key = node.get_id()
+            key = terms.key(node)
             if key in code:
                 todo.pop()
                 continue
-            missing = [c for c in children[key] if c.get_id() not in code]
+            parts = [terms.key(c) for c in operands[key]]
+            missing = [c for c, part in zip(operands[key], parts, strict=True) if part not in code]
             if missing:
                 todo.extend(missing)
                 continue
             todo.pop()
-            code[key] = _leaf_or_expression(node, [code[c.get_id()] for c in children[key]])
-            if uses[key] > 1 and children[key]:
+            if not parts:
+                code[key] = terms.leaf(node)
+                continue
+            code[key] = terms.expression(node, operands[key], [code[p] for p in parts])
+            if uses[key] > 1:
                 local = f"t{len(lines)}"
                 lines.append(f"    {local} = {code[key]}")
                 code[key] = local
-        return code[root.get_id()]
+        return code[terms.key(root)]
 
-    returned = ", ".join(emit(r) for r in results)
-    params = ", ".join(names[v.get_id()] for v in variables)
+    returned = ", ".join(emit(r.as_ast()) for r in results)
+    params = ", ".join(names.values())
     unpack = [f"    {params}, = s"] if variables else []
     return "\n".join([f"def {name}(s):", *unpack, *lines, f"    return ({returned},)"])
-
-
-def _leaf_or_expression(node: z3.ExprRef, args: list[str]) -> str:
-    if isinstance(node, z3.BitVecNumRef):
-        return str(node.as_long())
-    if z3.is_true(node) or z3.is_false(node):
-        return str(bool(z3.is_true(node)))
-    if not args:
-        raise ValueError(f"{node} is not a variable of this system")
-    return _expression(node, args)
 
 
 def compile_terms(variables: Sequence[z3.ExprRef],
@@ -163,7 +199,14 @@ class Machine:
         return lambda state: bool(function(state)[0])
 
     def step_predicate(self, formula: z3.BoolRef) -> Callable[[Values, int], bool]:
-        """`formula` (over variables and action) as a Python predicate of a state and an action."""
-        names = (*self.system.variables, self.system.action)
+        """A step formula (over variables, action, primed variables and outputs) as a Python
+        predicate of a state and the index of the action taken there."""
+        system = self.system
+        names = (*system.variables, system.action, *system.primed, *system.outputs)
         function = compile_terms(names, (z3.simplify(formula),))
-        return lambda state, action: bool(function((*state, action))[0])
+
+        def holds(state: Values, action: int) -> bool:
+            after, outputs = self.step(state, action)
+            return bool(function((*state, action, *after, *outputs))[0])
+
+        return holds

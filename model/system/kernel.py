@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+import z3
+
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, word
-from model.kernel.records import Entry, Mapping, Outcome
+from model.kernel.memory import FAULT_BITS
+from model.kernel.records import OUTCOME_BITS, Entry, Mapping, Outcome
 from model.kernel.task_mmu import pte_to_pagemap_entry
 from model.system.compiled import Machine, Values, compile_terms
 from model.system.mappings import fresh_vma
@@ -40,6 +43,7 @@ class KernelSystem:
         self.initial = State(vma, empty, History(False, False, False))
         self.before: State = variables_like(self.initial)
         self.names = leaf_names(self.initial)
+        self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
@@ -54,19 +58,13 @@ class KernelSystem:
             initial=flatten(self.initial),
             actions=tuple(OPERATIONS),
             branches=tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects),
-            outputs=("outcome", "faults"),
+            outputs=(self.outcome, z3.BitVec("faults", FAULT_BITS)),
         )
 
-    @cached_property
+    @property
     def after(self) -> State:
-        """The state after the step, as terms over the state before and the action."""
-        return rebuild(self.initial, self.system.next)
-
-    @cached_property
-    def outcome(self) -> BV:
-        """The outcome of the step, as a term over the state before and the action."""
-        term: BV = self.system.step[len(self.names)]
-        return term
+        """The state after the step, as constants."""
+        return rebuild(self.initial, self.system.primed)
 
     @cached_property
     def machine(self) -> Machine:

@@ -17,8 +17,8 @@ import z3
 class TransitionSystem:
     """`variables` are Z3 constants; `initial` their values; `actions` names each action.
 
-    `branches[i]` gives the next value of every variable under action i, and then any outputs.
-    `outputs` names what a branch gives beyond the variables.
+    `branches[i]` gives the next value of every variable under action i, then the `outputs`, which
+    are constants too: what the caller of the action sees.
     """
 
     name: str
@@ -26,7 +26,12 @@ class TransitionSystem:
     initial: tuple[z3.ExprRef, ...]
     actions: tuple[str, ...]
     branches: tuple[tuple[z3.ExprRef, ...], ...]
-    outputs: tuple[str, ...] = ()
+    outputs: tuple[z3.ExprRef, ...] = ()
+
+    @cached_property
+    def primed(self) -> tuple[z3.ExprRef, ...]:
+        """The variables after the step, as constants."""
+        return tuple(z3.Const(f"{v}'", v.sort()) for v in self.variables)
 
     @cached_property
     def action(self) -> z3.BitVecRef:
@@ -41,8 +46,7 @@ class TransitionSystem:
         return z3.ULE(self.action, z3.BitVecVal(len(self.actions) - 1, self.action.size()))
 
     @cached_property
-    def step(self) -> tuple[z3.ExprRef, ...]:
-        """Next value of every variable, then the outputs, as terms over variables and action."""
+    def _step(self) -> tuple[z3.ExprRef, ...]:
         merged = list(self.branches[-1])
         for i in reversed(range(len(self.branches) - 1)):
             chosen = self.choose(i)
@@ -52,11 +56,16 @@ class TransitionSystem:
 
     @cached_property
     def next(self) -> tuple[z3.ExprRef, ...]:
-        return self.step[:len(self.variables)]
+        """The value of every variable after the step, as a term over variables and action."""
+        return self._step[:len(self.variables)]
 
     def after(self, formula: z3.BoolRef) -> z3.BoolRef:
         """`formula` (over the variables) said of the state after the step."""
         return substitute(formula, self.variables, self.next)
+
+    def resolve(self, formula: z3.BoolRef) -> z3.BoolRef:
+        """A step formula (which also speaks of `primed` and `outputs`) over variables and action."""
+        return substitute(formula, (*self.primed, *self.outputs), self._step)
 
     def at_init(self, formula: z3.BoolRef) -> bool:
         """The truth of `formula` (over the variables) in the initial state."""
@@ -68,9 +77,9 @@ class TransitionSystem:
 class Question:
     """A promise, put to a transition system.
 
-    `safe` (over the variables) must hold in every reachable state, and `allowed` (over variables
-    and action) of every step taken from one. `witness` (over variables and action) must be true of
-    some reachable step, or the promise is empty.
+    `safe` (over the variables) must hold in every reachable state, and `allowed` of every step
+    taken from one. `witness` must be true of some reachable step, or the promise is empty. Both
+    are step formulas: over variables, action, primed variables and outputs.
     """
 
     name: str
@@ -78,6 +87,16 @@ class Question:
     safe: z3.BoolRef
     allowed: z3.BoolRef
     witness: z3.BoolRef
+
+    @cached_property
+    def good_step(self) -> z3.BoolRef:
+        """`allowed`, over variables and action."""
+        return self.system.resolve(self.allowed)
+
+    @cached_property
+    def good(self) -> z3.BoolRef:
+        """`safe` and `allowed`, over variables and action."""
+        return z3.And(self.safe, self.good_step)
 
 
 @dataclass(frozen=True, eq=False)
