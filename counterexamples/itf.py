@@ -13,7 +13,7 @@ _STEP = ("op", "outcome", "faults")
 
 
 def dumps(trace: Trace) -> str:
-    """The trace as ITF. Every integer is a "#bigint", since 64-bit words do not fit JSON numbers."""
+    """The trace as ITF. Integers are "#bigint": 64-bit words do not fit JSON numbers."""
     variables = [*_STEP, *trace.steps[0].values, *(f"pagemap_{k}" for k in trace.steps[0].pagemap)]
     states = []
     for index, step in enumerate(trace.steps):
@@ -41,7 +41,7 @@ def calls(text: str) -> tuple[str, str, tuple[str, ...]]:
         ops = tuple(state["op"] for state in data["states"][1:])
         kernel, mapping = str(meta["kernel"]), str(meta["mapping"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"not an ITF trace of this tool: {type(error).__name__}: {error}") from error
+        raise UsageError(f"not an ITF trace of this tool: {error!r}") from error
     for op in ops:
         if op not in OPERATIONS:
             raise unknown("operation", str(op), list(OPERATIONS))

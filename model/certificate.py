@@ -6,8 +6,8 @@ With an invariant I, k = 1, and "bad" for a state or step that breaks the promis
 * consecution: a state in I has a step that leaves I;
 * safety: a state in I is bad.
 
-For k > 1 (k-induction) initiation adds "or one of the first k - 1 steps is bad", and safety asks for
-a bad state after k - 1 good steps from a state in I.
+For k > 1 (k-induction) initiation adds "or one of the first k - 1 steps is bad", and safety asks
+for a bad state after k - 1 good steps from a state in I.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The promises, one a file. A new one is a file that defines PROPERTY, and its name in the list below.
+"""The promises, one a file. A new one: a file that defines PROPERTY, and its name below.
 
 The order is that of reports: promises to programs, then what they rest on, then precision.
 """

@@ -55,8 +55,10 @@ def _permissions(s: View) -> Bool:
 
 
 def _page(s: View) -> Bool:
-    private = conj(implies(s.special, s.entry.zero_page), disj(s.special, s.owned))
-    return implies(s.present, negate(disj(s.special, s.entry.anon)) if s.mapping.shared else private)
+    if s.mapping.shared:
+        return implies(s.present, negate(disj(s.special, s.entry.anon)))
+    return implies(s.present, conj(implies(s.special, s.entry.zero_page),
+                                   disj(s.special, s.owned)))
 
 
 LEMMAS = (
@@ -64,8 +66,8 @@ LEMMAS = (
                     "change, and writable means readable.", _fixed_flags),
     StatedInvariant("page-prot-fresh", "vm_page_prot is what vma_set_page_prot() would store.",
                     lambda s: s.page_prot_up_to_date),
-    StatedInvariant("page-prot-plain", "Of the bits that a change of protection keeps, vm_page_prot "
-                    "has the accessed bit alone.",
+    StatedInvariant("page-prot-plain", "Of the bits that a change of protection keeps, "
+                    "vm_page_prot has the accessed bit alone.",
                     lambda s: s.vma.vm_page_prot & page_chg_mask(s.edition) == PAGE_ACCESSED),
     StatedInvariant("entry-form", "The entry is empty, a uffd-wp marker, or present with A set and "
                     "no bit that the model does not use.", _form),

@@ -17,7 +17,6 @@ PROPERTY = Property(
         Violated("anon", ("-76aefad628aa",),
                  "mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
                  "tracked private mapping becomes writable"),
-        Violated("anon", ("-76aefad628aa", "+931298e103c2"), ""),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
     ),

@@ -6,7 +6,7 @@ from properties.base import Property, Violated
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
             "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
             "Documentation/admin-guide/mm/userfaultfd.rst")
-_MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows nothing of uffd-wp "
+MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows nothing of uffd-wp "
              "and makes a protected entry writable")
 
 PROPERTY = Property(
@@ -18,6 +18,6 @@ PROPERTY = Property(
     witness=lambda t: conj(t.before.history.protected, t.op("store")),
     violated=(
         Violated("anon", (), _MARKERS),
-        Violated("shmem", ("-51d3d5eb74ff",), _MPROTECT),
+        Violated("shmem", ("-51d3d5eb74ff",), MPROTECT),
     ),
 )

@@ -2,7 +2,7 @@
 
 from model.kernel.logic import conj, negate
 from properties.base import Property, Violated
-from properties.uffd_wp_complete import _MPROTECT
+from properties.uffd_wp_complete import MPROTECT
 
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
@@ -11,5 +11,5 @@ PROPERTY = Property(
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
     allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
-    violated=(Violated("shmem", ("-51d3d5eb74ff",), _MPROTECT),),
+    violated=(Violated("shmem", ("-51d3d5eb74ff",), MPROTECT),),
 )

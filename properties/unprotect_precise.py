@@ -1,6 +1,7 @@
 """The price of un-protecting: a write fault that tells nobody anything."""
 
-from model.kernel.logic import conj, implies
+from model.kernel.logic import Bool, conj, implies
+from model.system.view import StepView
 from properties.base import Property, Violated
 
 _OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "
@@ -12,14 +13,14 @@ _NO_TRY = "vm_page_prot is write-protected, and the upgrade is never tried"
 _KEPT = "unregister does not touch the entries, so what `wp` took away stays away"
 
 
-def _unprotected(t):  # type: ignore[no-untyped-def]
+def _unprotected(t: StepView) -> Bool:
     return conj(t.op("unwp", "unregister"), t.ok, t.before.registered, t.after.nothing_to_record)
 
 
 PROPERTY = Property(
     name="unprotect-precise",
-    claim="After `unwp` or `unregister` of a registered VMA, a page that the write fault would map writable with "
-          "nothing to record is writable already.",
+    claim="After `unwp` or `unregister` of a registered VMA, a page that the write fault would map "
+          "writable with nothing to record is writable already.",
     origin="931298e103c2: \"map PTEs writable again where possible\"",
     allowed=lambda t: implies(_unprotected(t), t.after.writable),
     witness=_unprotected,

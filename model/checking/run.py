@@ -1,4 +1,4 @@
-"""Running the matrix: one task for each edition and mapping, in parallel where there are several."""
+"""Running the matrix: one task for each edition and mapping, in parallel where there are more."""
 
 from __future__ import annotations
 
@@ -13,16 +13,26 @@ from typing import Any
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
-from model.engines.base import BOUNDED, PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
+from model.engines.base import (
+    BOUNDED,
+    PROVED,
+    UNKNOWN,
+    VIOLATED,
+    Engine,
+    Limits,
+    OutOfTime,
+    Verdict,
+)
 from model.engines.explicit import reaches
 from model.engines.registry import ENGINES, Auto
-from model.system.kernel import KernelSystem, kernel_system
+from model.system.kernel import kernel_system
 from model.system.reach import StateGraph, explore
+from model.system.replay import violates
 from model.system.transition import Question
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
 
-CLAIMS = {s.name: s.claim for s in (*LEMMAS, *PROPERTIES.values())}
+CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIES.values()}
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,8 @@ class Options:
 Progress = Callable[[CellResult], None]
 
 
-def run(cells: Sequence[Cell], options: Options, progress: Progress) -> tuple[list[CellResult], bool]:
+def run(cells: Sequence[Cell], options: Options,
+        progress: Progress) -> tuple[list[CellResult], bool]:
     """The results in the order of `cells`, and whether Ctrl-C cut the run short.
 
     A cell that was not finished is `bounded` at the deepest bound found safe, or `unknown`.
@@ -54,7 +65,8 @@ def run(cells: Sequence[Cell], options: Options, progress: Progress) -> tuple[li
             progress(result)
     except KeyboardInterrupt:
         interrupted = True
-    return [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)], interrupted
+    results = [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)]
+    return results, interrupted
 
 
 def _unfinished(cell: Cell, bound: int) -> CellResult:
@@ -156,7 +168,7 @@ def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
     """
     if verdict.status == VIOLATED:
         assert verdict.trace is not None
-        if not violates(system.kernel, question, verdict.trace):
+        if not violates(system.kernel.machine, question, verdict.trace):
             verdict = replace(verdict, status=CONTRADICTION,
                               reason="the simulator does not repeat the violation")
         return _result(cell, verdict, 0.0)
@@ -176,22 +188,8 @@ def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
         verdict = replace(verdict, status=CONTRADICTION,
                           reason=f"a fresh solver does not accept the certificate: {failed}")
         return _result(cell, verdict, 0.0)
-    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS), lemmas=tuple(n for n in cert.lemmas if n in cert.leans_on))
-
-
-def violates(kernel: KernelSystem, question: Question, ops: Sequence[str]) -> bool:
-    """Whether running `ops` in the simulator keeps the promise up to the last step and breaks it
-    there."""
-    machine = kernel.machine
-    safe = machine.predicate(question.safe)
-    allowed = machine.step_predicate(question.allowed)
-    state, good = machine.initial, [safe(machine.initial)]
-    for op in ops:
-        index = machine.system.actions.index(op)
-        after, _ = machine.step(state, index)
-        good.append(allowed(state, index) and safe(after))
-        state = after
-    return not good[-1] and all(good[:-1])
+    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS),
+                   lemmas=tuple(name for name in cert.lemmas if name in cert.leans_on))
 
 
 def _result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:

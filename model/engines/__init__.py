@@ -1,1 +1,1 @@
-"""Engines: each takes a question and limits, and gives a verdict. None prints, none knows a kernel."""
+"""Engines: each takes a question and limits and gives a verdict. None prints or knows a kernel."""

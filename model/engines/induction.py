@@ -75,8 +75,8 @@ class InductiveInvariant:
             core = {str(name) for name in self._solver.unsat_core()}
         finally:
             self._solver.pop()
-        leans_on = frozenset(lemma.name for name, lemma in zip(self._names, self.lemmas, strict=True)
-                             if str(name) in core)
+        pairs = zip(self._names, self.lemmas, strict=True)
+        leans_on = frozenset(lemma.name for name, lemma in pairs if str(name) in core)
         return Proof(self.lemmas, leans_on=leans_on)
 
 

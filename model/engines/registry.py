@@ -1,4 +1,4 @@
-"""The engines by name, and `auto`, which finds violations by one and proofs by the others in turn."""
+"""The engines by name, and `auto`, which asks them in turn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model.engines.spacer import spacer
 from model.system.transition import Lemma, Question
 
 SPACER_SECONDS = 20.0
-"""Spacer's share when there is no time limit: it may not end, and the exhausted graph comes next."""
+"""Spacer's share: it may not end, and the exhausted graph comes next."""
 
 ENGINES: dict[str, Engine] = {
     "bmc": bmc,

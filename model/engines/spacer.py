@@ -24,7 +24,7 @@ SAMPLES = 256
 
 
 def spacer(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
-    """Prove or refute. A refutation's trace is bounded model checking's, so that it is canonical."""
+    """Prove or refute. The trace of a refutation is bounded model checking's, hence canonical."""
     system = question.system
     if not system.at_init(question.safe):
         return Verdict(VIOLATED, NAME, 0, ())
@@ -86,7 +86,7 @@ class _Bits:
 
 
 _Place = tuple[str, int]
-_Leaders = dict[_Place, None | bool | tuple[_Place, bool]]
+_Leaders = dict[_Place, bool | tuple[_Place, bool] | None]
 """For each bit: None if it leads, its constant, or its leader and whether it is the opposite."""
 
 

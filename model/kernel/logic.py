@@ -8,7 +8,7 @@ so that a symbolic edition can later put a Z3 Boolean in the same place.
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import z3
@@ -20,7 +20,7 @@ T = TypeVar("T")
 WORD = 64
 
 
-@lru_cache(maxsize=None)
+@cache
 def word(value: int) -> BV:
     """The constant ``value`` as a 64-bit vector."""
     return z3.BitVecVal(value, WORD)
@@ -77,7 +77,8 @@ def ite(cond: Bool, then: T, other: T) -> T:
     """
     if isinstance(cond, bool):
         return then if cond else other
-    return _merge(cond, then, other)
+    merged: T = _merge(cond, then, other)
+    return merged
 
 
 def _merge(cond: z3.BoolRef, then: Any, other: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from model.kernel.editions import Edition
@@ -31,16 +31,18 @@ MIRRORS: dict[str, Mirror] = {}
 
 def mirrors(path: str) -> Callable[[Callable[Concatenate[Edition, P], R]],
                                    Callable[Concatenate[Edition, P], R]]:
-    """Mark a function as the mirror of the kernel function of its name in the kernel file `path`."""
+    """Mark a function as the mirror of the kernel function of its name in the kernel's `path`."""
 
-    def mark(function: Callable[Concatenate[Edition, P], R]) -> Callable[Concatenate[Edition, P], R]:
+    def mark(
+            function: Callable[Concatenate[Edition, P], R]) -> Callable[Concatenate[Edition, P], R]:
         name = function.__name__
         MIRRORS[name] = Mirror(name, path, function)
 
-        @wraps(function)
-        def call(ed: Edition, *args: P.args, **kwargs: P.kwargs) -> R:
-            return ed.overrides.get(name, function)(ed, *args, **kwargs)
+        def call(ed: Edition, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            chosen: Callable[Concatenate[Edition, P], R] = ed.overrides.get(name, function)
+            return chosen(ed, *args, **kwargs)
 
+        update_wrapper(call, function)
         return call
 
     return mark

@@ -113,7 +113,7 @@ def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFl
 
 @mirrors(_C)
 def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[Vma, Entry]:
-    """Set `newflags`; the write upgrade is asked for with the new flags and the old vm_page_prot."""
+    """Set `newflags`; the upgrade is asked for with the new flags and the old vm_page_prot."""
     new = Vma(newflags, vma.vm_page_prot, vma.mapping)
     upgrade = vma_wants_manual_pte_write_upgrade(ed, new)
     new = vma_set_page_prot(ed, new)
@@ -124,7 +124,7 @@ def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[V
 
 @mirrors(_C)
 def do_mprotect_pkey(ed: Edition, vma: Vma, entry: Entry, prot: int) -> tuple[Vma, Entry, BV]:
-    """mprotect(2) with `prot` as VM_READ and VM_WRITE bits; EACCES beyond VM_MAYREAD and its like."""
+    """mprotect(2), `prot` as VM_READ and VM_WRITE bits; EACCES beyond VM_MAYREAD and its like."""
     newflags = set_bits(clear_bits(vma.vm_flags, VM_ACCESS_FLAGS), prot)
     denied = has(newflags & ~(newflags >> VM_MAY_SHIFT), VM_ACCESS_FLAGS)
     new, changed = mprotect_fixup(ed, vma, entry, newflags)

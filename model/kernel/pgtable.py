@@ -46,13 +46,25 @@ from model.kernel.bits import (
     VM_WRITE,
 )
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, has_all, ite, negate, set_bits, word
+from model.kernel.logic import (
+    BV,
+    Bool,
+    clear_bits,
+    conj,
+    disj,
+    has,
+    has_all,
+    ite,
+    negate,
+    set_bits,
+    word,
+)
 from model.kernel.mirror import mirrors
 from model.kernel.records import Vma
 
 _H = "arch/x86/include/asm/pgtable.h"
 
-# --- what an entry is --------------------------------------------------------------------------
+# --- what an entry is -----------------------------------------------------------------------------
 
 
 def pte_none(pte: BV) -> Bool:
@@ -75,7 +87,7 @@ def is_swap_pte(pte: BV) -> Bool:
     return conj(negate(pte_none(pte)), negate(pte_present(pte)))
 
 
-# --- reading the bits of a present entry ---------------------------------------------------------
+# --- reading the bits of a present entry ----------------------------------------------------------
 
 
 def pte_write(pte: BV) -> Bool:
@@ -102,7 +114,7 @@ def pte_dirty(ed: Edition, pte: BV) -> Bool:
     return has(pte, PAGE_DIRTY)
 
 
-# --- changing them ---------------------------------------------------------------------------------
+# --- changing them --------------------------------------------------------------------------------
 
 
 @mirrors(_H)
@@ -193,7 +205,7 @@ def maybe_mkwrite(ed: Edition, pte: BV, vma: Vma) -> BV:
     return ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), pte)
 
 
-# --- entries that are not present: PTE markers ---------------------------------------------------
+# --- entries that are not present: PTE markers ----------------------------------------------------
 
 
 def swp_pte_marker(ed: Edition) -> int:
@@ -263,7 +275,7 @@ def vm_get_page_prot(ed: Edition, vm_flags: BV) -> BV:
     return row(0, (VM_SHARED, VM_WRITE, VM_EXEC, VM_READ))
 
 
-# --- the CPU -----------------------------------------------------------------------------------------
+# --- the CPU --------------------------------------------------------------------------------------
 
 
 def mmu_permits(pte: BV, write: bool) -> Bool:

@@ -87,7 +87,7 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
 
 @mirrors(_MM)
 def mwriteprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> tuple[Entry, BV]:
-    """UFFDIO_WRITEPROTECT with or without MODE_WP; ENOENT where the VMA is not registered for it."""
+    """UFFDIO_WRITEPROTECT with or without MODE_WP; ENOENT where the VMA is not registered."""
     registered = userfaultfd_wp(vma)
     changed = uffd_wp_range(ed, vma, entry, enable_wp)
     return (ite(registered, changed, entry),

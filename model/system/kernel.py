@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import z3
@@ -102,7 +102,7 @@ class KernelSystem:
                 "pagemap": self.pagemap(step.values), "vm_flags": self.vm_flags(step.values)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _cached(edition: Edition, mapping: Mapping) -> KernelSystem:
     return KernelSystem(edition, mapping)
 

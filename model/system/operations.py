@@ -21,7 +21,11 @@ from model.kernel.mprotect import do_mprotect_pkey
 from model.kernel.pgtable import pte_present
 from model.kernel.records import Outcome, outcome
 from model.kernel.task_mmu import clear_refs_write
-from model.kernel.userfaultfd import mwriteprotect_range, userfaultfd_register, userfaultfd_unregister
+from model.kernel.userfaultfd import (
+    mwriteprotect_range,
+    userfaultfd_register,
+    userfaultfd_unregister,
+)
 from model.system.state import State
 
 NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
@@ -77,7 +81,8 @@ def _writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
     entry, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
     populated = conj(enable_wp, pte_present(entry.pte))
     history = replace(s.history, protected=enable_wp, protected_populated=populated)
-    return Effect(State(s.vma, entry, ite(result == outcome(Outcome.ok), history, s.history)), result)
+    done = result == outcome(Outcome.ok)
+    return Effect(State(s.vma, entry, ite(done, history, s.history)), result)
 
 
 def _mprotect(ed: Edition, s: State, prot: int) -> Effect:

@@ -64,7 +64,7 @@ class TransitionSystem:
         return substitute(formula, self.variables, self.next)
 
     def resolve(self, formula: z3.BoolRef) -> z3.BoolRef:
-        """A step formula (which also speaks of `primed` and `outputs`) over variables and action."""
+        """A step formula (which speaks of `primed` and `outputs` too) over variables and action."""
         return substitute(formula, (*self.primed, *self.outputs), self._step)
 
     def at_init(self, formula: z3.BoolRef) -> bool:

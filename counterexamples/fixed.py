@@ -1,0 +1,34 @@
+"""The edition nearest to a violating one that keeps the promise on the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from model.kernel.editions import CHANGES, EDITIONS, Edition
+from model.kernel.records import Mapping
+from model.system.kernel import kernel_system
+from model.system.replay import violates
+from properties.base import Property
+
+
+def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
+                  ops: Sequence[str]) -> Edition | None:
+    """One change more or less than `edition`, under which `ops` break nothing; None without one.
+
+    The changes that the property's own expectation names are tried first.
+    """
+    for candidate in _neighbours(edition, mapping, prop):
+        kernel = kernel_system(candidate, mapping)
+        question = prop.question(kernel)
+        if not any(violates(kernel.machine, question, ops[:n]) for n in range(len(ops) + 1)):
+            return candidate
+    return None
+
+
+def _neighbours(edition: Edition, mapping: Mapping, prop: Property) -> Iterator[Edition]:
+    named = [w[1:] for v in prop.violated if v.applies(edition, mapping) for w in v.when]
+    others = [c.id for c in CHANGES.values() if not c.variant and c.id not in named]
+    for change in (*named, *others):
+        near = (edition.without_change(change) if edition.has(change)
+                else edition.with_change(change))
+        yield next((e for e in EDITIONS.values() if e.changes == near.changes), near)

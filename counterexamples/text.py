@@ -1,0 +1,50 @@
+"""A trace as plain text, 72 columns wide, fit for a mail."""
+
+from __future__ import annotations
+
+import textwrap
+
+from counterexamples.explain import explain
+from counterexamples.trace import Trace, TraceStep, pte_flags
+from model.kernel.bits import PAGE_PRESENT, PAGE_RW, SWP_TYPE_MASK
+from model.kernel.editions import find_edition
+
+WIDTH = 72
+_SHORT = {"SOFT_DIRTY": "SD", "UFFD_WP": "WP", "SAVED_DIRTY": "SAVED", "PROTNONE": "NONE",
+          "SPECIAL": "ZERO"}
+_HIDDEN = {"US", "A", "NX", "P"}
+
+
+def trace_text(trace: Trace, fixed: Trace | None) -> str:
+    """The promise, the calls with the state after each, and the explanation."""
+    calls = len(trace.ops)
+    head = [f"{trace.prop}: violated on {trace.mapping} in {trace.kernel}",
+            f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}", ""]
+    lines = [*head, *textwrap.wrap(trace.claim, WIDTH), "", *table(trace), ""]
+    lines += textwrap.wrap(explain(trace, fixed), WIDTH)
+    if fixed is not None:
+        lines += ["", f"The same calls in {fixed.kernel} ({fixed.kernel_title}):", ""]
+        lines += table(fixed)
+    return "\n".join(lines) + "\n"
+
+
+def table(trace: Trace) -> list[str]:
+    """One line a step: the call, its outcome and minor faults, the VMA, vm_page_prot, the PTE."""
+    row = "{:>2}  {:13} {:7} {:>3}  {:15} {:4}  {}"
+    lines = [row.format("#", "call", "outcome", "flt", "VmFlags", "prot", "pte")]
+    edition = find_edition(trace.kernel)
+    for number, step in enumerate(trace.steps):
+        flags = " ".join(f for f in step.vm_flags if f not in ("mw", "sh"))
+        prot = step.values["vm_page_prot"]
+        shown = "none" if not prot & PAGE_PRESENT else "rw" if prot & PAGE_RW else "ro"
+        lines.append(row.format(number, step.op, step.outcome, step.faults, flags, shown,
+                                entry(step, pte_flags(edition, step.values["pte"]))))
+    return lines
+
+
+def entry(step: TraceStep, flags: list[str]) -> str:
+    """The PTE in a few words: the flags that matter, or what an entry without a page is."""
+    if not step.pagemap["present"]:
+        return "uffd-wp marker" if step.values["pte"] & SWP_TYPE_MASK else "empty"
+    shown = [_SHORT.get(f, f) for f in flags if f not in _HIDDEN]
+    return " ".join(shown if "RW" in flags or "PROTNONE" in flags else ["RO", *shown])

@@ -1,0 +1,166 @@
+"""python -m model.check: which promises a kernel keeps at every depth, and what breaks the others.
+
+With no arguments: the patch 931298e103c2, before and after, every mapping and every promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.checking.cells import (
+    Cell,
+    CellResult,
+    Exit,
+    bisect_code,
+    exit_code,
+    listing,
+    plan,
+    select_editions,
+)
+from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
+from model.checking.run import Options, default_jobs, run
+from model.cli import Parser, entry, one_of, seconds, wants_colour, whole, writable_folder
+from model.engines.registry import ENGINES
+
+PROG = "model.check"
+DEFAULT_OUT = Path("ptecheck-out")
+FORMATS = ("text", "json", "ktap", "junit")
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    pick = p.add_argument_group("what to check (names or globs, repeatable)")
+    pick.add_argument("--kernel", action="append", metavar="EDITION", help="default: before, after")
+    pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
+    pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
+    pick.add_argument("--with", action="append", default=[], dest="added", metavar="COMMIT",
+                      help="add a change to every edition")
+    pick.add_argument("--without", action="append", default=[], dest="dropped", metavar="COMMIT",
+                      help="drop a change from every edition")
+    pick.add_argument("--list", action="store_true", help="say what there is, and end")
+    how = p.add_argument_group("how")
+    how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
+                     help=", ".join(["auto", *ENGINES]))
+    how.add_argument("--depth", type=whole(1), metavar="N", help="bound of the search, in calls")
+    how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each cell")
+    how.add_argument("--jobs", type=whole(1), default=default_jobs(), metavar="N")
+    say = p.add_argument_group("what to say")
+    say.add_argument("--format", type=one_of("format", FORMATS), default="text",
+                     help=", ".join(FORMATS))
+    say.add_argument("--out", type=Path, metavar="DIR",
+                     help=f"write counterexamples and certificates; default: {DEFAULT_OUT} for the "
+                     "run without selectors, else nothing is written")
+    say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
+    say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
+    say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
+    say.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    say.add_argument("-v", "--verbose", action="count", default=0)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    if args.list:
+        print(listing())
+        return Exit.MET
+    cells = plan(select_editions(args.kernel or ["before", "after"], args.added, args.dropped),
+                 args.mapping or ["*"], args.property or ["*"])
+    main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped)
+    out: Path | None = args.out or (DEFAULT_OUT if main_job else None)
+    if out is not None:
+        writable_folder(out)
+    start = time.monotonic()
+    options = Options(args.engine, args.depth, args.timeout, args.jobs)
+    results, interrupted = run(cells, options, _Progress(len(cells), args.quiet))
+    files = [_write(out, r, not args.no_pictures) for r in results]
+    if not args.quiet:
+        print(_report(args, cells, results, files))
+        if args.format == "text":
+            _closing(out, results, interrupted, time.monotonic() - start)
+    if interrupted:
+        _deepest_bounds(results)
+    return bisect_code(results) if args.bisect else exit_code(results, args.strict)
+
+
+class _Progress:
+    """Cells done, on stderr, while it is a terminal."""
+
+    def __init__(self, cells: int, quiet: bool) -> None:
+        self._cells = cells
+        self._done = 0
+        self._slowest: CellResult | None = None
+        self._shown = sys.stderr.isatty() and not quiet
+
+    def __call__(self, result: CellResult) -> None:
+        self._done += 1
+        if self._slowest is None or result.seconds > self._slowest.seconds:
+            self._slowest = result
+        if self._shown:
+            slow = f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.mapping}"
+            end = "\r\033[K" if self._done == self._cells else ""
+            print(f"\r\033[K{self._done}/{self._cells} done; slowest {slow}, "
+                  f"{self._slowest.seconds:.1f} s", end=end, file=sys.stderr, flush=True)
+
+
+def _write(out: Path | None, result: CellResult, pictures: bool) -> Files:
+    if out is None:
+        return Files()
+    from counterexamples.folder import write_certificate, write_counterexample
+
+    where = (out, result.kernel, result.mapping, result.prop)
+    if result.verdict == "violated" and result.trace is not None:
+        return Files(trace=str(write_counterexample(*where, result.trace, pictures)))
+    if result.certificate is not None:
+        return Files(certificate=str(write_certificate(*where, result.certificate)))
+    return Files()
+
+
+def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[CellResult],
+            files: Sequence[Files]) -> str:
+    match args.format:
+        case "json":
+            return as_json(results, files)
+        case "ktap":
+            return as_ktap(results, args.strict)
+        case "junit":
+            return as_junit(results, args.strict)
+    text = str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict,
+                          verbose=args.verbose))
+    if len(cells) == 1 or args.verbose:
+        text += _traces(results)
+    return text
+
+
+def _traces(results: Sequence[CellResult]) -> str:
+    from counterexamples.folder import with_fixed
+    from counterexamples.text import trace_text
+
+    broken = [r for r in results if r.verdict == "violated" and r.trace is not None]
+    return "".join("\n\n" + trace_text(*with_fixed(r.kernel, r.mapping, r.prop, r.trace or ()))
+                   .rstrip() for r in broken)
+
+
+def _closing(out: Path | None, results: Sequence[CellResult], interrupted: bool,
+             took: float) -> None:
+    settled = sum(r.verdict in ("proved", "violated") for r in results)
+    print(f"\n{settled} of {len(results)} settled, {sum(r.met for r in results)} as expected, "
+          f"in {took:.1f} s" + (", interrupted" if interrupted else ""))
+    if out is not None:
+        print(f"traces, pictures and certificates: {out}/PROPERTY/EDITION/MAPPING/")
+
+
+def _deepest_bounds(results: Sequence[CellResult]) -> None:
+    print(f"{PROG}: interrupted", file=sys.stderr)
+    for r in results:
+        if r.reason == "interrupted":
+            told = f"safe up to {r.depth} calls" if r.depth else "no bound reached"
+            print(f"  {r.prop} on {r.mapping} in {r.kernel}: {told}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

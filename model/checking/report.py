@@ -1,0 +1,184 @@
+"""The results as text, JSON, KTAP and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from xml.etree import ElementTree
+
+from model.checking.cells import CellResult, Exit
+from model.kernel.editions import CHANGES, find_edition
+
+TOOL = "ptecheck"
+_COLUMNS = 5
+_COLOURS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",
+            "contradiction": "31"}
+_UNMET = "31"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a cell's evidence was written: paths, or None."""
+
+    trace: str | None = None
+    certificate: str | None = None
+
+
+def tool() -> dict[str, str]:
+    """The tool and the solver that the verdicts rest on, by version."""
+    import z3
+    try:
+        own = version(TOOL)
+    except PackageNotFoundError:
+        own = "unknown"
+    return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
+
+
+def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
+    rows: list[dict[str, Any]] = [{
+        "kernel": r.kernel, "mapping": r.mapping, "property": r.prop, "verdict": r.verdict,
+        "depth": r.depth, "engine": r.engine, "expected": r.expected, "met": r.met,
+        "seconds": r.seconds, "trace": f.trace, "certificate": f.certificate,
+    } for r, f in zip(results, files, strict=True)]
+    return json.dumps({"tool": tool(), "results": rows}, indent=1)
+
+
+def _story(r: CellResult) -> str:
+    """One line: the verdict with its depth, what was expected, the calls, the reason."""
+    told = r.verdict
+    if r.verdict == "violated":
+        told += f" at step {r.depth}: {', '.join(r.trace or ()) or 'the fresh mapping'}"
+    elif r.verdict == "bounded":
+        told += f": no violation up to {r.depth} calls, which is not a proof"
+    if r.reason:
+        told += f" ({r.reason})"
+    return told if r.met else f"{told}; expected: {r.expected}"
+
+
+def _passes(r: CellResult, strict: bool) -> bool:
+    return r.exit_code(strict) == Exit.MET
+
+
+def as_ktap(results: Sequence[CellResult], strict: bool) -> str:
+    lines = ["KTAP version 1", f"1..{len(results)}"]
+    for number, r in enumerate(results, start=1):
+        result = "ok" if _passes(r, strict) else "not ok"
+        lines.append(f"{result} {number} {r.kernel}.{r.mapping}.{r.prop} # {_story(r)}")
+    return "\n".join(lines)
+
+
+def as_junit(results: Sequence[CellResult], strict: bool) -> str:
+    failed = sum(not _passes(r, strict) for r in results)
+    suite = ElementTree.Element("testsuite", name=TOOL, tests=str(len(results)),
+                                failures=str(failed))
+    for r in results:
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{r.kernel}.{r.mapping}",
+                                      name=r.prop, time=f"{r.seconds:.3f}")
+        if _passes(r, strict):
+            ElementTree.SubElement(case, "system-out").text = _story(r)
+        else:
+            ElementTree.SubElement(case, "failure", type=r.verdict, message=_story(r))
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+class TextReport:
+    """The report for a reader: a table for each mapping, then what is broken and why."""
+
+    def __init__(self, results: Sequence[CellResult], *, colour: bool, strict: bool,
+                 verbose: int) -> None:
+        self._results = results
+        self._colour = colour
+        self._strict = strict
+        self._verbose = verbose
+
+    def __str__(self) -> str:
+        parts = [*self._tables(), self._legend(), *self._broken(), *self._others(),
+                 self._difference()]
+        return "\n\n".join(part for part in parts if part)
+
+    def _paint(self, text: str, r: CellResult) -> str:
+        if not self._colour:
+            return text
+        code = _COLOURS[r.verdict] if _passes(r, self._strict) else _UNMET
+        return f"\033[{code}m{text}\033[0m"
+
+    def _tables(self) -> list[str]:
+        kernels = list(dict.fromkeys(r.kernel for r in self._results))
+        groups = [kernels[i:i + _COLUMNS] for i in range(0, len(kernels), _COLUMNS)]
+        mappings = dict.fromkeys(r.mapping for r in self._results)
+        return [self._table(m, group) for m in mappings for group in groups]
+
+    def _table(self, mapping: str, kernels: Sequence[str]) -> str:
+        cells = {(r.prop, r.kernel): r for r in self._results if r.mapping == mapping}
+        widths = {k: max(14, len(k) + 2) for k in kernels}
+        lines = [f"{mapping:30}" + "".join(f"{k:{widths[k]}}" for k in kernels).rstrip()]
+        for prop in dict.fromkeys(p for p, _ in cells):
+            line = f"  {prop:28}"
+            for kernel in kernels:
+                r = cells[prop, kernel]
+                word = _cell(r) + ("" if _passes(r, self._strict) else " !")
+                line += self._paint(word, r) + " " * (widths[kernel] - len(word))
+            lines.append(line.rstrip())
+        return "\n".join(lines)
+
+    def _legend(self) -> str:
+        told = ["proved: at every depth, certificate checked",
+                "violated@k: the shortest trace has k calls"]
+        if any(r.verdict == "bounded" for r in self._results):
+            told.append("bounded@k: none up to k calls, no proof")
+        if not all(_passes(r, self._strict) for r in self._results):
+            told.append("!: not as " + ("wanted" if self._strict else "expected"))
+        return "\n".join(textwrap.wrap("; ".join(told), 72))
+
+    def _broken(self) -> list[str]:
+        """Each violation once, with all the editions that share its calls."""
+        told: dict[tuple[object, ...], list[CellResult]] = {}
+        for r in self._results:
+            if r.verdict == "violated":
+                told.setdefault((r.prop, r.mapping, r.trace, r.because, r.met), []).append(r)
+        return [_violation(group) for group in told.values()]
+
+    def _others(self) -> list[str]:
+        """What was not settled or not as expected; with -v also what each proof leans on."""
+        lines = [f"{r.prop} on {r.mapping} in {r.kernel}: {_story(r)}" for r in self._results
+                 if r.verdict != "violated" and not _passes(r, self._strict)]
+        if self._verbose:
+            lines += [f"{r.prop} on {r.mapping} in {r.kernel}: proved by {r.engine} in "
+                      f"{r.seconds:.2f} s; leans on {', '.join(r.lemmas) or 'no lemma'}"
+                      for r in self._results if r.verdict == "proved"]
+        return ["\n".join(lines)] if lines else []
+
+    def _difference(self) -> str:
+        """Where two editions are compared: what the changes between them did to the promises."""
+        kernels = list(dict.fromkeys(r.kernel for r in self._results))
+        if len(kernels) != 2:
+            return ""
+        old, new = ({(r.mapping, r.prop): r for r in self._results if r.kernel == k}
+                    for k in kernels)
+        changed = [(mapping, prop) for mapping, prop in old
+                   if old[mapping, prop].verdict != new[mapping, prop].verdict]
+        apart = find_edition(kernels[0]).changes ^ find_edition(kernels[1]).changes
+        names = ", ".join(c for c in CHANGES if c in apart) or "nothing"
+        head = f"From {kernels[0]} to {kernels[1]} ({names}):"
+        same = len(old) - len(changed)
+        lines = [f"  {prop} on {mapping}: {old[mapping, prop].verdict} -> "
+                 f"{new[mapping, prop].verdict}" for mapping, prop in changed]
+        return "\n".join([head, *lines, f"  {same} of {len(old)} verdicts are the same"])
+
+
+def _violation(group: Sequence[CellResult]) -> str:
+    r = group[0]
+    kernels = ", ".join(g.kernel for g in group)
+    lines = [f"{r.prop} on {r.mapping} in {kernels}: violated at step {r.depth}, "
+             + ("as expected" if r.met else "NOT EXPECTED"), f"    {', '.join(r.trace or ())}"]
+    return "\n".join(lines + textwrap.wrap(r.because, 68, initial_indent="    ",
+                                           subsequent_indent="    "))
+
+
+def _cell(r: CellResult) -> str:
+    return f"{r.verdict}@{r.depth}" if r.verdict in ("violated", "bounded") else r.verdict

@@ -1,0 +1,113 @@
+"""What the commands share: one-line errors, argument types, colour."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from model.kernel.editions import UsageError, unknown
+
+USAGE, INTERNAL = 2, 255
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line that names the nearest right spelling."""
+
+    def error(self, message: str) -> NoReturn:
+        prefix = "unrecognized arguments: "
+        if message.startswith(prefix):
+            word = message[len(prefix):].split()[0]
+            options = [o for action in self._actions for o in action.option_strings]
+            near = difflib.get_close_matches(word.split("=")[0], options, n=1)
+            message = f"unknown option {word!r}; " + (
+                f"did you mean {near[0]!r}?" if near else "--help lists them")
+        fail(self.prog.rpartition(" ")[2], message)
+
+
+def fail(prog: str, message: str) -> NoReturn:
+    """Say what is wrong in one line and end with exit code 2."""
+    print(f"{prog}: {' '.join(str(message).split())}", file=sys.stderr)
+    raise SystemExit(USAGE)
+
+
+def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
+    """An argument type: one of `names`."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(str(unknown(kind, text, list(names))))
+        return text
+
+    return parse
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """An argument type: a whole number from `least` up."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
+        return value
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """An argument type: a number of seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def writable_folder(path: Path) -> Path:
+    """Make the folder, or raise UsageError saying why it cannot be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot write to {str(path)!r}: {error.strerror}; "
+                         "give --out a folder that can be written") from error
+    return path
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Colour on a terminal only, and never where NO_COLOR is set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def entry(prog: str, main: Callable[[], int]) -> NoReturn:
+    """Run a command: usage errors, Ctrl-C, a closed pipe and bugs each end in one line."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except UsageError as error:
+        fail(prog, str(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        if os.environ.get("PTECHECK_TRACEBACK"):
+            raise
+        print(f"{prog}: internal error: {type(error).__name__}: {error}; "
+              "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
+        code = INTERNAL
+    raise SystemExit(code)

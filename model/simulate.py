@@ -1,0 +1,100 @@
+"""python -m model.simulate: what a list of operations does, and what a program could observe.
+
+    python -m model.simulate --kernel v6.1 --mapping shmem store clear_refs store
+    python -m model.simulate --batch RUNS     one run a line: ID EDITION MAPPING OP OP ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from counterexamples.text import table
+from counterexamples.trace import run_trace
+from model.cli import Parser, entry, one_of
+from model.kernel.editions import UsageError, find_edition
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.mappings import find_mapping
+from model.system.operations import find_operation
+
+PROG = "model.simulate"
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--kernel", default="after", metavar="EDITION", help="default: after")
+    p.add_argument("--mapping", default="shmem", metavar="MAPPING", help="default: shmem")
+    p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
+                   help="text, json")
+    p.add_argument("--batch", metavar="FILE", help="runs to make, '-' for standard input; prints "
+                   "one JSON object a line")
+    p.add_argument("ops", nargs="*", metavar="OP", help="operations, in order")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_intermixed_args(argv)
+    if args.batch is not None:
+        if args.ops:
+            raise UsageError("--batch takes its operations from the file: give no OP beside it")
+        batch(args.batch)
+        return 0
+    if not args.ops:
+        raise UsageError("no operation given: name some, as in 'store clear_refs store'")
+    kernel = kernel_system(find_edition(args.kernel), find_mapping(args.mapping))
+    ops = [find_operation(op).name for op in args.ops]
+    if args.format == "json":
+        print(json.dumps(observed(kernel, ops), indent=1))
+    else:
+        print("\n".join(table(run_trace(kernel, ops, prop="", claim=""))))
+    return 0
+
+
+def observed(kernel: KernelSystem, ops: Sequence[str]) -> list[dict[str, Any]]:
+    """One object a step, as the contract has it."""
+    return [kernel.observe(step) for step in kernel.run(ops)]
+
+
+def batch(name: str) -> None:
+    """Run every line of a file. A line that cannot be run is a UsageError with its number; the
+    runs before it have been printed by then."""
+    try:
+        if name == "-":
+            _run_lines(sys.stdin)
+        else:
+            with Path(name).open(encoding="utf-8") as lines:
+                _run_lines(lines)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name!r} is not text: {error.reason}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
+
+
+def _run_lines(lines: Iterable[str]) -> None:
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if not words:
+            continue
+        try:
+            run, steps = _run_line(words)
+        except UsageError as error:
+            sys.stdout.flush()
+            raise UsageError(f"line {number}: {error}") from error
+        sys.stdout.write(json.dumps({"id": run, "steps": steps}) + "\n")
+
+
+def _run_line(words: list[str]) -> tuple[str, list[dict[str, Any]]]:
+    if len(words) < 4:
+        raise UsageError(f"{' '.join(words)!r} is not 'ID EDITION MAPPING OP OP ...'")
+    run, edition, mapping, *ops = words
+    kernel = kernel_system(find_edition(edition), find_mapping(mapping))
+    return run, observed(kernel, [find_operation(op).name for op in ops])
+
+
+if __name__ == "__main__":
+    entry(PROG, main)
