@@ -1,14 +1,15 @@
-"""The lane sheet, the picture of a trace: a row per bit, a column per step, changed cells ringed."""
+"""The lane sheet, picture of a trace: a row per bit, a column per step, changed cells ringed."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counterexamples.trace import Trace, TraceStep
 from model.kernel import bits
@@ -41,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Lane:
-    """One bit over time. An `idle` lane has nothing to show, and the pictures leave it out."""
+    """One bit over time. An `idle` lane has nothing to show: pictures omit it."""
 
     group: str
     name: str
@@ -63,10 +64,8 @@ def pte_state(pte: int) -> str:
     """What an entry is: none, present, protnone, marker or swap."""
     if not pte & ~bits.PTE_KNL_ERRATUM:
         return "none"
-    if pte & bits.PAGE_PRESENT:
-        return "present"
-    if pte & bits.PAGE_PROTNONE:
-        return "protnone"
+    if pte & (bits.PAGE_PRESENT | bits.PAGE_PROTNONE):
+        return "present" if pte & bits.PAGE_PRESENT else "protnone"
     kind = (pte & bits.SWP_TYPE_MASK) >> bits.SWP_TYPE_SHIFT
     return "marker" if kind in (bits.SWP_PTE_MARKER_6_1, bits.SWP_PTE_MARKER) else "swap"
 
@@ -76,15 +75,8 @@ def _word(name: str, mask: int) -> Callable[[TraceStep], str]:
 
 
 def _pte(mask: int) -> Callable[[TraceStep], str]:
-    def value(step: TraceStep) -> str:
-        here = pte_state(step.values["pte"]) in ("present", "protnone")
-        return (SET if step.values["pte"] & mask else CLEAR) if here else ABSENT
-
-    return value
-
-
-def _pagemap(name: str) -> Callable[[TraceStep], str]:
-    return lambda step: SET if step.pagemap[name] else CLEAR
+    bit = _word("pte", mask)
+    return lambda s: bit(s) if pte_state(s.values["pte"]) in ("present", "protnone") else ABSENT
 
 
 _ROWS: tuple[tuple[str, str, Callable[[TraceStep], str]], ...] = (
@@ -101,8 +93,8 @@ _ROWS: tuple[tuple[str, str, Callable[[TraceStep], str]], ...] = (
     ("PTE", "D", _pte(bits.PAGE_DIRTY | bits.PAGE_SAVED_DIRTY)),
     ("PTE", "SOFT_DIRTY", _pte(bits.PAGE_SOFT_DIRTY)),
     ("PTE", "UFFD_WP", _pte(bits.PAGE_UFFD_WP)),
-    ("pagemap", "soft-dirty", _pagemap("soft_dirty")),
-    ("pagemap", "uffd-wp", _pagemap("uffd_wp")),
+    ("pagemap", "soft-dirty", lambda step: SET if step.pagemap["soft_dirty"] else CLEAR),
+    ("pagemap", "uffd-wp", lambda step: SET if step.pagemap["uffd_wp"] else CLEAR),
     ("history", "stored", _word("stored", True)),
     ("history", "protected", _word("protected", True)),
 )
@@ -120,16 +112,13 @@ def lanes(trace: Trace, *, violating: bool = True) -> Sheet:
 def _lane(trace: Trace, group: str, name: str, read: Callable[[TraceStep], str]) -> Lane:
     values = [read(step) for step in trace.steps]
     seen = [CLEAR if v == ABSENT else v for v in values]
-    changed = [False, *(a != b for a, b in zip(seen, seen[1:], strict=False))]
+    changed = [False, *(a != b for a, b in pairwise(seen))]
     cells = tuple(Cell(v, c) for v, c in zip(values, changed, strict=True))
     if (group, name) == ("vm_page_prot", "P"):
         return Lane(group, name, cells, idle=not any(changed))
-    spoken = name == "RW" or any(t in _plain(name) and t in _plain(trace.prop) for t in _TOPICS)
+    plain = [re.sub("[-_]", "", x.lower()) for x in (name, trace.prop)]
+    spoken = name == "RW" or any(all(topic in x for x in plain) for topic in _TOPICS)
     return Lane(group, name, cells, idle=set(seen) == {CLEAR} and not spoken)
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
 
 
 def _shown(*sheets: Sheet) -> list[int]:
@@ -141,11 +130,10 @@ def _heading(op: str) -> tuple[str, str]:
     """The name of an operation on two lines of eight letters where it can be had."""
     if len(op) <= 8:
         return op, ""
-    if ":" in op:
-        return op[:op.index(":")], op[op.index(":"):]
-    if "_" in op:
-        return op[:op.index("_") + 1], op[op.index("_") + 1:]
-    return ("un-", op[2:]) if op.startswith("un") else (op, "")
+    if op.startswith("un"):
+        return "un-", op[2:]
+    cut = op.find(":") if ":" in op else op.find("_") + 1 or len(op)
+    return op[:cut], op[cut:]
 
 
 # --- the terminal ------------------------------------------------------------------------------
@@ -157,46 +145,34 @@ def text(sheet: Sheet, colour: bool = False) -> str:
     At most 72 columns wide for six operations. ANSI colours only if asked for.
     """
     head = [_heading(c.op) for c in sheet.columns]
-    table: list[tuple[str, list[str]]] = [
-        ("", [str(i) for i in range(len(head))]),
-        ("", [h[0] for h in head]),
-        ("", [h[1] for h in head]),
-        ("outcome", [c.outcome for c in sheet.columns]),
-        ("faults", [str(c.faults) if c.faults else "." for c in sheet.columns]),
-    ]
-    if not any(h[1] for h in head):
-        del table[2]
-    shown = [sheet.lanes[i] for i in _shown(sheet)]
-    for group, members in groupby(shown, key=lambda lane: lane.group):
-        table.append((group, []))
-        table += [(" " + lane.name, [_plain_cell(c) for c in lane.cells]) for lane in members]
+    table = [("", [str(i) for i in range(len(head))]), ("", [h[0] for h in head]),
+             ("", [h[1] for h in head]), ("outcome", [c.outcome for c in sheet.columns]),
+             ("faults", [str(c.faults) if c.faults else "." for c in sheet.columns])]
+    for group, members in groupby((sheet.lanes[i] for i in _shown(sheet)), lambda m: m.group):
+        table += [(group, [""] * len(head)), *((f" {m.name}", _texts(m)) for m in members)]
     label = max(len(name) for name, _ in table)
-    widths = [max(len(row[i]) for _, row in table if row) for i in range(len(head))]
-    lines = [_line(sheet, name.ljust(label), row, widths, colour) for name, row in table]
+    widths = [max(len(row[i]) for _, row in table) for i in range(len(head))]
+    lines = [_line(sheet, name.ljust(label), row, widths, colour) for name, row in table
+             if name or any(row)]
     if sheet.columns[-1].bad:
-        caret = label + sum(w + 1 for w in widths[:-1]) + 1 + (widths[-1] - 1) // 2
-        lines.append(_ansi("the promise breaks here ^".rjust(caret + 1), "31", colour))
+        caret = label + sum(w + 1 for w in widths[:-1]) + 2 + (widths[-1] - 1) // 2
+        lines.append(_ansi("the promise breaks here ^".rjust(caret), "31", colour))
     return "\n".join(lines) + "\n"
 
 
-def _plain_cell(cell: Cell) -> str:
-    value = "." if cell.value == CLEAR else cell.value[:4]
-    return f"[{value}]" if cell.changed else value
+def _texts(lane: Lane) -> list[str]:
+    short = ["." if cell.value == CLEAR else cell.value[:4] for cell in lane.cells]
+    return [f"[{v}]" if c.changed else v for v, c in zip(short, lane.cells, strict=True)]
 
 
-def _line(sheet: Sheet, label: str, row: Sequence[str], widths: Sequence[int],
-          colour: bool) -> str:
+def _line(sheet: Sheet, label: str, row: list[str], widths: list[int], colour: bool) -> str:
     cells = []
-    for column, value, width in zip(sheet.columns, row, widths, strict=False):
-        codes = [c for c, on in (("1", value.startswith("[")), ("31", column.bad)) if on]
-        cells.append(_ansi(_centre(value, width), ";".join(codes), colour))
-    return " ".join([_ansi(label, "" if row else "2", colour), *cells]).rstrip()
-
-
-def _centre(value: str, width: int) -> str:
-    """`str.center` puts the odd space now left, now right; a column wants one side."""
-    left = (width - len(value)) // 2
-    return (" " * left + value).ljust(width)
+    for column, value, width in zip(sheet.columns, row, widths, strict=True):
+        # str.center puts the odd space now left, now right; a column wants one side.
+        placed = (" " * ((width - len(value)) // 2) + value).ljust(width)
+        codes = ["1"] * value.startswith("[") + ["31"] * column.bad
+        cells.append(_ansi(placed, ";".join(codes), colour))
+    return " ".join([label, *cells]).rstrip()
 
 
 def _ansi(value: str, codes: str, colour: bool) -> str:
@@ -205,8 +181,9 @@ def _ansi(value: str, codes: str, colour: bool) -> str:
 
 # --- the picture -------------------------------------------------------------------------------
 
-INK, QUIET, PALE, BLUE, RED, GREEN = "#1f2933", "#6b7785", "#e9edf2", "#0072b2", "#c8501a", "#00805e"
-_PITCH, _ROW, _GAP, _LABELS, _HEAD, _MARGIN = 0.72, 0.245, 0.1, 2.02, 0.66, 0.3
+INK, QUIET, PALE, BLUE = "#1f2933", "#6b7785", "#e9edf2", "#0072b2"
+RED, GREEN = "#c8501a", "#00805e"
+MARGIN, _PITCH, _ROW, _GAP, _LABELS, _HEAD = 0.3, 0.72, 0.265, 0.08, 1.95, 0.94
 
 
 @contextmanager
@@ -216,13 +193,11 @@ def picture(width: float, height: float, stem: Path) -> Iterator[Axes]:
     The bytes depend on what is drawn alone: no date, and no settings of the user's.
     """
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({"svg.hashsalt": "ptecheck", "svg.fonttype": "none",
                                 "font.family": "DejaVu Sans", "text.usetex": False}):
         figure = Figure(figsize=(width, height), facecolor="white")
-        FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         yield axes
@@ -232,86 +207,94 @@ def picture(width: float, height: float, stem: Path) -> Iterator[Axes]:
 
 
 def put(axes: Axes, x: float, y: float, words: str, size: float = 8, colour: str = INK,
-        **more: str) -> None:
-    """Text with its centre (or `ha`, `va`) at a place; `$` is a letter like any other."""
+        **more: Any) -> None:
+    """Text by its centre, unless `ha` or `va` say otherwise; `$` is a letter like any other."""
     axes.text(x, y, words, fontsize=size, color=colour, parse_math=False,
-              **({"ha": "center", "va": "center"} | more))  # type: ignore[arg-type]
+              **({"ha": "center", "va": "center"} | more))
 
 
-def box(axes: Axes, x: float, y: float, width: float, height: float, *, fill: str = "none",
-        edge: str = "none", line: float = 0, order: float = 1) -> None:
+def box(axes: Axes, x: float, y: float, width: float, height: float, **style: Any) -> None:
     """A box with round corners, by its centre."""
     from matplotlib.patches import FancyBboxPatch
 
-    axes.add_patch(FancyBboxPatch(
-        (x - width / 2, y - height / 2), width, height, facecolor=fill, edgecolor=edge,
-        linewidth=line, zorder=order, boxstyle="round,pad=0,rounding_size=0.05"))
-
-
-def heading(axes: Axes, width: float, title: str, subtitle: str) -> None:
-    """The title, and below it the subtitle on as many lines as it needs."""
-    put(axes, _MARGIN, 0.36, title, 12, ha="left", weight="bold")
-    put(axes, _MARGIN, 0.54, fold(subtitle, width), 8.5, QUIET, ha="left", va="top",
-        linespacing="1.4")
-
-
-def fold(words: str, width: float) -> str:
-    """The subtitle on lines that fit a picture of `width` inches."""
-    return textwrap.fill(words, int((width - 2 * _MARGIN) * 14.5))
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **(
+        {"boxstyle": "round,pad=0,rounding_size=0.05", "fc": "none", "ec": "none"} | style)))
 
 
 def draw(sheet: Sheet, title: str, subtitle: str, beside: Sheet | None, beside_title: str,
          stem: Path) -> None:
     """Write stem.svg and stem.png; the run of the fixed edition stands to the right, or below."""
-    shown = _shown(*(s for s in (sheet, beside) if s))
-    groups = len({sheet.lanes[i].group for i in shown})
-    tall = _HEAD + 0.3 + len(shown) * _ROW + groups * _GAP + 0.35
-    wide = _LABELS + _PITCH * len(sheet.columns)
-    below = beside is not None and len(sheet.columns) > 8
-    width = max(6.9, 2 * _MARGIN + wide + (wide - _LABELS + 0.35 if beside and not below else 0))
-    top = 0.72 + 0.17 * len(fold(subtitle, width).splitlines())
-    with picture(width, top + tall * (1 + below) + 0.35, stem) as axes:
-        heading(axes, width, title, subtitle)
-        _labels(axes, sheet, shown, top)
-        _panel(axes, sheet, None, shown, sheet.name, (_MARGIN + _LABELS, top))
-        if beside:
-            x, y = (_MARGIN + _LABELS, top + tall) if below else (_MARGIN + wide + 0.35, top)
-            if below:
-                _labels(axes, beside, shown, y)
-            _panel(axes, beside, sheet, shown, beside_title, (x, y))
-        _legend(axes, top + tall * (1 + below) + 0.02, beside is not None)
+    both = [(sheet, sheet.name), *([(beside, beside_title)] if beside else [])]
+    columns, places = len(sheet.columns), _places(_shown(*(each for each, _ in both)))
+    below = len(both) * columns > 16
+    panel = (_PITCH * columns + 0.3, places[-1][1] + 0.5)
+    width = max(6.9, 2 * MARGIN + _LABELS + panel[0] * (1 if below else len(both)))
+    subtitle = textwrap.fill(subtitle, int((width - 2 * MARGIN) * 13.5))
+    top = 0.92 + 0.17 * subtitle.count("\n")
+    foot = top + panel[1] * (len(both) if below else 1)
+    with picture(width, foot + 0.36, stem) as axes:
+        put(axes, MARGIN, 0.34, title, 12, ha="left", weight="bold")
+        put(axes, MARGIN, 0.54, subtitle, 8.5, QUIET, ha="left", va="top", linespacing=1.4)
+        for i, (each, name) in enumerate(both):
+            left = MARGIN + _LABELS + panel[0] * i * (not below)
+            _panel(axes, each, sheet, name, places, (left, top + panel[1] * i * below))
+        _legend(axes, foot + 0.06, len(both) > 1)
 
 
-def _places(sheet: Sheet, shown: Sequence[int], top: float) -> Iterator[tuple[Lane, float, bool]]:
-    """Each lane with the height of its centre, and whether it opens its group."""
-    y, group = top + _HEAD + 0.3, ""
-    for lane in (sheet.lanes[i] for i in shown):
-        y += _GAP if lane.group != group else 0
-        yield lane, y + _ROW / 2, lane.group != group
-        y, group = y + _ROW, lane.group
+def _places(shown: Sequence[int]) -> list[tuple[int, float, str]]:
+    """Each lane with the height of its centre, and the name of the group that it opens."""
+    places, y, last = [], _HEAD, ""
+    for lane in shown:
+        group = _ROWS[lane][0]
+        y += _ROW + _GAP * (group != last)
+        places.append((lane, y - _ROW / 2, group if group != last else ""))
+        last = group
+    return places
 
 
-def _labels(axes: Axes, sheet: Sheet, shown: Sequence[int], top: float) -> None:
-    for lane, y, first in _places(sheet, shown, top):
-        if first:
-            put(axes, _MARGIN, y, lane.group, 8, QUIET, ha="left")
-        put(axes, _MARGIN + _LABELS - 0.1, y, lane.name, 8, ha="right", family="DejaVu Sans Mono")
-
-
-def _panel(axes: Axes, sheet: Sheet, other: Sheet | None, shown: Sequence[int], name: str,
-           corner: tuple[float, float]) -> None:
+def _panel(axes: Axes, sheet: Sheet, other: Sheet, name: str,
+           places: Sequence[tuple[int, float, str]], corner: tuple[float, float]) -> None:
     left, top = corner
-    put(axes, left + 0.06, top + 0.08, name, 9, GREEN if other else RED, ha="left", weight="bold")
-    places = list(_places(sheet, shown, top))
-    bottom = places[-1][1] + _ROW / 2 + 0.05
+    main, foot = sheet is other, top + places[-1][1] + _ROW / 2 + 0.06
+    put(axes, left + 0.06, top + 0.04, name, 9, RED if main else GREEN, ha="left", weight="bold")
+    for lane, y, group in places if left == MARGIN + _LABELS else ():
+        put(axes, MARGIN, top + y, group, 8, QUIET, ha="left")
+        put(axes, left - 0.12, top + y, _ROWS[lane][1], 8, ha="right", family="DejaVu Sans Mono")
     for i, column in enumerate(sheet.columns):
         x = left + (i + 0.5) * _PITCH
-        if column.bad and not other:
-            box(axes, x, (top + 0.22 + bottom) / 2, _PITCH - 0.01, bottom - top - 0.22,
-                fill="#fdf0ea", edge=RED, line=1.3, order=0)
-            put(axes, x, bottom + 0.1, "promise broken", 7, RED)
-        _column(axes, column, x, top)
+        if column.bad and main:
+            box(axes, x, (top + 0.18 + foot) / 2, _PITCH, foot - top - 0.18, fc="#fdf0ea", ec=RED,
+                lw=1.2, zorder=0)
+            put(axes, x, foot + 0.1, "promise broken", 7, RED)
+        first, second = _heading(column.op)
+        faults = f"{column.faults} fault{'s' * (column.faults > 1)}" if column.faults else ""
+        for y, words, colour in ((0.34, first if second else "", INK), (0.49, second or first, INK),
+                                 (0.68, column.outcome, QUIET), (0.83, faults, QUIET)):
+            put(axes, x, top + y, words, 8, colour, va="baseline")
         for lane, y, _ in places:
-            _cell(axes, lane.cells[i], x, y)
-    for lane, y, _ in places if other else ():
-        twin = next(t for t in other.lanes if (t.group, t.name) == (lane.group, lane.name))
+            cell = sheet.lanes[lane].cells[i]
+            _cell(axes, cell, x, top + y, differs=cell.value != other.lanes[lane].cells[i].value)
+
+
+def _cell(axes: Axes, cell: Cell, x: float, y: float, differs: bool = False) -> None:
+    width, height, on = _PITCH - 0.14, _ROW - 0.095, cell.value == SET
+    if cell.value != ABSENT:
+        box(axes, x, y, width, height, fc=BLUE if on else PALE)
+    if cell.changed:
+        box(axes, x, y, width + 0.055, height + 0.055, ec=INK, lw=1.2)
+    word = cell.value not in (SET, CLEAR, ABSENT)
+    put(axes, x, y, cell.value, 7 if word else 7.5,
+        "white" if on else INK if word else QUIET)
+    if differs:
+        axes.plot([x + width / 2 - 0.07], [y], "<", color="white" if on else GREEN, markersize=4)
+
+
+def _legend(axes: Axes, y: float, beside: bool) -> None:
+    samples = [(SET, False, "set"), (CLEAR, False, "clear"), (ABSENT, False, "no entry"),
+               (CLEAR, True, "changed by this call"), (SET, False, "differs from the other run")]
+    x = MARGIN + _PITCH / 2 - 0.07
+    for i, (value, changed, words) in enumerate(samples if beside else samples[:-1]):
+        _cell(axes, Cell(value, changed), x, y, differs=i == len(samples) - 1)
+        x += 0.16 if value == ABSENT else 0.38
+        put(axes, x, y, words, 7.5, QUIET, ha="left")
+        x += 0.5 + 0.065 * len(words)

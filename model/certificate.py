@@ -1,13 +1,13 @@
 """Certificates: why a promise is proved, as three questions that any SMT solver answers `unsat`.
 
-With an invariant I, k = 1, and "bad" for a state or step that breaks the promise:
+With an invariant I, and "bad" for a state or step that breaks the promise:
 
 * initiation: the initial state is not in I;
 * consecution: a state in I has a step that leaves I;
 * safety: a state in I is bad.
 
-For k > 1 (k-induction) initiation adds "or one of the first k - 1 steps is bad", and safety asks
-for a bad state after k - 1 good steps from a state in I.
+For k-induction initiation adds "or one of the first k steps is bad", and safety asks for a bad state
+after k good steps from a state in I.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ QUERIES = ("initiation", "consecution", "safety")
 
 @dataclass(frozen=True)
 class Certificate:
-    """The lemmas of the invariant by name, k, and the three queries as SMT-LIB 2 text.
+    """The lemmas of the invariant by name, the k of k-induction (else 0), and the three queries as
+    SMT-LIB 2 text.
 
     `leans_on` are the lemmas that the promise needs directly, where the engine could tell.
     """
@@ -38,7 +39,8 @@ class Certificate:
 
     def text(self, claims: Mapping[str, str]) -> str:
         """One SMT-LIB file with all three queries; `claims` says each lemma in English."""
-        head = [f"; {self.title}", f"; k = {self.k}; each (check-sat) below answers unsat",
+        steps = f", after {self.k} good steps" if self.k else ""
+        head = [f"; {self.title}: each (check-sat) below answers unsat{steps}",
                 "; the invariant is the conjunction of (* what the promise leans on directly):"]
         head += [f"; {'*' if name in self.leans_on else ' '} {name}: {claims.get(name, '')}"
                  .rstrip(": ") for name in self.lemmas]
@@ -90,7 +92,7 @@ def _conjunction(invariant: tuple[Lemma, ...]) -> z3.BoolRef:
 def _initiation(question: Question, proof: Proof) -> str:
     path = Unrolling(question.system, z3.Solver(), question.system.initial)
     breaks = [z3.Not(path.at(_conjunction(proof.invariant), 0))]
-    for step in range(proof.k - 1):
+    for step in range(proof.k):
         path.extend()
         breaks.append(z3.Not(path.at(question.good, step)))
     path.solver.add(z3.Or(breaks))
@@ -100,11 +102,11 @@ def _initiation(question: Question, proof: Proof) -> str:
 def _safety(question: Question, proof: Proof) -> str:
     path = Unrolling(question.system, z3.Solver())
     path.solver.add(path.at(_conjunction(proof.invariant), 0))
-    for step in range(proof.k - 1):
+    for step in range(proof.k):
         path.extend()
         path.solver.add(path.at(question.good, step))
     path.solver.add(question.system.legal_action,
-                    z3.Not(path.at(question.good, proof.k - 1)))
+                    z3.Not(path.at(question.good, proof.k)))
     return _smt2(path.solver)
 
 

@@ -22,13 +22,13 @@ class Proof:
     """Why a promise holds at every depth.
 
     The conjunction of `invariant` holds initially and is kept by every step; and no state that
-    satisfies it is bad, when the `k` - 1 steps before were not (k = 1: plain induction).
+    satisfies it is bad, when the `k` steps before were good (0: the invariant alone suffices).
     `leans_on` names the lemmas that the last part needs, where the engine knows; the other lemmas
     are there to keep those.
     """
 
     invariant: tuple[Lemma, ...]
-    k: int = 1
+    k: int = 0
     leans_on: frozenset[str] = frozenset()
 
 

@@ -43,14 +43,14 @@ def kinduction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ())
         path = Unrolling(question.system, search_solver())
         for lemma in invariant:
             path.solver.add(path.at(lemma.formula, 0))
-        for k in range(1, safe_to + 2):
+        for k in range(safe_to + 1):
             path.extend()
             path.solver.push()
-            path.solver.add(z3.Not(path.at(question.good, k - 1)))
+            path.solver.add(z3.Not(path.at(question.good, k)))
             if not solve(path.solver, limits):
                 return Verdict(PROVED, NAME, proof=Proof(invariant, k))
             path.solver.pop()
-            path.solver.add(path.at(question.good, k - 1))
+            path.solver.add(path.at(question.good, k))
     except OutOfTime as stop:
         return Verdict(BOUNDED, NAME, safe_to, reason=str(stop))
-    return Verdict(BOUNDED, NAME, safe_to, reason=f"not k-inductive for k up to {safe_to + 1}")
+    return Verdict(BOUNDED, NAME, safe_to, reason=f"not k-inductive for k up to {safe_to}")

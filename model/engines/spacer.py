@@ -24,21 +24,33 @@ SAMPLES = 256
 
 
 def spacer(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
-    """Prove or refute. The trace of a refutation is bounded model checking's, hence canonical."""
-    system = question.system
-    if not system.at_init(question.safe):
-        return Verdict(VIOLATED, NAME, 0, ())
+    """Prove or refute one promise."""
     try:
-        bits = _Bits(system, lemmas, limits)
-        result, invariant = _query(bits, question, limits)
+        return Spacer(question.system, lemmas, limits).solve(question, limits)
     except OutOfTime as stop:
         return Verdict(UNKNOWN, NAME, reason=str(stop))
-    if result == z3.sat:
-        found = bmc(question, limits.within(depth=TRACE_DEPTH))
-        return Verdict(found.status, NAME, found.depth, found.trace, reason=found.reason)
-    if invariant is None:
-        return Verdict(UNKNOWN, NAME, reason="Spacer gave up")
-    return Verdict(PROVED, NAME, proof=Proof((*bits.proved, Lemma("spacer", invariant))))
+
+
+class Spacer:
+    """Spacer for many promises of one system: the work on the bits of the state is done once."""
+
+    def __init__(self, system: TransitionSystem, lemmas: Sequence[Lemma], limits: Limits) -> None:
+        """Raises OutOfTime."""
+        self._bits = _Bits(system, lemmas, limits)
+
+    def solve(self, question: Question, limits: Limits) -> Verdict:
+        """Prove or refute. The trace of a refutation is bounded model checking's, so canonical."""
+        if not question.system.at_init(question.safe):
+            return Verdict(VIOLATED, NAME, 0, ())
+        try:
+            result, invariant = _query(self._bits, question, limits)
+        except OutOfTime as stop:
+            return Verdict(UNKNOWN, NAME, reason=str(stop))
+        if result == z3.sat:
+            found = bmc(question, limits.within(depth=TRACE_DEPTH))
+            return Verdict(found.status, NAME, found.depth, found.trace, reason=found.reason)
+        assert invariant is not None
+        return Verdict(PROVED, NAME, proof=Proof((*self._bits.proved, Lemma("spacer", invariant))))
 
 
 class _Bits:

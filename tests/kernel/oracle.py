@@ -159,7 +159,7 @@ def clear_refs(s: World) -> World:
 def fault(s: World, write: bool) -> World | None:
     """The world after one fault; None where the fault ends in an event."""
     if s.form == "page":
-        assert write and s.open and not s.rw, "an access that needs no fault"
+        assert not s.rw, "an access that needs no fault"
         if s.uw and s.uwp:
             return None
         recorded = replace(s, d=True, sd=True, rw=s.w)

@@ -1,0 +1,43 @@
+"""Engines cross-check each other: on every edition, mapping and property they agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits
+from model.engines.bmc import bmc
+from model.engines.explicit import explicit
+from model.engines.kinduction import kinduction
+from model.engines.registry import Auto
+from model.engines.spacer import Spacer
+from model.kernel.editions import EDITIONS
+from model.system.kernel import kernel_system
+from model.system.mappings import MAPPINGS
+from model.system.reach import explore
+from properties import PROPERTIES
+from properties.lemmas import LEMMAS
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
+    """The exhausted graph is complete, so it is the measure of the others."""
+    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
+    graph = explore(kernel.machine)
+    questions = [p.question(kernel) for p in PROPERTIES.values()]
+    lemmas = [s.lemma(kernel) for s in LEMMAS]
+    auto = Auto(questions, lemmas)
+    horn = Spacer(kernel.system, lemmas, Limits())
+    for question in questions:
+        truth = explicit(question, Limits(), machine=kernel.machine, graph=graph)
+        assert truth.status in (PROVED, VIOLATED)
+        for verdict in (auto(question, Limits()), horn.solve(question, Limits(seconds=300))):
+            assert (verdict.status, verdict.trace) == (truth.status, truth.trace), verdict
+        bounded = (bmc, kinduction) if truth.status == VIOLATED else (kinduction,)
+        for engine in bounded:
+            verdict = engine(question, Limits(depth=truth.depth or 2), lemmas)
+            assert verdict.status != UNKNOWN
+            if truth.status == VIOLATED:
+                assert verdict.trace == truth.trace
+            else:
+                assert verdict.status != VIOLATED

@@ -1,0 +1,83 @@
+"""Certificates: a second solver accepts them, and nobody accepts a damaged one."""
+
+from __future__ import annotations
+
+import re
+
+import cvc5
+import pytest
+import z3
+
+from model.certificate import QUERIES, Certifier
+from model.engines.base import Limits, Proof
+from model.engines.explicit import explicit
+from model.engines.registry import Auto
+from model.engines.spacer import spacer
+from model.kernel.editions import EDITIONS
+from model.system.kernel import kernel_system
+from model.system.mappings import MAPPINGS
+from model.system.transition import Lemma
+from properties import PROPERTIES
+from properties.lemmas import LEMMAS
+from tests.engines.toys import N, ask, number
+
+
+def cvc5_answers(text: str) -> list[str]:
+    """What cvc5 prints for an SMT-LIB file."""
+    terms = cvc5.TermManager()
+    solver = cvc5.Solver(terms)
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "certificate")
+    symbols = parser.getSymbolManager()
+    printed: list[str] = []
+    while not (command := parser.nextCommand()).isNull():
+        printed.append(command.invoke(solver, symbols).strip())
+    return [line for line in printed if re.fullmatch(r"sat|unsat|unknown", line)]
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+@pytest.mark.parametrize("edition", ["before", "v6.12"])
+def test_cvc5_answers_unsat_to_every_query_of_every_proof(edition: str, mapping: str) -> None:
+    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
+    questions = [p.question(kernel) for p in PROPERTIES.values()]
+    auto = Auto(questions, [s.lemma(kernel) for s in LEMMAS])
+    certifier = Certifier()
+    checked = 0
+    for question in questions:
+        proof = auto(question, Limits()).proof
+        if proof is not None:
+            cert = certifier.certificate(question, proof)
+            assert certifier.refuted(cert) == ""
+            assert cvc5_answers(cert.text({})) == ["unsat"] * len(QUERIES)
+            checked += 1
+    assert checked >= 7
+
+
+def test_the_proofs_of_spacer_and_of_the_exhausted_graph_are_checked_the_same_way() -> None:
+    kernel = kernel_system(EDITIONS["after"], MAPPINGS["shmem"])
+    question = PROPERTIES["page-prot-armed"].question(kernel)
+    lemmas = [s.lemma(kernel) for s in LEMMAS]
+    certifier = Certifier()
+    for verdict in (spacer(question, Limits(), lemmas), explicit(question, Limits())):
+        assert verdict.proof is not None
+        assert certifier.refuted(certifier.certificate(question, verdict.proof)) == ""
+
+
+@pytest.mark.parametrize(("invariant", "query"), [
+    (z3.ULE(N, number(0)), "consecution"),
+    (number(1) == N, "initiation"),
+    (z3.BoolVal(True), "safety"),
+])
+def test_a_damaged_proof_is_refused_by_name(invariant: z3.BoolRef, query: str) -> None:
+    question = ask(safe=z3.ULE(N, number(10)))
+    certifier = Certifier()
+    cert = certifier.certificate(question, Proof((Lemma("wrong", invariant),)))
+    assert certifier.refuted(cert) == query
+    assert "sat" in cvc5_answers(cert.text({}))
+
+
+def test_the_file_says_each_lemma_in_english() -> None:
+    question = ask(safe=z3.ULE(N, number(10)))
+    proof = Proof((Lemma("bounded", question.safe),), leans_on=frozenset({"bounded"}))
+    text = Certifier().certificate(question, proof).text({"bounded": "n is at most ten."})
+    assert "; * bounded: n is at most ten." in text

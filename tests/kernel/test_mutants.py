@@ -1,0 +1,135 @@
+"""Whether the promises, the oracle and the laws would notice a wrong kernel function.
+
+Each mutant (mutants.py) must be caught by what it names, and that catcher must be silent about the
+right function: the test suite's own test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+
+import model.kernel
+from model.engines.base import Limits
+from model.engines.explicit import explicit
+from model.kernel.editions import Edition, find_edition
+from model.kernel.mirror import MIRRORS
+from model.kernel.records import Mapping
+from model.system.kernel import KernelSystem
+from model.system.mappings import find_mapping
+from model.system.reach import StateGraph, explore
+from properties import PROPERTIES
+from tests.kernel import test_functions, test_pgtable
+from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied, original
+from tests.kernel.oracle import RULES, difference
+
+MAX_STATES = 5000
+"""A right system has about a hundred."""
+
+LAWS: dict[str, Callable[[Edition], None]] = {
+    name: law for module in (test_pgtable, test_functions) for name, law in vars(module).items()
+    if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
+
+
+def graph_of(edition: Edition, mapping: Mapping) -> tuple[KernelSystem, StateGraph]:
+    """A system of its own, not a shared one: a helper may be replaced while it is built."""
+    kernel = KernelSystem(edition, mapping)
+    return kernel, explore(kernel.machine, max_states=MAX_STATES)
+
+
+def verdict(name: str, kernel: KernelSystem, graph: StateGraph) -> str:
+    question = PROPERTIES[name].question(kernel)
+    return explicit(question, Limits(), machine=kernel.machine, graph=graph).status
+
+
+def complaint(catcher: str, edition: Edition, rules: str, mapping: Mapping) -> str:
+    """What `catcher` has to say about this edition; empty where all is right."""
+    kind, _, name = catcher.partition(":")
+    if kind == "law":
+        try:
+            LAWS[name](edition)
+        except AssertionError as error:
+            return str(error) or "broken"
+        return ""
+    if kind == "oracle":
+        return difference(KernelSystem(edition, mapping), RULES[rules], bits=name == "bits")
+    expected = PROPERTIES[name].expected(edition, mapping)
+    found = verdict(name, *graph_of(edition, mapping))
+    return "" if found == expected else f"{found}, not {expected}"
+
+
+def named(mutants: tuple[Mutant, ...]) -> list[object]:
+    """Test ids: the function and a number within it."""
+    seen: dict[str, int] = {}
+    cases: list[object] = []
+    for mutant in mutants:
+        number = seen[mutant.function] = seen.get(mutant.function, 0) + 1
+        cases.append(pytest.param(mutant, id=f"{mutant.function}-{number}"))
+    return cases
+
+
+@pytest.mark.parametrize("mutant", named(MUTANTS))
+def test_mutant_is_caught(mutant: Mutant) -> None:
+    """The catcher that the mutant names complains."""
+    with applied(mutant) as edition:
+        assert complaint(mutant.caught_by, edition, mutant.edition, find_mapping(mutant.mapping))
+
+
+CONTROLS = sorted({(m.caught_by, m.edition, m.mapping) for m in MUTANTS})
+
+
+@pytest.mark.parametrize(("catcher", "edition", "mapping"), CONTROLS)
+def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
+                                                    mapping: str) -> None:
+    """Without the mutant the same catcher has nothing to say."""
+    assert not complaint(catcher, find_edition(edition), edition, find_mapping(mapping))
+
+
+@cache
+def right_graph(edition: str, mapping: str) -> tuple[KernelSystem, StateGraph]:
+    return graph_of(find_edition(edition), find_mapping(mapping))
+
+
+@pytest.mark.parametrize("mapping", ["anon", "shmem"])
+@pytest.mark.parametrize("mutant", named(SURVIVORS))
+def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
+    """The reachable graph is the same to the bit: states, steps, outcomes and observations."""
+    right, right_states = right_graph(mutant.edition, mapping)
+    with applied(mutant) as edition:
+        wrong, states = graph_of(edition, find_mapping(mapping))
+        assert states.states == right_states.states
+        assert states.edges == right_states.edges
+        for state in states.states:
+            assert wrong.pagemap(state) == right.pagemap(state)
+            for action in range(len(wrong.system.actions)):
+                assert wrong.machine.step(state, action) == right.machine.step(state, action)
+
+
+@pytest.mark.parametrize("mutant", named(SURVIVORS))
+def test_survivor_breaks_no_law(mutant: Mutant) -> None:
+    """A survivor that a law catches is a mutant: it belongs in the other list."""
+    with applied(mutant) as edition:
+        for law in LAWS.values():
+            law(edition)
+
+
+def test_every_mirrored_function_has_a_mutant() -> None:
+    """No kernel function is modelled without somebody watching it."""
+    for module in pkgutil.iter_modules(model.kernel.__path__):
+        importlib.import_module(f"model.kernel.{module.name}")
+    assert not set(MIRRORS) - {m.function for m in (*MUTANTS, *SURVIVORS)}
+
+
+def test_mutants_are_stated_once() -> None:
+    """No edit is listed twice, and each edits a function of the module it names."""
+    edits = [(m.function, m.old, m.new, m.edition, m.mapping) for m in (*MUTANTS, *SURVIVORS)]
+    assert len(set(edits)) == len(edits)
+    for mutant in (*MUTANTS, *SURVIVORS):
+        assert original(mutant).__module__ == f"model.kernel.{mutant.module}"
+        assert mutant.note
+        assert bool(mutant.caught_by) == (mutant in MUTANTS)
