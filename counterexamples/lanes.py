@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SET, CLEAR, ABSENT = "1", "0", "-"
-_TOPICS = ("softdirty", "uffdwp")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Lane:
-    """One bit over time. An `idle` lane has nothing to show: pictures omit it."""
+    """One bit over time. An `idle` lane has nothing to show, and pictures leave it out."""
 
     group: str
     name: str
@@ -102,9 +101,8 @@ _ROWS: tuple[tuple[str, str, Callable[[TraceStep], str]], ...] = (
 
 def lanes(trace: Trace, *, violating: bool = True) -> Sheet:
     """The sheet of a trace. Its last step is marked as bad unless `violating` is False."""
-    last = len(trace.steps) - 1
-    columns = tuple(Column(s.op, s.outcome, s.faults, violating and i == last)
-                    for i, s in enumerate(trace.steps))
+    columns = tuple(Column(s.op, s.outcome, s.faults, violating and s is trace.steps[-1])
+                    for s in trace.steps)
     rows = tuple(_lane(trace, group, name, read) for group, name, read in _ROWS)
     return Sheet(f"{trace.kernel}/{trace.mapping}", columns, rows)
 
@@ -117,7 +115,7 @@ def _lane(trace: Trace, group: str, name: str, read: Callable[[TraceStep], str])
     if (group, name) == ("vm_page_prot", "P"):
         return Lane(group, name, cells, idle=not any(changed))
     plain = [re.sub("[-_]", "", x.lower()) for x in (name, trace.prop)]
-    spoken = name == "RW" or any(all(topic in x for x in plain) for topic in _TOPICS)
+    spoken = name == "RW" or any(all(t in x for x in plain) for t in ("softdirty", "uffdwp"))
     return Lane(group, name, cells, idle=set(seen) == {CLEAR} and not spoken)
 
 
@@ -195,8 +193,10 @@ def picture(width: float, height: float, stem: Path) -> Iterator[Axes]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "ptecheck", "svg.fonttype": "none",
-                                "font.family": "DejaVu Sans", "text.usetex": False}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": "ptecheck", "svg.fonttype": "none",
+                                    "font.family": "DejaVu Sans"})
         figure = Figure(figsize=(width, height), facecolor="white")
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
@@ -283,8 +283,7 @@ def _cell(axes: Axes, cell: Cell, x: float, y: float, differs: bool = False) -> 
     if cell.changed:
         box(axes, x, y, width + 0.055, height + 0.055, ec=INK, lw=1.2)
     word = cell.value not in (SET, CLEAR, ABSENT)
-    put(axes, x, y, cell.value, 7 if word else 7.5,
-        "white" if on else INK if word else QUIET)
+    put(axes, x, y, cell.value, 7 if word else 7.5, "white" if on else INK if word else QUIET)
     if differs:
         axes.plot([x + width / 2 - 0.07], [y], "<", color="white" if on else GREEN, markersize=4)
 

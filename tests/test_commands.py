@@ -1,0 +1,217 @@
+"""The commands, run as users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SINGLE = ("--kernel", "before", "--mapping", "shmem", "--property", "softdirty-complete")
+FIVE = ["store", "clear_refs", "register", "unregister", "store"]
+
+RESULTS = {
+    "type": "object", "required": ["tool", "results"], "additionalProperties": False,
+    "properties": {"tool": {"type": "object"}, "results": {"type": "array", "items": {
+        "type": "object", "additionalProperties": False,
+        "required": ["kernel", "mapping", "property", "verdict", "depth", "engine", "expected",
+                     "met", "seconds", "trace", "certificate"],
+        "properties": {
+            "kernel": {"type": "string"}, "mapping": {"type": "string"},
+            "property": {"type": "string"},
+            "verdict": {"enum": ["proved", "bounded", "violated", "unknown", "vacuous"]},
+            "depth": {"type": ["integer", "null"]}, "engine": {"type": "string"},
+            "expected": {"enum": ["proved", "violated"]}, "met": {"type": "boolean"},
+            "seconds": {"type": "number"}, "trace": {"type": ["string", "null"]},
+            "certificate": {"type": ["string", "null"]}}}}},
+}
+STEP = {
+    "type": "object", "additionalProperties": False,
+    "required": ["op", "outcome", "faults", "pagemap", "vm_flags"],
+    "properties": {
+        "op": {"type": "string"}, "outcome": {"type": "string"}, "faults": {"type": "integer"},
+        "pagemap": {"type": "object", "additionalProperties": {"type": "boolean"},
+                    "required": ["present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty"],
+                    "maxProperties": 6},
+        "vm_flags": {"type": "array", "items": {
+            "enum": ["rd", "wr", "sh", "mw", "uw", "um", "sd"]}}},
+}
+
+
+def run(module: str, *args: str, cwd: Path = ROOT, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": ""}
+    return subprocess.run([sys.executable, "-m", f"model.{module}", *args], cwd=cwd, env=env,
+                          input=stdin, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
+    done = run("check", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    told = " ".join(done.stdout.split())
+    assert "softdirty-complete on shmem in before: violated at step 5, as expected" in told
+    assert ", ".join(FIVE) in told
+    assert "From before to after (931298e103c2):" in told
+    assert "softdirty-complete on shmem: violated -> proved" in told
+    assert "unprotect-precise on anon: violated -> proved" in told
+    assert "unprotect-precise on shmem: proved -> violated" in told
+    assert "44 of 44 settled, 44 as expected" in told
+    folder = tmp_path / "ptecheck-out" / "softdirty-complete" / "before" / "shmem"
+    assert {p.name for p in folder.iterdir()} == {
+        "trace.itf.json", "trace.txt", "lanes.svg", "lanes.png", "graph.dot", "graph.graphml",
+        "graph.svg", "graph.png", "command.txt"}
+
+
+def test_json_is_the_contract(tmp_path: Path) -> None:
+    done = run("check", "--format", "json", "--out", str(tmp_path), "--no-pictures",
+               "--mapping", "shmem")
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, RESULTS)
+    assert len(document["results"]) == 22
+    for row in document["results"]:
+        assert row["met"] == (row["verdict"] == row["expected"])
+        evidence = row["trace"] if row["verdict"] == "violated" else row["certificate"]
+        assert Path(evidence).is_file()
+        assert (row["depth"] is None) == (row["verdict"] == "proved")
+
+
+def test_ktap_and_junit_count_the_same(tmp_path: Path) -> None:
+    ktap = run("check", "--format", "ktap", "--mapping", "anon").stdout.splitlines()
+    assert ktap[:2] == ["KTAP version 1", "1..22"]
+    assert all(line.startswith("ok ") for line in ktap[2:])
+    assert len(ktap) == 24
+    suite = ElementTree.fromstring(run("check", "--format", "junit", "--mapping", "anon").stdout)
+    assert (suite.get("tests"), suite.get("failures")) == ("22", "0")
+
+
+@pytest.mark.parametrize(("args", "code"), [
+    ((*SINGLE,), 0),
+    ((*SINGLE, "--strict"), 12),
+    ((*SINGLE, "--depth", "4"), 20),
+    ((*SINGLE, "--engine", "induction"), 30),
+    ((*SINGLE, "--bisect"), 1),
+    (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-*", "--bisect"), 0),
+    (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-complete", "--engine",
+      "bmc", "--depth", "2", "--bisect"), 125),
+    (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-complete", "--engine",
+      "bmc", "--depth", "2"), 30),
+    (("--kernel", "v6.12", "--without", "931298e103c2", "--strict", "--property",
+      "softdirty-complete"), 12),
+    (("--kernel", "v6.12", "--without", "931298e103c2"), 0),
+    (("--kernel", "before", "--with", "931298e103c2", "--property", "softdirty-*", "--strict"), 0),
+    (("--list",), 0),
+])
+def test_exit_codes(args: tuple[str, ...], code: int) -> None:
+    assert run("check", *args).returncode == code
+
+
+@pytest.mark.parametrize(("args", "named", "better"), [
+    (("check", "--kernel", "v6.11"), "v6.11", "v6.1"),
+    (("check", "--kernel", "v6.12-931298e103c3"), "931298e103c3", "931298e103c2"),
+    (("check", "--mapping", "shmen"), "shmen", "shmem"),
+    (("check", "--property", "softdirty"), "softdirty", "softdirty-armed"),
+    (("check", "--with", "f369b07c8615"), "f369b07c8615", "f369b07c8614"),
+    (("check", "--engine", "explizit"), "explizit", "explicit"),
+    (("check", "--format", "jsn"), "jsn", "json"),
+    (("check", "--depth", "-1"), "-1", "a whole number from 1 up"),
+    (("check", "--depth", "many"), "many", "a whole number from 1 up"),
+    (("check", "--timeout", "-3"), "-3", "seconds above 0"),
+    (("check", "--jobs", "0"), "0", "a whole number from 1 up"),
+    (("check", "--kernal", "v6.1"), "--kernal", "--kernel"),
+    (("check", "--out", "/dev/null/x"), "/dev/null/x", "a folder that can be written"),
+    (("check", "--kernel", "v6.1", "--without", "931298e103c2"), "931298e103c2", "v6.1 lacks it"),
+    (("simulate", "store", "laod"), "laod", "load"),
+    (("simulate", "--kernel", "befor", "store"), "befor", "before"),
+    (("simulate", "--mapping", "anno", "store"), "anno", "anon"),
+    (("simulate",), "no operation", "name some"),
+    (("simulate", "--batch", "/nonexistent"), "/nonexistent", "No such file"),
+])
+def test_bad_input_is_one_line_that_says_what_would_be_right(
+        args: tuple[str, ...], named: str, better: str) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert named in done.stderr
+    assert better in done.stderr
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("b v6.1 shmem", "line 2: 'b v6.1 shmem' is not"),
+    ("b v6.1 shmem stroe", "line 2: unknown operation 'stroe'; did you mean 'store'?"),
+    ("b v6.1 hugetlb store", "line 2: unknown mapping 'hugetlb'"),
+    ("b linux shmem store", "line 2: unknown edition 'linux'"),
+])
+def test_a_broken_batch_line_is_named_and_loses_nothing(line: str, told: str) -> None:
+    done = run("simulate", "--batch", "-", stdin=f"a v6.1 shmem store\n{line}\nc v6.1 anon load\n")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["id"] == "a"
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_simulate_prints_the_contract() -> None:
+    done = run("simulate", "--kernel", "v6.1", "--mapping", "shmem", "--format", "json", *FIVE)
+    steps = json.loads(done.stdout)
+    jsonschema.validate(steps, {"type": "array", "items": STEP})
+    assert [s["op"] for s in steps] == FIVE
+    assert steps[0] == {
+        "op": "store", "outcome": "ok", "faults": 1,
+        "pagemap": {"present": True, "swap": False, "file": True, "exclusive": True,
+                    "uffd_wp": False, "soft_dirty": True},
+        "vm_flags": ["mw", "rd", "sd", "sh", "wr"]}
+    assert steps[4]["faults"] == 0
+    assert not steps[4]["pagemap"]["soft_dirty"]
+
+
+def test_a_batch_gives_what_single_runs_give() -> None:
+    lines = "x v6.12 anon register wp store\n\ny before shmem store unregister\n"
+    first, second = map(json.loads, run("simulate", "--batch", "-", stdin=lines).stdout.splitlines())
+    single = run("simulate", "--kernel", "v6.12", "--mapping", "anon", "--format", "json",
+                 "register", "wp", "store")
+    assert first == {"id": "x", "steps": json.loads(single.stdout)}
+    assert second["id"] == "y"
+
+
+def test_counterexample_folders_can_be_compared(tmp_path: Path) -> None:
+    """Two runs leave the same bytes, times of day and of solving not among them."""
+    for out in ("a", "b"):
+        assert run("check", *SINGLE, "--out", str(tmp_path / out)).returncode == 0
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 9
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_says_the_deepest_safe_bound_and_ends_cleanly(jobs: str) -> None:
+    """A search that would go on for ever is interrupted once it has found a bound."""
+    command = [sys.executable, "-m", "model.check", "--kernel", "after", "--property",
+               "softdirty-complete", "--engine", "bmc", "--depth", "100000", "--jobs", jobs]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, start_new_session=True) as process:
+        time.sleep(4)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 30
+    assert "safe up to " in err
+    assert "Traceback" not in err
+    assert "bounded@" in out
+
+
+def test_colour_needs_a_terminal() -> None:
+    assert "\033" not in run("check", *SINGLE).stdout
+
+
+def test_quiet_says_nothing() -> None:
+    done = run("check", *SINGLE, "-q")
+    assert (done.stdout, done.stderr) == ("", "")
