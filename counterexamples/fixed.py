@@ -15,7 +15,7 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
                   ops: Sequence[str]) -> Edition | None:
     """One change more or less than `edition`, under which `ops` break nothing; None without one.
 
-    The changes that the property's own expectation names are tried first.
+    Where the violation is expected, only the changes that the expectation names are tried.
     """
     for candidate in _neighbours(edition, mapping, prop):
         kernel = kernel_system(candidate, mapping)
@@ -26,9 +26,9 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
 
 
 def _neighbours(edition: Edition, mapping: Mapping, prop: Property) -> Iterator[Edition]:
-    named = [w[1:] for v in prop.violated if v.applies(edition, mapping) for w in v.when]
-    others = [c.id for c in CHANGES.values() if not c.variant and c.id not in named]
-    for change in (*named, *others):
+    rules = [v for v in prop.violated if v.applies(edition, mapping)]
+    named = [w[1:] for v in rules for w in v.when]
+    for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:
         near = (edition.without_change(change) if edition.has(change)
                 else edition.with_change(change))
         yield next((e for e in EDITIONS.values() if e.changes == near.changes), near)

@@ -129,20 +129,24 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
             return as_ktap(results, args.strict)
         case "junit":
             return as_junit(results, args.strict)
-    text = str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict,
-                          verbose=args.verbose))
+    colour = wants_colour(sys.stdout)
+    text = str(TextReport(results, colour=colour, strict=args.strict, verbose=args.verbose))
     if len(cells) == 1 or args.verbose:
-        text += _traces(results)
+        text += "".join(_trace(r, args.verbose, colour) for r in results if r.trace is not None)
     return text
 
 
-def _traces(results: Sequence[CellResult]) -> str:
+def _trace(result: CellResult, verbose: int, colour: bool) -> str:
+    """The counterexample in full; with -v its lane sheet too."""
     from counterexamples.folder import with_fixed
     from counterexamples.text import trace_text
 
-    broken = [r for r in results if r.verdict == "violated" and r.trace is not None]
-    return "".join("\n\n" + trace_text(*with_fixed(r.kernel, r.mapping, r.prop, r.trace or ()))
-                   .rstrip() for r in broken)
+    trace, fixed = with_fixed(result.kernel, result.mapping, result.prop, result.trace or ())
+    told = "\n\n" + trace_text(trace, fixed).rstrip()
+    if verbose:
+        from counterexamples import lanes
+        told += "\n\n" + lanes.text(lanes.lanes(trace), colour).rstrip()
+    return told
 
 
 def _closing(out: Path | None, results: Sequence[CellResult], interrupted: bool,

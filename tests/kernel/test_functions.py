@@ -228,7 +228,7 @@ def test_change_present_entry(ed: Edition) -> None:
                      z3.Implies(z3.Not(bit(X, RW)), z3.Not(bit(X, D))) if saved_dirty(ed) else True)
     for cp, uwp, rw in ((PLAIN, bit(X, UWP), bit(Y, RW)), (PROTECT, True, False),
                         (RESOLVE, False, bit(Y, RW))):
-        after = mprotect.change_protection(ed, vma(), ENTRY, Y, cp)
+        after = mprotect.change_protection(ed, Vma(FLAGS, Y, SHM), ENTRY, Y, cp)
         then(present, same(bit(after.pte, UWP), uwp))
         then(present, same(bit(after.pte, RW), rw))
         then(present, same(dirty(ed, after.pte), dirty(ed, X)))
@@ -245,9 +245,10 @@ def test_write_upgrade(ed: Edition) -> None:
     """With TRY a read-only result is made writable exactly where can_change_pte_writable() says
     so; without TRY never."""
     read_only = z3.And(bit(X, P), z3.Not(bit(Y, RW)))
-    plain = mprotect.change_protection(ed, vma(), ENTRY, Y, PLAIN)
-    tried = mprotect.change_protection(ed, vma(), ENTRY, Y, TRY)
-    allowed = as_term(mprotect.can_change_pte_writable(ed, vma(), plain))
+    it = Vma(FLAGS, Y, SHM)
+    plain = mprotect.change_protection(ed, it, ENTRY, Y, PLAIN)
+    tried = mprotect.change_protection(ed, it, ENTRY, Y, TRY)
+    allowed = as_term(mprotect.can_change_pte_writable(ed, it, plain))
     then(read_only, same(bit(tried.pte, RW), allowed))
     then(read_only, z3.Not(bit(plain.pte, RW)))
 
