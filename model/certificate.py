@@ -6,8 +6,8 @@ With an invariant I, and "bad" for a state or step that breaks the promise:
 * consecution: a state in I has a step that leaves I;
 * safety: a state in I is bad.
 
-For k-induction initiation adds "or one of the first k steps is bad", and safety asks for a bad state
-after k good steps from a state in I.
+For k-induction initiation adds "or one of the first k steps is bad", and safety asks for a bad
+state after k good steps from a state in I.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ STEP = {
 }
 
 
-def run(module: str, *args: str, cwd: Path = ROOT, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(module: str, *args: str, cwd: Path = ROOT,
+        stdin: str = "") -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": ""}
     return subprocess.run([sys.executable, "-m", f"model.{module}", *args], cwd=cwd, env=env,
                           input=stdin, capture_output=True, text=True, check=False, timeout=300)
@@ -175,7 +176,8 @@ def test_simulate_prints_the_contract() -> None:
 
 def test_a_batch_gives_what_single_runs_give() -> None:
     lines = "x v6.12 anon register wp store\n\ny before shmem store unregister\n"
-    first, second = map(json.loads, run("simulate", "--batch", "-", stdin=lines).stdout.splitlines())
+    done = run("simulate", "--batch", "-", stdin=lines)
+    first, second = map(json.loads, done.stdout.splitlines())
     single = run("simulate", "--kernel", "v6.12", "--mapping", "anon", "--format", "json",
                  "register", "wp", "store")
     assert first == {"id": "x", "steps": json.loads(single.stdout)}

@@ -60,8 +60,8 @@ def test_every_operator_that_is_printed_means_the_same_in_python(term: z3.ExprRe
     function = compile_terms((X, Y), (term,))
     for x in (0, 1, 3, 7, 128, 255):
         for y in (0, 1, 3, 8, 200, 255):
-            value = z3.simplify(z3.substitute(term, (X, z3.BitVecVal(x, 8)), (Y, z3.BitVecVal(y, 8))))
-            assert function((x, y))[0] == plain(value)
+            values = (X, z3.BitVecVal(x, 8)), (Y, z3.BitVecVal(y, 8))
+            assert function((x, y))[0] == plain(z3.simplify(z3.substitute(term, *values)))
 
 
 def test_an_unknown_operator_is_an_error_and_never_a_guess() -> None:

@@ -6,7 +6,6 @@ import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from xml.etree import ElementTree
 
@@ -30,6 +29,8 @@ class Files:
 
 def tool() -> dict[str, str]:
     """The tool and the solver that the verdicts rest on, by version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     import z3
     try:
         own = version(TOOL)

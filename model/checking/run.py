@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -28,7 +27,7 @@ from model.engines.registry import ENGINES, Auto
 from model.system.kernel import kernel_system
 from model.system.reach import StateGraph, explore
 from model.system.replay import violates
-from model.system.transition import Question
+from model.system.transition import Lemma, Question
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
 
@@ -56,11 +55,12 @@ def run(cells: Sequence[Cell], options: Options,
     """
     tasks = [list(group) for _, group in groupby(
         enumerate(cells), key=lambda c: (c[1].edition, c[1].mapping))]
-    bounds = multiprocessing.RawArray("i", [-1] * len(cells))
+    jobs = min(options.jobs, len(tasks))
+    bounds = [-1] * len(cells) if jobs == 1 else _fork().RawArray("i", [-1] * len(cells))
     done: dict[int, CellResult] = {}
     interrupted = False
     try:
-        for number, result in _results(tasks, options, bounds):
+        for number, result in _results(tasks, jobs, options, bounds):
             done[number] = result
             progress(result)
     except KeyboardInterrupt:
@@ -77,14 +77,19 @@ def _unfinished(cell: Cell, bound: int) -> CellResult:
 _Task = list[tuple[int, Cell]]
 
 
-def _results(tasks: list[_Task], options: Options, bounds: Any) -> Iterator[tuple[int, CellResult]]:
-    jobs = min(options.jobs, len(tasks))
+def _fork() -> Any:
+    import multiprocessing  # not needed, and slow to import, for a single task
+    return multiprocessing.get_context("fork")
+
+
+def _results(tasks: list[_Task], jobs: int, options: Options,
+             bounds: Any) -> Iterator[tuple[int, CellResult]]:
     if jobs == 1:
         for task in tasks:
             yield from _run_task(task, options, bounds)
         return
-    context = multiprocessing.get_context("fork")
-    queue: Any = context.SimpleQueue()
+    context = _fork()
+    queue = context.SimpleQueue()
     work = context.RawValue("i", 0)
     lock = context.Lock()
     workers = [context.Process(target=_worker, args=(tasks, options, bounds, work, lock, queue),
@@ -125,14 +130,17 @@ class _System:
 
     def __init__(self, cell: Cell, options: Options) -> None:
         self.kernel = kernel_system(cell.edition, cell.mapping)
-        self.questions = {p.name: p.question(self.kernel) for p in PROPERTIES.values()}
-        self.lemmas = [s.lemma(self.kernel) for s in LEMMAS]
         self.certifier = Certifier()
         self._graph: StateGraph | None = None
         suspects = {p.name for p in PROPERTIES.values()
                     if p.expected(cell.edition, cell.mapping) == VIOLATED}
-        self.engine: Engine = (Auto(list(self.questions.values()), self.lemmas, suspects)
-                               if options.engine == "auto" else ENGINES[options.engine])
+        self.engine: Engine = (Auto(self.candidates, suspects) if options.engine == "auto"
+                               else ENGINES[options.engine])
+
+    def candidates(self) -> list[Lemma]:
+        """The stated invariants, and what the promises themselves say of every state."""
+        promises = (p.question(self.kernel) for p in PROPERTIES.values())
+        return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
 
     def graph(self, limits: Limits) -> StateGraph:
         if self._graph is None:
@@ -148,9 +156,10 @@ def _run_task(task: _Task, options: Options, bounds: Any) -> Iterator[tuple[int,
             bounds[number] = max(bounds[number], bound)
 
         limits = Limits(options.depth, options.timeout, safe_bound)
-        question = system.questions[cell.prop.name]
+        question = cell.prop.question(system.kernel)
+        lemmas = () if options.engine == "auto" else system.candidates()
         try:
-            verdict = system.engine(question, limits, system.lemmas)
+            verdict = system.engine(question, limits, lemmas)
             result = _checked(cell, system, question, verdict, limits)
         except OutOfTime as stop:
             result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from functools import cached_property
 
 from model.engines.base import (
     BOUNDED,
@@ -41,15 +42,18 @@ class Auto:
     most promises with one set of lemmas; what it does not prove is searched for a violation; and
     what has none within the bound goes to k-induction, Spacer and the exhausted graph. A promise
     named in `suspects` is searched first: that saves time where it is broken, and changes no
-    verdict where it is not.
+    verdict where it is not. `candidates` is asked once, when a proof is first tried.
     """
 
-    def __init__(self, questions: Sequence[Question], lemmas: Sequence[Lemma],
+    def __init__(self, candidates: Callable[[], Sequence[Lemma]],
                  suspects: Container[str] = ()) -> None:
-        self._system = questions[0].system
+        self._ask = candidates
         self._suspects = suspects
-        self._candidates = (*lemmas, *(Lemma(q.name, q.safe) for q in questions))
         self._invariant: InductiveInvariant | None = None
+
+    @cached_property
+    def _candidates(self) -> Sequence[Lemma]:
+        return self._ask()
 
     def __call__(self, question: Question, limits: Limits,
                  lemmas: Sequence[Lemma] = ()) -> Verdict:
@@ -71,7 +75,7 @@ class Auto:
 
     def _prove(self, question: Question, limits: Limits) -> Proof | None:
         if self._invariant is None:
-            self._invariant = InductiveInvariant(self._system, self._candidates, limits)
+            self._invariant = InductiveInvariant(question.system, self._candidates, limits)
         return self._invariant.prove(question, limits)
 
     def _harder(self, question: Question, limits: Limits, found: Verdict) -> Verdict:

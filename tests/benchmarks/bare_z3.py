@@ -1,4 +1,4 @@
-"""The baseline: the five-call loss of soft-dirty, found by bare Z3 in a hand-made model of six bits.
+"""The baseline: the five-call loss of soft-dirty, by bare Z3 in a hand-made model of six bits.
 
 No editions, no bit positions, no fault path: what the question costs with nothing around it.
 """

@@ -14,6 +14,7 @@ from model.kernel.editions import EDITIONS
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
 from model.system.reach import explore
+from model.system.transition import Lemma
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
 
@@ -25,8 +26,8 @@ def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
     kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
     graph = explore(kernel.machine)
     questions = [p.question(kernel) for p in PROPERTIES.values()]
-    lemmas = [s.lemma(kernel) for s in LEMMAS]
-    auto = Auto(questions, lemmas)
+    lemmas = [*(s.lemma(kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in questions)]
+    auto = Auto(lambda: lemmas)
     horn = Spacer(kernel.system, lemmas, Limits())
     for question in questions:
         truth = explicit(question, Limits(), machine=kernel.machine, graph=graph)

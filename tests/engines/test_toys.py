@@ -28,7 +28,7 @@ PROVERS = {name: ENGINES[name] for name in ("induction", "k-induction", "spacer"
 
 
 def auto(question: Question, limits: Limits) -> Verdict:
-    return Auto([question], LEMMAS)(question, limits)
+    return Auto(lambda: (*LEMMAS, Lemma("own", question.safe)))(question, limits)
 
 
 @pytest.mark.parametrize("name", [*REFUTERS, "auto"])

@@ -19,11 +19,13 @@ from model.kernel import memory, mmap, mprotect, task_mmu, userfaultfd, userfaul
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Entry, Mapping, Outcome, Vma
+from model.system.compiled import compile_terms
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
 from tests.kernel.oracle import OPS, RULES, difference, run
 from tests.kernel.test_pgtable import (
     NX,
+    PCD,
     PROTECTION_MAP,
     PROTNONE,
     RW,
@@ -79,10 +81,6 @@ def ended(result: z3.BitVecRef, outcome: Outcome) -> z3.BoolRef:
     claim = result == int(outcome)
     assert isinstance(claim, z3.BoolRef)
     return claim
-
-
-def truth(term: Bool) -> bool:
-    return bool(z3.is_true(z3.simplify(as_term(term))))
 
 
 def marker(ed: Edition, offset: int = 1) -> int:
@@ -150,21 +148,28 @@ def wants(ed: Edition, flags: int, pp: int, mapping: Mapping) -> bool:
     return pp == pgprot(flags) and bool(tracked or uffd or mapping.can_writeback)
 
 
+def flag_sets() -> list[int]:
+    """All values of vm_flags over the five flags that matter to write notification."""
+    places = (READ, WRITE, SHARED, WP, SOFTDIRTY)
+    return [sum(b << p for b, p in zip(bits, places, strict=True))
+            for bits in product((0, 1), repeat=5)]
+
+
 @editions
 def test_writenotify(ed: Edition) -> None:
     """All combinations of flags, of what the mapping's file wants, and of a stored protection that
     is plain, write-protected, or closed."""
     for mapping in LISTENERS:
-        for bits in product((0, 1), repeat=5):
-            places = (READ, WRITE, SHARED, WP, SOFTDIRTY)
-            flags = sum(b << p for b, p in zip(bits, places, strict=True))
+        it = vma(mapping)
+        decide = compile_terms((FLAGS, PP), (
+            as_term(mmap.vma_wants_writenotify(ed, it, PP)),
+            as_term(mmap.vma_wants_manual_pte_write_upgrade(ed, it))))
+        for flags in flag_sets():
             plain, closed = pgprot(flags), PROTECTION_MAP[0]
             for pp in {plain, plain & ~(1 << RW), closed}:
-                it = Vma(word(flags), word(pp), mapping)
-                expected = wants(ed, flags, pp, mapping)
-                assert truth(mmap.vma_wants_writenotify(ed, it, word(pp))) == expected
-                upgrade = expected if flags >> SHARED & 1 else bool(flags >> WRITE & 1)
-                assert truth(mmap.vma_wants_manual_pte_write_upgrade(ed, it)) == upgrade
+                notify = wants(ed, flags, pp, mapping)
+                upgrade = notify if flags >> SHARED & 1 else bool(flags >> WRITE & 1)
+                assert decide((flags, pp)) == (notify, upgrade), (flags, pp, mapping)
 
 
 @editions
@@ -172,17 +177,14 @@ def test_page_prot(ed: Edition) -> None:
     """vm_page_prot is that of the flags, less the write bit where a listener wants stores to fault;
     what a change of protection keeps (here A, and a cache bit) stays."""
     for mapping in LISTENERS:
-        for bits in product((0, 1), repeat=5):
-            places = (READ, WRITE, SHARED, WP, SOFTDIRTY)
-            flags = sum(b << p for b, p in zip(bits, places, strict=True))
+        new = mmap.vma_set_page_prot(ed, vma(mapping))
+        recompute = compile_terms((FLAGS, PP), (new.vm_flags, new.vm_page_prot))
+        for flags in flag_sets():
             plain = pgprot(flags)
-            notify = wants(ed, flags, plain, mapping)
-            for cache in (0, 1 << 4):
-                old = Vma(word(flags), word(PROTECTION_MAP[1] | cache), mapping)
-                new = mmap.vma_set_page_prot(ed, old)
-                expected = (plain & ~(1 << RW) if notify else plain) | cache
-                assert truth(new.vm_page_prot == expected), (flags, mapping)
-                assert truth(new.vm_flags == flags)
+            expected = plain & ~(1 << RW) if wants(ed, flags, plain, mapping) else plain
+            for kept in (0, 1 << PCD):
+                after = recompute((flags, PROTECTION_MAP[1] | kept))
+                assert after == (flags, expected | kept), (flags, mapping)
 
 
 @editions

@@ -18,10 +18,9 @@ import model.kernel
 from model.engines.explicit import first_violation
 from model.kernel.editions import Edition, find_edition
 from model.kernel.mirror import MIRRORS
-from model.kernel.records import Mapping
 from model.system.kernel import KernelSystem
 from model.system.mappings import find_mapping
-from model.system.reach import StateGraph, explore
+from model.system.reach import explore
 from properties import PROPERTIES
 from tests.kernel import test_functions, test_pgtable
 from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied, original
@@ -35,32 +34,26 @@ LAWS: dict[str, Callable[[Edition], None]] = {
     if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
 
 
-def graph_of(edition: Edition, mapping: Mapping) -> tuple[KernelSystem, StateGraph]:
-    """A system of its own, not a shared one: a helper may be replaced while it is built."""
-    kernel = KernelSystem(edition, mapping)
-    return kernel, explore(kernel.machine, max_states=MAX_STATES)
-
-
-def verdict(name: str, kernel: KernelSystem, graph: StateGraph) -> str:
+def verdict(name: str, kernel: KernelSystem) -> str:
     """The explicit engine's, over the whole graph."""
     question = PROPERTIES[name].question(kernel)
+    graph = explore(kernel.machine, max_states=MAX_STATES)
     return "proved" if first_violation(kernel.machine, graph, question) is None else "violated"
 
 
-def complaint(catcher: str, edition: Edition, rules: str, mapping: Mapping) -> str:
-    """What `catcher` has to say about this edition; empty where all is right."""
+def complaint(catcher: str, kernel: KernelSystem) -> str:
+    """What `catcher` has to say about this system; empty where all is right."""
     kind, _, name = catcher.partition(":")
     if kind == "law":
         try:
-            LAWS[name](edition)
+            LAWS[name](kernel.edition)
         except AssertionError as error:
             return str(error) or "broken"
         return ""
     if kind == "oracle":
-        return difference(KernelSystem(edition, mapping), RULES[rules], bits=name == "bits")
-    expected = PROPERTIES[name].expected(edition, mapping)
-    kernel, graph = graph_of(edition, mapping)
-    found = verdict(name, kernel, graph)
+        return difference(kernel, RULES[kernel.edition.name], bits=name == "bits")
+    expected = PROPERTIES[name].expected(kernel.edition, kernel.mapping)
+    found = verdict(name, kernel)
     return "" if found == expected else f"{found}, not {expected}"
 
 
@@ -78,7 +71,13 @@ def named(mutants: tuple[Mutant, ...]) -> list[object]:
 def test_mutant_is_caught(mutant: Mutant) -> None:
     """The catcher that the mutant names complains."""
     with applied(mutant) as edition:
-        assert complaint(mutant.caught_by, edition, mutant.edition, find_mapping(mutant.mapping))
+        kernel = KernelSystem(edition, find_mapping(mutant.mapping))
+        assert complaint(mutant.caught_by, kernel)
+
+
+@cache
+def right(edition: str, mapping: str) -> KernelSystem:
+    return KernelSystem(find_edition(edition), find_mapping(mapping))
 
 
 CONTROLS = sorted({(m.caught_by, m.edition, m.mapping) for m in MUTANTS})
@@ -88,27 +87,22 @@ CONTROLS = sorted({(m.caught_by, m.edition, m.mapping) for m in MUTANTS})
 def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
                                                     mapping: str) -> None:
     """Without the mutant the same catcher has nothing to say."""
-    assert not complaint(catcher, find_edition(edition), edition, find_mapping(mapping))
-
-
-@cache
-def right_graph(edition: str, mapping: str) -> tuple[KernelSystem, StateGraph]:
-    return graph_of(find_edition(edition), find_mapping(mapping))
+    assert not complaint(catcher, right(edition, mapping))
 
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem"])
 @pytest.mark.parametrize("mutant", named(SURVIVORS))
 def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
     """The reachable graph is the same to the bit: states, steps, outcomes and observations."""
-    right, right_states = right_graph(mutant.edition, mapping)
+    control = right(mutant.edition, mapping)
     with applied(mutant) as edition:
-        wrong, states = graph_of(edition, find_mapping(mapping))
-        assert states.states == right_states.states
-        assert states.edges == right_states.edges
-        for state in states.states:
-            assert wrong.pagemap(state) == right.pagemap(state)
-            for action in range(len(wrong.system.actions)):
-                assert wrong.machine.step(state, action) == right.machine.step(state, action)
+        kernel = KernelSystem(edition, find_mapping(mapping))
+        graph = explore(kernel.machine, max_states=MAX_STATES)
+        assert graph.states == explore(control.machine).states
+        for state in graph.states:
+            assert kernel.pagemap(state) == control.pagemap(state)
+            for action in kernel.system.actions:
+                assert kernel.machine.step(state, action) == control.machine.step(state, action)
 
 
 @pytest.mark.parametrize("mutant", named(SURVIVORS))
