@@ -18,13 +18,13 @@ _HIDDEN = {"US", "A", "NX", "P"}
 def trace_text(trace: Trace, fixed: Trace | None) -> str:
     """The promise, the calls with the state after each, and the explanation."""
     calls = len(trace.ops)
-    head = [f"{trace.prop}: violated on {trace.mapping} in {trace.kernel}",
-            f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}", ""]
-    lines = [*head, *textwrap.wrap(trace.claim, WIDTH), "", *table(trace), ""]
+    lines = [f"{trace.prop}: violated on {trace.mapping} in {trace.kernel}",
+             *textwrap.wrap(f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}", WIDTH), "",
+             *textwrap.wrap(trace.claim, WIDTH), "", *table(trace), ""]
     lines += textwrap.wrap(explain(trace, fixed), WIDTH)
     if fixed is not None:
-        lines += ["", f"The same calls in {fixed.kernel} ({fixed.kernel_title}):", ""]
-        lines += table(fixed)
+        told = f"The same calls in {fixed.kernel} ({fixed.kernel_title}):"
+        lines += ["", *textwrap.wrap(told, WIDTH), "", *table(fixed)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,6 @@
 """No endless refault."""
 
-from model.kernel.logic import conj, disj, implies, negate
-from model.kernel.records import Outcome
+from model.system.language import Outcome, conj, disj, implies, negate
 from properties.base import Property
 
 PROPERTY = Property(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.kernel.editions import Edition
-from model.kernel.logic import Bool, as_term
-from model.kernel.records import Mapping
 from model.system.kernel import KernelSystem
+from model.system.language import Bool, Edition, Mapping, as_term
 from model.system.transition import Lemma, Question
 from model.system.view import StepView, View
 

@@ -1,6 +1,6 @@
 """Bits that nobody owns come back to bite the next owner."""
 
-from model.kernel.logic import conj, implies
+from model.system.language import conj, implies
 from properties.base import Property, Violated
 
 _KEPT = "unregister leaves the protection in the page table"

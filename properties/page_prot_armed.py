@@ -1,14 +1,13 @@
 """What every function that maps a page relies on."""
 
-from model.kernel.bits import PAGE_RW
-from model.kernel.logic import conj, has, implies, negate
+from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(
     name="page-prot-armed",
     claim="vm_page_prot is write-protected whenever anybody wants write notification.",
     origin="mm/vma.c, vma_set_page_prot(); the ground 931298e103c2 stands on",
-    safe=lambda s: implies(s.writenotify_wanted, negate(has(s.vma.vm_page_prot, PAGE_RW))),
+    safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
     violated=(Violated("shmem", ("-51d3d5eb74ff",),

@@ -1,6 +1,6 @@
 """The state that soft-dirty completeness rests on."""
 
-from model.kernel.logic import conj, implies
+from model.system.language import conj, implies
 from properties.base import Property, Violated
 
 PROPERTY = Property(

@@ -1,6 +1,6 @@
 """The promise that CRIU lives on."""
 
-from model.kernel.logic import conj, implies
+from model.system.language import conj, implies
 from properties.base import Property, Violated
 
 PROPERTY = Property(

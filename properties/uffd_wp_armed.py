@@ -1,6 +1,6 @@
 """The state that uffd-wp completeness rests on."""
 
-from model.kernel.logic import conj, implies, negate
+from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(

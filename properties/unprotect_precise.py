@@ -1,6 +1,6 @@
 """The price of un-protecting: a write fault that tells nobody anything."""
 
-from model.kernel.logic import Bool, conj, implies
+from model.system.language import Bool, conj, implies
 from model.system.view import StepView
 from properties.base import Property, Violated
 

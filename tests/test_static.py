@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "model.kernel": {"model.kernel"},
     "model.system": {"model.kernel", "model.system"},
     "model.engines": {"model.system", "model.engines"},
-    "properties": {"model.kernel", "model.system", "properties"},
+    "properties": {"model.system", "properties"},
     "counterexamples": {"model.kernel", "model.system", "properties", "counterexamples"},
 }
 

@@ -46,7 +46,8 @@ class Cell:
 class CellResult:
     """The answer, as plain data.
 
-    `trace` are the operations of the violation; `certificate` the SMT-LIB text of a proof.
+    `trace` are the operations of the violation; `certificate` the SMT-LIB text of a proof;
+    `states` and `diameter` those of the reachable graph, where it was explored.
     """
 
     kernel: str
@@ -62,6 +63,8 @@ class CellResult:
     certificate: str | None = None
     lemmas: tuple[str, ...] = ()
     reason: str = ""
+    states: int | None = None
+    diameter: int | None = None
 
     @property
     def met(self) -> bool:

@@ -152,6 +152,10 @@ class TextReport:
             lines += [f"{r.prop} on {r.mapping} in {r.kernel}: proved by {r.engine} in "
                       f"{r.seconds:.2f} s; leans on {', '.join(r.lemmas) or 'no lemma'}"
                       for r in self._results if r.verdict == "proved"]
+            sizes = {(r.kernel, r.mapping): (r.states, r.diameter) for r in self._results
+                     if r.states is not None}
+            lines += [f"{mapping} in {kernel}: {states} reachable states, diameter {diameter}"
+                      for (kernel, mapping), (states, diameter) in sizes.items()]
         return ["\n".join(lines)] if lines else []
 
     def _difference(self) -> str:

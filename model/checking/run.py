@@ -142,6 +142,12 @@ class _System:
         promises = (p.question(self.kernel) for p in PROPERTIES.values())
         return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
 
+    def counted(self, result: CellResult) -> CellResult:
+        """The result with the size of the reachable graph, where that is known."""
+        if self._graph is None:
+            return result
+        return replace(result, states=len(self._graph.states), diameter=self._graph.diameter)
+
     def graph(self, limits: Limits) -> StateGraph:
         if self._graph is None:
             self._graph = explore(self.kernel.machine, tick=limits.remaining)
@@ -164,7 +170,7 @@ def _run_task(task: _Task, options: Options, bounds: Any) -> Iterator[tuple[int,
         except OutOfTime as stop:
             result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
         now = time.monotonic()
-        yield number, replace(result, seconds=round(now - start, 3))
+        yield number, replace(system.counted(result), seconds=round(now - start, 3))
         start = now
 
 

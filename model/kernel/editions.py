@@ -52,6 +52,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("d84887739d5c", "mm/mprotect: allow clean exclusive anon pages to be writable", "v6.2",
            "none here: an exclusive anonymous page is always dirty until pages are swapped or "
            "cleaned"),
+    Change("7ea7e333842e", "mm/mprotect: minor can_change_pte_writable() cleanups", "v6.2",
+           "none here: nobody asks about a read-only VMA, and now the answer would be no"),
     Change("b9086fde6d44", "mm: rework handling in do_wp_page() based on private vs. shared "
            "mappings", "v6.2", "none here: both orders give one answer where a shared mapping may "
            "be written"),
@@ -99,6 +101,11 @@ class Edition:
         """Whether this edition has `change`. Raises KeyError for an id that is not in CHANGES."""
         return CHANGES[change].id in self.changes
 
+    @property
+    def unpatched(self) -> Edition:
+        """The same edition with no function replaced."""
+        return replace(self, overrides=MappingProxyType({}))
+
     def with_change(self, change: str) -> Edition:
         """This edition plus `change` and what it requires. Raises UsageError if unknown."""
         wanted = find_change(change)
@@ -118,7 +125,7 @@ class Edition:
 
 
 _V6_1 = frozenset({"76aefad628aa", "f369b07c8614", "51d3d5eb74ff"})
-_V6_2 = _V6_1 | {"d84887739d5c", "b9086fde6d44", "15520a3f0469"}
+_V6_2 = _V6_1 | {"d84887739d5c", "7ea7e333842e", "b9086fde6d44", "15520a3f0469"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
 _V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty"}
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED
+import z3
+
+from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, clear_bits, conj, has, ite, negate, set_bits, word
+from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import (
     pte_needs_soft_dirty_wp,
@@ -54,9 +56,9 @@ class CpFlags:
 def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     """Whether the write fault would map this entry writable with nothing to record.
 
-    Asked of writable VMAs only. A private mapping may be upgraded where it maps an anonymous page
-    that it owns exclusively; a shared one where the entry is dirty, so that the file system has
-    been told.
+    Asked of writable VMAs only (6.2 and later warn and say no otherwise). A private mapping may be
+    upgraded where it maps an anonymous page that it owns exclusively; a shared one where the entry
+    is dirty, so that the file system has been told.
     """
     if ed.has("76aefad628aa"):
         soft_dirty = pte_needs_soft_dirty_wp(vma, entry.pte)
@@ -66,7 +68,8 @@ def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     owned = conj(normal_page, entry.anon, entry.anon_exclusive)
     if not ed.has("d84887739d5c"):
         owned = conj(owned, pte_dirty(ed, entry.pte))
-    return conj(negate(pte_protnone(entry.pte)),
+    return conj(disj(not ed.has("7ea7e333842e"), has(vma.vm_flags, VM_WRITE)),
+                negate(pte_protnone(entry.pte)),
                 negate(soft_dirty),
                 negate(userfaultfd_pte_wp(vma, entry.pte)),
                 ite(has(vma.vm_flags, VM_SHARED), pte_dirty(ed, entry.pte), owned))
@@ -126,7 +129,7 @@ def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[V
 def do_mprotect_pkey(ed: Edition, vma: Vma, entry: Entry, prot: int) -> tuple[Vma, Entry, BV]:
     """mprotect(2), `prot` as VM_READ and VM_WRITE bits; EACCES beyond VM_MAYREAD and its like."""
     newflags = set_bits(clear_bits(vma.vm_flags, VM_ACCESS_FLAGS), prot)
-    denied = has(newflags & ~(newflags >> VM_MAY_SHIFT), VM_ACCESS_FLAGS)
+    denied = has(newflags & ~z3.LShR(newflags, VM_MAY_SHIFT), VM_ACCESS_FLAGS)
     new, changed = mprotect_fixup(ed, vma, entry, newflags)
     return (ite(denied, vma, new), ite(denied, entry, changed),
             ite(denied, outcome(Outcome.EACCES), outcome(Outcome.ok)))

@@ -236,6 +236,10 @@ def pte_swp_uffd_wp_any(ed: Edition, pte: BV) -> Bool:
     return conj(is_swap_pte(pte), disj(has(pte, SWP_UFFD_WP), pte_marker_uffd_wp(ed, pte)))
 
 
+def pte_swp_soft_dirty(pte: BV) -> Bool:
+    return has(pte, SWP_SOFT_DIRTY)
+
+
 def pte_swp_clear_soft_dirty(pte: BV) -> BV:
     return clear_bits(pte, SWP_SOFT_DIRTY)
 

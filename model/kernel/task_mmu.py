@@ -19,6 +19,7 @@ from model.kernel.pgtable import (
     pte_soft_dirty,
     pte_special,
     pte_swp_clear_soft_dirty,
+    pte_swp_soft_dirty,
     pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_wrprotect,
@@ -73,5 +74,6 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
         file=conj(page, negate(entry.anon)),
         exclusive=page,
         uffd_wp=ite(present, pte_uffd_wp(pte), pte_swp_uffd_wp_any(ed, pte)),
-        soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte))),
+        soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte)),
+                        conj(is_swap_pte(pte), pte_swp_soft_dirty(pte))),
     )

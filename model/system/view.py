@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYWRITE, VM_SHARED, VM_WRITE
+from model.kernel.bits import (
+    PAGE_ACCESSED,
+    PAGE_DIRTY,
+    PAGE_NX,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    PAGE_RW,
+    PAGE_SAVED_DIRTY,
+    PAGE_SOFT_DIRTY,
+    PAGE_SPECIAL,
+    PAGE_UFFD_WP,
+    PAGE_USER,
+    VM_ACCESS_FLAGS,
+    VM_READ,
+    VM_SHARED,
+    VM_SOFTDIRTY,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition
-from model.kernel.logic import Bool, as_term, conj, disj, has, has_all, negate
+from model.kernel.logic import Bool, as_term, clear_bits, conj, disj, has, has_all, negate, word
 from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
 from model.kernel.pgtable import (
     is_pte_marker,
     is_swap_pte,
+    make_uffd_wp_marker,
     mmu_permits,
+    page_chg_mask,
     pte_dirty,
     pte_none,
     pte_present,
@@ -26,15 +46,25 @@ from model.kernel.records import Outcome, outcome
 from model.kernel.task_mmu import Pagemap, pte_to_pagemap_entry
 from model.kernel.userfaultfd_k import userfaultfd_wp, userfaultfd_wp_use_markers
 from model.system.kernel import KernelSystem
+from model.system.mappings import fresh_vma
 from model.system.operations import OPERATIONS
 from model.system.state import State
 
+_MUTABLE_VM = VM_READ | VM_WRITE | VM_SOFTDIRTY | VM_UFFD_WP
+_USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | PAGE_PROTNONE
+             | PAGE_SPECIAL | PAGE_UFFD_WP | PAGE_SOFT_DIRTY | PAGE_SAVED_DIRTY | PAGE_NX)
+
 
 class View:
-    """Named questions about one state of one edition; all answers are terms."""
+    """Named questions about one state of one edition; all answers are terms.
+
+    What a question means does not depend on functions that the edition replaces; what pagemap
+    reports does.
+    """
 
     def __init__(self, edition: Edition, state: State) -> None:
-        self.edition = edition
+        self._reporting = edition
+        self.edition = edition.unpatched
         self.vma = state.vma
         self.entry = state.entry
         self.history = state.history
@@ -123,10 +153,6 @@ class View:
         return has(self.vma.vm_flags, VM_WRITE)
 
     @property
-    def may_become_writable(self) -> Bool:
-        return has(self.vma.vm_flags, VM_MAYWRITE)
-
-    @property
     def writenotify_wanted(self) -> Bool:
         """Somebody wants stores to this shared mapping to fault: stated here without the kernel's
         own vma_wants_writenotify(), which is what the promise is about."""
@@ -150,14 +176,68 @@ class View:
                     True if self.mapping.shared else self.owned)
 
     @property
+    def flags_as_mapped(self) -> Bool:
+        """No VMA flag differs from the fresh mapping's but those that calls change."""
+        fresh = fresh_vma(self.edition, self.mapping).vm_flags
+        return as_term(clear_bits(self.vma.vm_flags, _MUTABLE_VM) == clear_bits(fresh, _MUTABLE_VM))
+
+    @property
+    def flag_read(self) -> Bool:
+        return has(self.vma.vm_flags, VM_READ)
+
+    @property
+    def page_prot_writable(self) -> Bool:
+        return has(self.vma.vm_page_prot, PAGE_RW)
+
+    @property
+    def page_prot_plain(self) -> Bool:
+        """Of what a change of protection keeps, vm_page_prot has the accessed bit alone."""
+        kept = self.vma.vm_page_prot & word(page_chg_mask(self.edition))
+        return as_term(kept == word(PAGE_ACCESSED))
+
+    @property
     def page_prot_up_to_date(self) -> Bool:
         """The stored vm_page_prot is what vma_set_page_prot() would store."""
         prot: Bool = self.vma.vm_page_prot == vma_set_page_prot(self.edition, self.vma).vm_page_prot
         return prot
 
+    @property
+    def anon(self) -> Bool:
+        """The page is PageAnon."""
+        return self.entry.anon
+
+    @property
+    def zero_page(self) -> Bool:
+        return self.entry.zero_page
+
+    @property
+    def entry_zero(self) -> Bool:
+        return as_term(self.entry.pte == word(0))
+
+    @property
+    def entry_uffd_wp_marker(self) -> Bool:
+        return as_term(self.entry.pte == make_uffd_wp_marker(self.edition))
+
+    @property
+    def entry_plain(self) -> Bool:
+        """Present, accessed, and no bit set that the model does not use."""
+        return conj(self.present, has(self.entry.pte, PAGE_ACCESSED),
+                    as_term(clear_bits(self.entry.pte, _USED_PTE) == word(0)))
+
+    @property
+    def entry_open(self) -> Bool:
+        """The permission bits of an entry that a load may go through."""
+        return conj(self.readable, negate(has(self.entry.pte, PAGE_PROTNONE)))
+
+    @property
+    def entry_closed(self) -> Bool:
+        """The permission bits of a PROT_NONE entry."""
+        return conj(has(self.entry.pte, PAGE_PROTNONE),
+                    negate(has(self.entry.pte, PAGE_PRESENT | PAGE_USER | PAGE_RW)))
+
     @cached_property
     def pagemap(self) -> Pagemap:
-        return pte_to_pagemap_entry(self.edition, self.vma, self.entry)
+        return pte_to_pagemap_entry(self._reporting, self.vma, self.entry)
 
 
 class StepView:

@@ -200,17 +200,19 @@ def test_soft_dirty_tracking(ed: Edition) -> None:
 
 @editions
 def test_can_change_pte_writable(ed: Edition) -> None:
-    """Open to the CPU, nothing for soft-dirty or uffd-wp to record; then, shared: dirty; private:
-    an anonymous page of its own (before 6.2: and dirty)."""
+    """A writable VMA (since 6.2), an entry open to the CPU, nothing to record; then, shared: dirty;
+    private: an anonymous page of its own (before 6.2: and dirty)."""
     clean = z3.Not(bit(X, SD))
     tracked = z3.Not(bit(FLAGS, SOFTDIRTY))
     own = z3.And(z3.Not(bit(X, SPECIAL)), ANON, EXCLUSIVE)
     if ed.name.startswith("v6.1") and not ed.name.startswith("v6.12"):
         own = z3.And(own, dirty(ed, X))
+    old = ed.name.startswith("v6.1") and not ed.name.startswith("v6.12")
+    guard = z3.BoolVal(True) if old else bit(FLAGS, WRITE)  # 6.1 trusts its callers
     needs = z3.And(tracked, clean)
     if not ed.has("76aefad628aa"):  # the check was upside down
         needs = z3.And(z3.Not(tracked), clean)
-    may = z3.And(z3.Or(bit(X, P), z3.Not(bit(X, PROTNONE))), z3.Not(needs),
+    may = z3.And(guard, z3.Or(bit(X, P), z3.Not(bit(X, PROTNONE))), z3.Not(needs),
                  z3.Not(z3.And(bit(FLAGS, WP), bit(X, UWP))),
                  z3.If(bit(FLAGS, SHARED), dirty(ed, X), own))
     always(same(mprotect.can_change_pte_writable(ed, vma(), ENTRY), may))
@@ -395,6 +397,8 @@ def test_pagemap(ed: Edition) -> None:
     then(present, z3.Not(as_term(report.swap)))
     then(present, same(report.uffd_wp, bit(X, UWP)))
     then(present, same(report.soft_dirty, z3.Or(bit(FLAGS, SOFTDIRTY), bit(X, SD))))
+    swap = z3.And(z3.Not(present), bit(X, 63))
+    then(swap, same(report.soft_dirty, z3.Or(bit(FLAGS, SOFTDIRTY), bit(X, 1))))
     poison = marker(ed, 2)
     for pte, swap, uffd in ((marker(ed), True, True), (0, False, False), (poison, True, False)):
         it = Entry(word(pte), anon=False, anon_exclusive=False, zero_page=False)
