@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import z3
 
 from model.engines.base import Proof, Unrolling
+from model.system.language import as_term, conj, disj
 from model.system.transition import Lemma, Question, TransitionSystem
 
 QUERIES = ("initiation", "consecution", "safety")
@@ -86,7 +87,7 @@ class Certifier:
 
 
 def _conjunction(invariant: tuple[Lemma, ...]) -> z3.BoolRef:
-    return z3.And([lemma.formula for lemma in invariant])
+    return as_term(conj(*(lemma.formula for lemma in invariant)))
 
 
 def _initiation(question: Question, proof: Proof) -> str:
@@ -95,7 +96,7 @@ def _initiation(question: Question, proof: Proof) -> str:
     for step in range(proof.k):
         path.extend()
         breaks.append(z3.Not(path.at(question.good, step)))
-    path.solver.add(z3.Or(breaks))
+    path.solver.add(as_term(disj(*breaks)))
     return _smt2(path.solver)
 
 
