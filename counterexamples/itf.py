@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from counterexamples.trace import Trace
-from model.kernel.editions import UsageError, unknown
-from model.system.operations import OPERATIONS
+from model.kernel.editions import UsageError
+from model.system.operations import find_operation
 
 _STEP = ("op", "outcome", "faults")
 
@@ -30,19 +31,25 @@ def dumps(trace: Trace) -> str:
     return json.dumps({"#meta": meta, "vars": variables, "states": states}, indent=1) + "\n"
 
 
-def calls(text: str) -> tuple[str, str, tuple[str, ...]]:
-    """The kernel, the mapping and the operations of an ITF trace, to run it again.
+@dataclass(frozen=True)
+class Calls:
+    """What a trace was: enough to run it again. `prop` is empty for a trace without a promise."""
 
-    Raises UsageError, naming what is wrong, for text that is not such a trace.
-    """
+    kernel: str
+    mapping: str
+    prop: str
+    ops: tuple[str, ...]
+
+
+def calls(text: str) -> Calls:
+    """The calls of an ITF trace. Raises UsageError, naming what is wrong, for other text."""
     try:
         data = json.loads(text)
         meta = data["#meta"]
         ops = tuple(state["op"] for state in data["states"][1:])
-        kernel, mapping = str(meta["kernel"]), str(meta["mapping"])
+        found = Calls(str(meta["kernel"]), str(meta["mapping"]), str(meta["property"]), ops)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"not an ITF trace of this tool: {error!r}") from error
     for op in ops:
-        if op not in OPERATIONS:
-            raise unknown("operation", str(op), list(OPERATIONS))
-    return kernel, mapping, ops
+        find_operation(str(op))
+    return found

@@ -20,7 +20,11 @@ MAY_IMPORT = {
     "model.system": {"model.kernel", "model.system"},
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
-    "counterexamples": {"model.kernel", "model.system", "properties", "counterexamples"},
+    "counterexamples": {"model.kernel", "model.system", "model.cli", "properties",
+                        "counterexamples"},
+    "counterexamples.lab": {"model.kernel", "model.system", "properties", "counterexamples"},
+    "counterexamples.reproducer": {"model.kernel", "model.system", "counterexamples"},
+    "counterexamples.gallery": {"model.kernel", "model.cli", "counterexamples"},
 }
 
 

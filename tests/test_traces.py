@@ -47,7 +47,7 @@ def test_a_foreign_reader_reads_the_itf(kernel: str, mapping: str, prop: str,
     assert len(read.states) == len(ops) + 1
     assert read.states[-1].values["op"] == ops[-1]
     assert read.states[-1].values["pte"] == trace.steps[-1].values["pte"]
-    assert itf.calls(text) == (kernel, mapping, ops)
+    assert itf.calls(text) == itf.Calls(kernel, mapping, prop, ops)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"#meta": {}, "states": []}'])

@@ -25,7 +25,7 @@ _INFIX = {
 _MODULAR = {z3.Z3_OP_BADD: "+", z3.Z3_OP_BSUB: "-", z3.Z3_OP_BMUL: "*"}
 
 
-class _Terms:
+class Terms:
     """Terms through Z3's C interface: the Python one is ten times slower to walk."""
 
     def __init__(self, context: z3.Context) -> None:
@@ -107,7 +107,7 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
 
     Terms used more than once get a name; all others stand where they are used.
     """
-    terms = _Terms(results[0].ctx)
+    terms = Terms(results[0].ctx)
     uses: dict[int, int] = {}
     operands: dict[int, list[z3.Ast]] = {}
     stack = [r.as_ast() for r in results]

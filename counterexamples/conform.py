@@ -1,0 +1,188 @@
+"""python -m counterexamples.conform: does a real kernel do what the model says, run after run?
+
+    python -m counterexamples.conform --kernel debian:6.1 --runs 10000 --seed 1
+
+First the guided runs: every transition of the explicit graph, each followed by every list of
+--extra-states operations and by what identifies the state it leads to. Then random ones. Every
+field that a program sees is compared. The first difference is shrunk before it is shown.
+Ends with 0 for no divergence, 1 for one, 4 where the kernel cannot be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+
+from counterexamples.lab import guest
+from counterexamples.lab.campaign import Campaign
+from counterexamples.lab.compare import Row, abilities, rows
+from counterexamples.lab.conform_report import FORMATS, Report, Result
+from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.kernels import Kernel, at_hand, named
+from model.cli import Parser, entry, one_of, seconds, whole
+from model.kernel.editions import UsageError, find_edition
+from model.system.kernel import kernel_system
+from model.system.mappings import MAPPINGS, find_mapping
+
+PROG = "counterexamples.conform"
+SAME, DIFFERENT, SKIP = 0, 1, 4
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--kernel", required=True, metavar="K", help="debian:6.1, debian:6.1.170, "
+                   "bzimage:PATH, tree:PATH[+PATCHFILE...] or host")
+    p.add_argument("--edition", metavar="EDITION", help="the model; default: the kernel's own")
+    p.add_argument("--mapping", action="append", metavar="MAPPING",
+                   help="name or glob, repeatable; default: all")
+    p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
+                   help="random runs for each mapping, after the guided; default: 1000")
+    p.add_argument("--steps", type=whole(1), default=10, metavar="N",
+                   help="operations in a random run; default: 10")
+    p.add_argument("--seed", type=whole(0), default=1, metavar="S", help="default: 1")
+    p.add_argument("--extra-states", type=whole(0), default=1, metavar="N",
+                   help="states beyond the model's that the guided runs look for; ten times the "
+                   "runs for each; default: 1")
+    p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
+                   help="virtual machines at once")
+    p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
+                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}")
+    p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
+                   help=", ".join(FORMATS))
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    p.add_argument("-v", "--verbose", action="store_true",
+                   help="name the branches that no list of calls can take")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    start = time.monotonic()
+    kernel = named(args.kernel)
+    campaigns = _campaigns(args, kernel)
+    progress = _Progress(args.quiet)
+    try:
+        kernel = at_hand(kernel, progress.line)
+        results = _run_all(args, kernel, campaigns, progress)
+    except CannotRun as error:
+        return _ended(args, SKIP, f"SKIP: {error}")
+    except KernelFailed as error:
+        return _ended(args, DIFFERENT, f"{kernel.name} {error}")
+    finally:
+        progress.close()
+    report = Report(kernel, args.seed, _again(args), results, time.monotonic() - start,
+                    args.verbose)
+    print(FORMATS[args.format](report))
+    return DIFFERENT if report.diverged else SAME
+
+
+def _ended(args: argparse.Namespace, code: int, line: str) -> int:
+    print(json.dumps({"tool": "ptecheck", "kernel": {"name": args.kernel}, "line": line,
+                      "verdict": "skip" if code == SKIP else "failed", "results": []}, indent=1)
+          if args.format == "json" else line)
+    return code
+
+
+def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
+    name = args.edition or kernel.edition
+    if name is None:
+        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
+                         "--edition")
+    edition = find_edition(name)
+    wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
+    return [Campaign(kernel_system(edition, MAPPINGS[m]), extra=args.extra_states, runs=args.runs,
+                     steps=args.steps, seed=args.seed) for m in dict.fromkeys(wanted)]
+
+
+def _matching(pattern: str) -> list[str]:
+    return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_mapping(pattern).name]
+
+
+def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
+             progress: _Progress) -> list[Result]:
+    """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
+    a campaign has explored its model before."""
+    with ThreadPoolExecutor(args.jobs) as pool:
+        try:
+            return list(pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns))
+        finally:
+            progress.stop.set()
+
+
+def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:
+    model = campaign.model
+    mapping = model.mapping.name
+    with kernel.start(limit=limit) as session:
+        able = abilities(session, mapping)
+        able.require(())
+        tally = campaign.run(session, ignored=able.ignored, without=able.without,
+                             tick=lambda: progress.tick(campaign))
+        compared: list[Row] = []
+        if tally.divergence is not None:
+            ops = campaign.names(tally.divergence)
+            compared = list(rows(model, ops, session.run(mapping, ops), able.ignored))
+    return Result(campaign, able, compared)
+
+
+class _Stopped(Exception):
+    """Another thread has ended the campaign."""
+
+
+class _Progress:
+    """Lines on stderr: what is fetched, and once in a while how far each mapping is."""
+
+    _EVERY = 2.0
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not quiet
+        self._next = time.monotonic() + self._EVERY
+        self._lock = threading.Lock()
+        self._shown: dict[str, str] = {}
+        self.stop = threading.Event()
+
+    def line(self, text: str) -> None:
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def tick(self, campaign: Campaign) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        tally = campaign.tally
+        total = len(campaign.guided) + len(campaign.random)
+        with self._lock:
+            self._shown[campaign.model.mapping.name] = (
+                f"{campaign.model.mapping.name} {tally.runs}/{total} runs, "
+                f"{tally.rate:,.0f} steps/s")
+            if time.monotonic() >= self._next and not self._quiet:
+                self._next = time.monotonic() + (0.2 if self._live else 5 * self._EVERY)
+                text = "; ".join(self._shown.values())
+                print(f"\r\033[K{text}" if self._live else text, end="" if self._live else "\n",
+                      file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _again(args: argparse.Namespace) -> str:
+    """The command that makes the same runs."""
+    words = ["--kernel", args.kernel, *(["--edition", args.edition] if args.edition else [])]
+    for mapping in args.mapping or []:
+        words += ["--mapping", mapping]
+    words += ["--runs", args.runs, "--steps", args.steps, "--seed", args.seed,
+              "--extra-states", args.extra_states]
+    return f"python -m {PROG} {shlex.join(map(str, words))}"
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

@@ -1,0 +1,1 @@
+"""Real kernels: images, QEMU, the agent inside, and what it reads back."""

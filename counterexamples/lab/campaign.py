@@ -1,0 +1,99 @@
+"""Many runs of one mapping on one kernel, each compared with the model in every field."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from counterexamples.lab.observe import Seen, difference
+from counterexamples.lab.session import Run, Runner
+from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs
+from counterexamples.shrink import shrink
+from model.system.kernel import KernelSystem
+from model.system.reach import StateGraph, explore
+
+
+@dataclass
+class Tally:
+    """What has been done so far: `taken` are the transitions of the explicit graph."""
+
+    runs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    taken: set[tuple[int, int]] = field(default_factory=set)
+    found_in: Word | None = None
+    """The run in which the model and the kernel first differed."""
+    divergence: Word | None = None
+    """The same, shrunk; its last step differs."""
+
+    @property
+    def rate(self) -> float:
+        """Steps a second."""
+        return self.steps / self.seconds if self.seconds else 0.0
+
+
+class Campaign:
+    """The runs for one model, made before any kernel starts.
+
+    `extra` is how many more states than the model the guided runs allow the kernel; `without` are
+    operations that this kernel cannot do, `ignored` what it cannot show.
+    """
+
+    def __init__(self, model: KernelSystem, *, extra: int, runs: int, steps: int,
+                 seed: int) -> None:
+        self.model = model
+        self.actions = model.system.actions
+        self.graph: StateGraph = explore(model.machine)
+        self.machine: Mealy = observable(model, self.graph)
+        self.guided: Sequence[Word] = guided(self.machine, extra)
+        self.random: Sequence[Word] = list(random_runs(self.machine, seed, runs, steps))
+        self.tally = Tally()
+
+    @property
+    def transitions(self) -> int:
+        return sum(map(len, self.machine.after))
+
+    def names(self, word: Word) -> tuple[str, ...]:
+        return tuple(self.actions[action] for action in word)
+
+    def run(self, runner: Runner, *, ignored: Collection[str] = (), without: Collection[str] = (),
+            tick: Callable[[], object] = lambda: None) -> Tally:
+        """Make the runs until one differs; that one is shrunk. `tick` is called after each run.
+
+        Raises KernelFailed.
+        """
+        start = time.monotonic()
+        left_out = {a for a, name in enumerate(self.actions) if name in without}
+        words = [w for w in chain(self.guided, self.random) if left_out.isdisjoint(w)]
+        tally = self.tally
+        for word, step in self._compare(runner, words, ignored):
+            tally.runs += 1
+            tally.steps += len(word)
+            tally.seconds = time.monotonic() - start
+            tally.taken.update(self.machine.transitions(0, word if step is None else word[:step]))
+            tick()
+            if step is not None and tally.found_in is None:
+                tally.found_in = word
+                break
+        if tally.found_in is not None:
+            tally.divergence = shrink(
+                self.machine, tally.found_in,
+                lambda w: next(iter(self._compare(runner, [w], ignored)))[1]
+                if left_out.isdisjoint(w) else None)
+        return tally
+
+    def _compare(self, runner: Runner, words: Sequence[Word],
+                 ignored: Collection[str]) -> Iterable[tuple[Word, int | None]]:
+        """Each word with the number of its first step that differs."""
+        mapping = self.model.mapping.name
+        asked = (Run(mapping, self.names(word)) for word in words)
+        for word, (_, seen) in zip(words, runner.answers(asked), strict=False):
+            told = self.machine.answers(0, word)
+            yield word, None if seen == told else _first(told, seen, ignored)
+
+
+def _first(model: Sequence[Seen], kernel: Sequence[Seen], ignored: Collection[str]) -> int | None:
+    return next((number for number, (told, found) in enumerate(zip(model, kernel, strict=True), 1)
+                 if difference(told, found, ignored) is not None), None)

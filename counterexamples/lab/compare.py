@@ -1,0 +1,71 @@
+"""The model beside a kernel: the same calls, step by step, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.observe import Difference, Seen, difference, seen_by_model
+from counterexamples.lab.session import Session
+from model.system.kernel import KernelSystem
+
+_NEEDS = {"clear_refs": "soft-dirty",
+          **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp")}
+_SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"})}
+"""What a program cannot see on a kernel that lacks a feature."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step on both sides."""
+
+    op: str
+    model: Seen
+    kernel: Seen
+    difference: Difference | None
+
+
+def rows(model: KernelSystem, ops: Sequence[str], seen: Sequence[Seen],
+         ignored: Collection[str] = ()) -> Iterator[Row]:
+    """Each step of a run; whether later ones are worth a look after a difference is not said."""
+    for step, kernel in zip(model.run(ops), seen, strict=True):
+        told = seen_by_model(model, step)
+        yield Row(step.op, told, kernel, difference(told, kernel, ignored))
+
+
+def first_difference(compared: Sequence[Row]) -> tuple[int, Difference] | None:
+    """The number of the first step that differs, from 1, and the field."""
+    return next(((number, row.difference) for number, row in enumerate(compared, start=1)
+                 if row.difference is not None), None)
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a kernel was found to lack for a mapping: `lacks` has the reason for each feature.
+
+    `without` are the operations that need it, `ignored` the bits that do not show.
+    """
+
+    release: str
+    mapping: str
+    lacks: Mapping[str, str]
+
+    @property
+    def without(self) -> frozenset[str]:
+        return frozenset(op for op, feature in _NEEDS.items() if feature in self.lacks)
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        return frozenset().union(*(_SHOWS.get(feature, frozenset()) for feature in self.lacks))
+
+    def require(self, ops: Collection[str]) -> None:
+        """Raises CannotRun where `ops` need what is lacking."""
+        for feature, reason in self.lacks.items():
+            if feature == "mapping" or any(_NEEDS.get(op) == feature for op in ops):
+                raise CannotRun(f"Linux {self.release} lacks {feature} on {self.mapping}: {reason}")
+
+
+def abilities(session: Session, mapping: str) -> Abilities:
+    """Found by trying each feature."""
+    return Abilities(session.release, mapping, session.probe(mapping))

@@ -1,0 +1,126 @@
+"""A campaign's results as text and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from counterexamples.lab.campaign import Campaign
+from counterexamples.lab.compare import Abilities, Row
+from counterexamples.lab.kernels import Kernel
+from model.system.coverage import Coverage, FunctionCoverage, by_function
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the campaign on one mapping ended; `rows` are the shrunk divergence, step by step."""
+
+    campaign: Campaign
+    able: Abilities
+    rows: Sequence[Row]
+
+    @property
+    def mapping(self) -> str:
+        return self.campaign.model.mapping.name
+
+    @property
+    def edition(self) -> str:
+        return self.campaign.model.edition.name
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done: `again` is the command that repeats it, `seconds` the time it took."""
+
+    kernel: Kernel
+    seed: int
+    again: str
+    results: Sequence[Result]
+    seconds: float
+    verbose: bool = False
+
+    @property
+    def diverged(self) -> int:
+        return sum(bool(r.rows) for r in self.results)
+
+
+def as_text(report: Report) -> str:
+    """A paragraph a mapping, then the sum and the commands that repeat it."""
+    edition = report.results[0].edition
+    lines = [f"{edition} beside {report.kernel.name} ({report.kernel.version})", ""]
+    for result in report.results:
+        lines += _mapping_lines(result, report.verbose)
+    steps = sum(r.campaign.tally.steps for r in report.results)
+    lines += [f"{steps:,} steps on {len(report.results)} mappings in {report.seconds:.1f} s, "
+              f"{report.diverged or 'no'} divergence{'s'[:report.diverged > 1]}",
+              f"again: {report.again}"]
+    lines += [f"alone: python -m counterexamples.replay --kernel {report.kernel.name} "
+              f"--edition {edition} --mapping {r.mapping} {' '.join(row.op for row in r.rows)}"
+              for r in report.results if r.rows]
+    return "\n".join(lines)
+
+
+def _mapping_lines(result: Result, verbose: bool) -> list[str]:
+    campaign, tally = result.campaign, result.campaign.tally
+    guided = min(tally.runs, len(campaign.guided))
+    lines = [f"{result.mapping}: {guided:,} guided and {tally.runs - guided:,} random runs, "
+             f"{tally.steps:,} steps, {tally.rate:,.0f} a second",
+             f"  transitions of the explicit graph: {len(tally.taken):,} of "
+             f"{campaign.transitions:,}"]
+    lines += [f"  lacks {feature}: {reason}; left out: {', '.join(sorted(result.able.without))}"
+              for feature, reason in result.able.lacks.items()]
+    if result.rows:
+        lines += ["  DIVERGENCE, shrunk:",
+                  *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
+                    for n, row in enumerate(result.rows, start=1))]
+    table = sorted(_covered(result).items())
+    lines.append("  branches taken, of those that calls can take:")
+    cells = [f"{name} {c.taken}/{c.reachable}" for name, c in table if c.reachable]
+    width = max(map(len, cells)) + 2
+    lines += ["    " + "".join(c.ljust(width) for c in cells[i:i + 2]).rstrip()
+              for i in range(0, len(cells), 2)]
+    lines += [f"    missed: {branch}" for _, c in table for branch in c.missed]
+    if verbose:
+        lines += [f"    no calls can take: {branch}" for _, c in table for branch in c.unreachable]
+    return [*lines, ""]
+
+
+def as_json(report: Report) -> str:
+    kernel = report.kernel
+    return json.dumps({
+        "tool": "ptecheck", "seed": report.seed, "again": report.again,
+        "kernel": {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256,
+                   "release": report.results[0].able.release, "edition": kernel.edition},
+        "edition": report.results[0].edition,
+        "verdict": "diverged" if report.diverged else "same",
+        "seconds": round(report.seconds, 2),
+        "results": [_result(r) for r in report.results]}, indent=1)
+
+
+def _result(result: Result) -> dict[str, Any]:
+    campaign, tally = result.campaign, result.campaign.tally
+    return {
+        "mapping": result.mapping, "runs": tally.runs, "steps": tally.steps,
+        "guided": len(campaign.guided), "random": len(campaign.random),
+        "transitions": {"taken": len(tally.taken), "of": campaign.transitions},
+        "lacks": dict(result.able.lacks),
+        "coverage": {name: {"taken": c.taken, "reachable": c.reachable, "all": c.all,
+                            "missed": [str(branch) for branch in c.missed]}
+                     for name, c in sorted(_covered(result).items())},
+        "divergence": [{"op": row.op, "model": row.model.as_json(row.op),
+                        "kernel": row.kernel.as_json(row.op),
+                        "difference": row.difference and str(row.difference)}
+                       for row in result.rows] or None}
+
+
+def _covered(result: Result) -> dict[str, FunctionCoverage]:
+    """The branches that the runs took, by kernel function."""
+    campaign = result.campaign
+    coverage = Coverage(campaign.model)
+    return by_function(coverage.branches, coverage.reachable(campaign.graph),
+                       coverage.by_transitions(campaign.graph, campaign.tally.taken))
+
+
+FORMATS = {"text": as_text, "json": as_json}

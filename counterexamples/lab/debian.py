@@ -1,0 +1,133 @@
+"""Debian's cloud kernels: what apt offers, and one image out of its package."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.tools import cache_folder, capture, file_digest, need
+from model.kernel.editions import UsageError
+
+_PACKAGE = r"^linux-image-[0-9].*-cloud-amd64(-unsigned)?$"
+_IMAGE = re.compile(r"\./boot/vmlinuz-.+")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A kernel package: `version` is Debian's, as 6.1.192-2; `sha256` that of the .deb."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def release(self) -> str:
+        """The kernel's own version: 6.1.192."""
+        return self.version.partition("-")[0]
+
+    @property
+    def order(self) -> tuple[tuple[int, ...], str, str]:
+        return _numbers(self.release), self.version, self.name
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".") if part.isdigit())
+
+
+def checked(wanted: str) -> str:
+    """A release (6.1.170) or line (6.1). Raises UsageError for other text."""
+    if not re.fullmatch(r"\d+\.\d+(\.\d+)?", wanted):
+        raise UsageError(f"{wanted!r} is no kernel version; debian:6.1 is the newest of its line, "
+                         "debian:6.1.170 one release")
+    return wanted
+
+
+def fetch(wanted: str, progress: Callable[[str], object]) -> tuple[Package, Path]:
+    """The newest image of a line (6.1), or that of a release (6.1.170); from the cache if there.
+
+    Raises UsageError for a release that apt does not offer, CannotRun where apt cannot be asked.
+    """
+    wanted = checked(wanted)
+    offered = _offered(progress)
+    fits = [p for p in offered if p.release == wanted or p.release.startswith(wanted + ".")]
+    if not fits:
+        known = sorted({p.release for p in offered}, key=_numbers)
+        same_line = [r for r in known if r.startswith(".".join(wanted.split(".")[:2]) + ".")]
+        raise UsageError(f"apt offers no cloud image of Linux {wanted}; it offers "
+                         + (", ".join(same_line or known) or "none"))
+    chosen = max(fits, key=lambda p: p.order)
+    folder = cache_folder() / "debian" / f"{chosen.name}_{chosen.version}"
+    if not (folder / "kernel.json").exists():
+        progress(f"fetching {chosen.name} {chosen.version}")
+        _unpack(chosen, folder)
+    return chosen, folder / "vmlinuz"
+
+
+def _offered(progress: Callable[[str], object]) -> list[Package]:
+    """What apt offers, and what the cache has of earlier."""
+    need("apt-cache")
+    cached = [Package(**json.loads(f.read_text())["package"])
+              for f in sorted((cache_folder() / "debian").glob("*/kernel.json"))]
+    offered = _from_apt()
+    if not offered and not cached and os.geteuid() == 0:
+        progress("asking apt for its lists")
+        capture(["apt-get", "update", "-q"])
+        offered = _from_apt()
+    if not offered and not cached:
+        raise CannotRun("apt knows no linux-image-*-cloud-amd64: run apt-get update")
+    return sorted({*offered, *cached}, key=lambda p: p.order)
+
+
+def _from_apt() -> list[Package]:
+    names = [line.split(" ")[0]
+             for line in capture(["apt-cache", "search", "--names-only", _PACKAGE]).splitlines()]
+    if not names:
+        return []
+    found = []
+    for record in capture(["apt-cache", "show", "--no-all-versions", *names]).split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|SHA256): (.+)$", record, re.MULTILINE))
+        if len(fields) == 3:
+            found.append(Package(fields["Package"], fields["Version"], fields["SHA256"]))
+    return found
+
+
+def _unpack(package: Package, folder: Path) -> None:
+    """Download the package, check it against apt's digest, and keep its image."""
+    need("apt-get", "dpkg")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        capture(["apt-get", "download", "-q", f"{package.name}={package.version}"], Path(work))
+        deb = next(Path(work).glob("*.deb"))
+        if file_digest(deb) != package.sha256:
+            raise CannotRun(f"{package.name} {package.version} does not have apt's SHA-256")
+        kept = Path(work) / "kept"
+        kept.mkdir()
+        _take_image(deb, kept / "vmlinuz")
+        (kept / "kernel.json").write_text(json.dumps(
+            {"package": asdict(package), "image_sha256": file_digest(kept / "vmlinuz")}, indent=1))
+        try:
+            kept.rename(folder)
+        except OSError:
+            if not folder.exists():  # another process was first
+                raise
+
+
+def _take_image(deb: Path, image: Path) -> None:
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as dpkg:
+        with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
+            for member in archive:
+                data = archive.extractfile(member) if _IMAGE.fullmatch(member.name) else None
+                if data is not None:
+                    image.write_bytes(data.read())
+                    break
+        dpkg.kill()
+    if not image.exists():
+        raise CannotRun(f"{deb.name} holds no boot/vmlinuz")

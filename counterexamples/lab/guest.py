@@ -1,0 +1,86 @@
+"""A kernel image in a virtual machine, with the agent as its init."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.session import Session
+from counterexamples.lab.tools import cache_folder, need, static_program
+
+AGENT = Path(__file__).parent / "agent.c"
+BOOT_SECONDS = 60.0
+ANSWER_SECONDS = 20.0
+_MEMORY_MB = 1024
+# Documentation/arch/x86/boot.rst: the header of a bzImage.
+_BOOT_FLAG = (0x1FE, b"\x55\xaa")
+_HEADER = (0x202, b"HdrS")
+_APPEND = "console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2"
+
+
+def agent() -> Path:
+    """The agent, built for this machine; static, so that it runs anywhere."""
+    return static_program(AGENT, "-static-pie")
+
+
+def check_image(image: Path) -> None:
+    """Raises CannotRun when `image` is not an x86 kernel."""
+    try:
+        with image.open("rb") as data:
+            start = data.read(_HEADER[0] + len(_HEADER[1]))
+    except OSError as error:
+        raise CannotRun(f"cannot read {str(image)!r}: {error.strerror}") from error
+    if any(start[at:at + len(magic)] != magic for at, magic in (_BOOT_FLAG, _HEADER)):
+        raise CannotRun(f"{str(image)!r} is not a kernel image: it has no x86 boot header; "
+                        "name a bzImage")
+
+
+def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | None = None,
+         limit: float = ANSWER_SECONDS, boot_limit: float = BOOT_SECONDS) -> Session:
+    """A session with `image`; `files` are put at the root of its file system, executable.
+
+    Raises CannotRun where it cannot be tried, KernelFailed where the agent does not come up.
+    """
+    need("qemu-system-x86_64", "cpio")
+    check_image(image)
+    logs = cache_folder() / "console"
+    logs.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=".log", prefix=f"{image.stem}-", dir=logs)
+    os.close(handle)
+    console = Path(name)
+    with tempfile.TemporaryDirectory(prefix="ptecheck-") as work:
+        initrd = Path(work) / "initrd.gz"
+        _pack({"init": init or agent(), **(files or {})}, Path(work) / "root", initrd)
+        # Software emulation: the same everywhere, and faults are counted the same.
+        process = subprocess.Popen(
+            ["qemu-system-x86_64", "-accel", "tcg", "-m", str(_MEMORY_MB), "-display", "none",
+             "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
+             "-initrd", str(initrd), "-append", _APPEND,
+             "-serial", f"file:{console}", "-serial", "stdio"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return Session(process, console, limit, boot_limit)
+
+
+def on_host(limit: float = ANSWER_SECONDS) -> Session:
+    """A session with the kernel that runs this program."""
+    process = subprocess.Popen([str(agent())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    return Session(process, None, limit, limit)
+
+
+def _pack(files: Mapping[str, Path], root: Path, initrd: Path) -> None:
+    """A gzipped newc archive of `files` (Documentation/driver-api/early-userspace)."""
+    root.mkdir()
+    for name, source in files.items():
+        shutil.copyfile(source, root / name)
+        (root / name).chmod(0o755)
+    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=True,
+                            input="".join(f"{n}\n" for n in (".", *files)).encode(),
+                            capture_output=True).stdout
+    initrd.write_bytes(gzip.compress(packed, compresslevel=1))

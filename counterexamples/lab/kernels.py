@@ -1,0 +1,106 @@
+"""Kernels by name: debian:6.1, bzimage:PATH, tree:PATH+PATCH, host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from counterexamples.lab import debian, guest, tree
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.session import Session
+from counterexamples.lab.tools import cache_folder, file_digest
+from model.kernel.editions import EDITIONS, UsageError, unknown
+
+KINDS = ("debian:VERSION", "bzimage:PATH", "tree:PATH[+PATCHFILE...]", "host")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that the user has named.
+
+    `edition` models it, where that is known: what Debian ships, and its unchanged sources. Once it
+    is at hand `version` says what it is, and `image` (None for the host) has digest `sha256`.
+    """
+
+    name: str
+    edition: str | None = None
+    version: str = ""
+    image: Path | None = None
+    sha256: str | None = None
+
+    def start(self, *, files: Mapping[str, Path] | None = None,
+              limit: float = guest.ANSWER_SECONDS) -> Session:
+        """A session with this kernel, which is at hand; `limit` in seconds for each answer.
+
+        `files` lie at the root of the guest. Raises CannotRun or KernelFailed.
+        """
+        if self.image is None:
+            return guest.on_host(limit)
+        return guest.boot(self.image, files=files, limit=limit)
+
+
+def named(name: str) -> Kernel:
+    """What can be told of a kernel before it is fetched or built. Raises UsageError."""
+    kind, _, rest = name.partition(":")
+    match kind:
+        case "host" if not rest:
+            return Kernel(name)
+        case "debian" if rest:
+            return Kernel(name, edition_of(debian.checked(rest)))
+        case "bzimage" if rest:
+            _usage(guest.check_image, Path(rest))
+            return Kernel(name)
+        case "tree" if rest:
+            source, patches = _tree(rest)
+            release = _usage(tree.version, source)
+            return Kernel(name, None if patches else edition_of(release))
+        case "host" | "debian" | "bzimage" | "tree":
+            raise UsageError(f"{name!r} is not one of {', '.join(KINDS)}")
+    raise unknown("kernel", name, list(KINDS))
+
+
+def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
+    """The kernel, fetched or built where need be. Raises UsageError or CannotRun."""
+    kind, _, rest = kernel.name.partition(":")
+    match kind:
+        case "host":
+            return replace(kernel, version="this machine's kernel")
+        case "debian":
+            package, image = debian.fetch(rest, progress)
+            version = f"{package.name} {package.version}"
+        case "bzimage":
+            image = Path(rest)
+            version = f"image {image.name}"
+        case _:
+            source, patches = _tree(rest)
+            image = tree.build(source, patches, cache_folder(), progress)
+            patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
+            version = f"Linux {tree.version(source)}{patched}"
+    return replace(kernel, version=version, image=image, sha256=file_digest(image))
+
+
+def edition_of(release: str) -> str | None:
+    """The edition that models an unchanged kernel of a release (6.1.192) or line (6.1)."""
+    edition = "v" + ".".join(release.split(".")[:2])
+    return edition if edition in EDITIONS else None
+
+
+def _usage(check: Callable[[Path], str | None], path: Path) -> str:
+    """What cannot be run because of what the user named is the user's to mend."""
+    try:
+        return check(path) or ""
+    except CannotRun as error:
+        raise UsageError(str(error)) from error
+
+
+def _tree(rest: str) -> tuple[Path, list[Path]]:
+    """PATH+PATCH...; a path may have a + in its own name."""
+    parts = rest.split("+")
+    split = next((n for n in range(len(parts), 0, -1) if Path("+".join(parts[:n])).exists()), 1)
+    source, patches = Path("+".join(parts[:split])), [Path(p) for p in parts[split:]]
+    for path in (source, *patches):
+        if not path.exists():
+            raise UsageError(f"{str(path)!r} does not exist; a tree is named "
+                             "tree:PATH[+PATCHFILE...]")
+    return source, patches

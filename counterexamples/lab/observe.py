@@ -1,0 +1,78 @@
+"""What a program sees after a step: of the model, of a real kernel, and where the two differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from model.system.kernel import KernelSystem, Step
+
+PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
+"""The pagemap bits in the order in which the agent prints them: 63 62 61 56 57 55."""
+_STEP = re.compile(r"(ok|event|segv|bus|E[A-Z0-9]+) (\d+) ([01]{6}) (-|[a-z]{2}(?:,[a-z]{2})*)")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One step: `pagemap` has the bits of PAGEMAP that are set, `vm_flags` the smaps letters."""
+
+    outcome: str
+    faults: int
+    pagemap: frozenset[str]
+    vm_flags: frozenset[str]
+
+    def as_json(self, op: str) -> dict[str, Any]:
+        """The step as `model.simulate` prints it."""
+        return {"op": op, "outcome": self.outcome, "faults": self.faults,
+                "pagemap": {bit: bit in self.pagemap for bit in PAGEMAP},
+                "vm_flags": sorted(self.vm_flags)}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first field in which the model and the kernel differ."""
+
+    field: str
+    model: str
+    kernel: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: model {self.model}, kernel {self.kernel}"
+
+
+def seen_by_model(kernel: KernelSystem, step: Step) -> Seen:
+    bits = kernel.pagemap(step.values)
+    return Seen(step.outcome, step.faults, frozenset(b for b in PAGEMAP if bits[b]),
+                frozenset(kernel.vm_flags(step.values)))
+
+
+@cache
+def seen_by_kernel(text: str) -> Seen:
+    """One step as the agent prints it. Raises ValueError for anything else."""
+    match = _STEP.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a step")
+    outcome, faults, bits, flags = match.groups()
+    return Seen(outcome, int(faults),
+                frozenset(name for name, bit in zip(PAGEMAP, bits, strict=True) if bit == "1"),
+                frozenset(flags.split(",")) - {"-"})
+
+
+def difference(model: Seen, kernel: Seen, ignored: Collection[str] = ()) -> Difference | None:
+    """The first field that differs; `ignored` are bits and letters that this kernel lacks."""
+    if model == kernel:
+        return None
+    for field in ("outcome", "faults"):
+        told, found = str(getattr(model, field)), str(getattr(kernel, field))
+        if told != found:
+            return Difference(field, told, found)
+    for field, names in (("pagemap", PAGEMAP),
+                         ("vm_flags", sorted(model.vm_flags | kernel.vm_flags))):
+        for name in names:
+            told, found = (str(name in getattr(seen, field)).lower() for seen in (model, kernel))
+            if told != found and name not in ignored:
+                return Difference(f"{field}.{name}", told, found)
+    return None

@@ -1,0 +1,75 @@
+"""A replay as text, JSON and KTAP."""
+
+from __future__ import annotations
+
+import json
+
+from counterexamples.lab.observe import PAGEMAP, Seen
+from counterexamples.lab.replaying import SKIP, Replay, Verdict
+
+_LETTERS = dict(zip(PAGEMAP, "PWFXUS", strict=True))
+_FLAGS = ("rd", "wr", "um", "uw", "sd")
+
+
+def as_text(replay: Replay) -> str:
+    """The model's column beside the kernel's, then the verdict."""
+    if not replay.rows:
+        return replay.verdict.line
+    plan, kernel = replay.plan, replay.kernel
+    head = "outcome flt pgmap  VmFlags"
+    lines = [f"{plan.title}: the model of {plan.edition.name} beside {kernel.name}",
+             f"({kernel.version})", "",
+             f"{'':18}{plan.edition.name:31} {kernel.name}",
+             f" #  {'call':14}{head:31} {head}"]
+    for number, row in enumerate(replay.rows, start=1):
+        if plan.shown and number == len(replay.rows) - plan.shown + 1:
+            lines.append("    what shows it to a program:")
+        mark = "" if row.difference is None else f" <- {row.difference.field}"
+        lines.append(f"{number:>2}  {row.op:14}{_cells(row.model):31} "
+                     f"{_cells(row.kernel)}{mark}")
+    legend = ", ".join(f"{letter} {bit.replace('_', '-')}" for bit, letter in _LETTERS.items())
+    return "\n".join([*lines, "", f"pgmap: {legend}", "", replay.verdict.line])
+
+
+def _cells(seen: Seen) -> str:
+    bits = "".join(letter if bit in seen.pagemap else "-" for bit, letter in _LETTERS.items())
+    flags = " ".join(f for f in _FLAGS if f in seen.vm_flags)
+    return f"{seen.outcome:7} {seen.faults:>3} {bits} {flags}".rstrip()
+
+
+def as_json(replay: Replay) -> str:
+    """One object; the steps in the form of `model.simulate`."""
+    plan, kernel, verdict = replay.plan, replay.kernel, replay.verdict
+    found = verdict.difference
+    return json.dumps({
+        "tool": "ptecheck",
+        "kernel": {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256,
+                   "release": replay.release, "edition": kernel.edition},
+        "trace": {"kernel": plan.edition.name, "mapping": plan.mapping,
+                  "property": plan.prop or None},
+        "verdict": verdict.word, "line": verdict.line, "step": verdict.step,
+        "difference": found and {"field": found.field, "model": found.model,
+                                 "kernel": found.kernel},
+        "steps": [{"op": row.op, "agrees": row.difference is None,
+                   "shows": number > len(replay.rows) - plan.shown,
+                   "model": row.model.as_json(row.op), "kernel": row.kernel.as_json(row.op)}
+                  for number, row in enumerate(replay.rows, start=1)]}, indent=1)
+
+
+def as_ktap(replay: Replay) -> str:
+    """A test point for each step (Documentation/dev-tools/ktap.rst)."""
+    if not replay.rows:
+        return _ktap_without_rows(replay.kernel.name, replay.verdict)
+    points = [f"not ok {number} {row.op} # {row.difference}" if row.difference
+              else f"ok {number} {row.op}" for number, row in enumerate(replay.rows, start=1)]
+    return "\n".join(["KTAP version 1", f"1..{len(points)}", *points,
+                      f"# {replay.verdict.line}"])
+
+
+def _ktap_without_rows(kernel: str, verdict: Verdict) -> str:
+    if verdict.code == SKIP:
+        return f"KTAP version 1\n1..0 # SKIP {verdict.line.removeprefix('SKIP: ')}"
+    return f"KTAP version 1\n1..1\nnot ok 1 {kernel}\n# {verdict.line}"
+
+
+FORMATS = {"text": as_text, "json": as_json, "ktap": as_ktap}

@@ -1,0 +1,180 @@
+"""Runs that test a kernel against the model: all that the state graph asks for, and random ones.
+
+The guided runs are the HSI method of conformance testing (Luo, Petrenko and v. Bochmann, "Selecting
+test sequences for partially-specified nondeterministic finite state machines", IWPTS 1994). The
+explicit graph, less what no program can tell apart, is a Mealy machine. Every transition of it is
+taken, from there every list of `extra` operations, and then the state it leads to is identified. A
+kernel that answers as the model does to all of these runs, and that has at most `extra` more states
+that a program can tell apart, is the same machine: it answers as the model does to every run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from counterexamples.lab.observe import Seen, seen_by_model
+from model.kernel.records import Outcome
+from model.system.kernel import KernelSystem, Step
+from model.system.reach import StateGraph
+
+Word = tuple[int, ...]
+"""A list of operations, by their index in the system's actions."""
+
+
+@dataclass(frozen=True)
+class Mealy:
+    """A complete machine: `after[s][a]` and `output[s][a]` for every state and action; 0 is the
+    initial state, and `access[s]` a shortest word that leads to s."""
+
+    after: Sequence[Sequence[int]]
+    output: Sequence[Sequence[Seen]]
+    access: Sequence[Word]
+
+    def answers(self, state: int, word: Word) -> tuple[Seen, ...]:
+        """What is seen after each step of `word`."""
+        return tuple(self.output[at][action] for at, action in self.transitions(state, word))
+
+    def transitions(self, state: int, word: Word) -> Iterator[tuple[int, int]]:
+        """The states passed through, each with the action taken there."""
+        for action in word:
+            yield state, action
+            state = self.after[state][action]
+
+    def end(self, state: int, word: Word) -> int:
+        for action in word:
+            state = self.after[state][action]
+        return state
+
+
+def observable(kernel: KernelSystem, graph: StateGraph) -> Mealy:
+    """The explicit graph with what a program sees of each transition."""
+    output = []
+    for state in graph.states:
+        row = []
+        for name in kernel.system.actions:
+            values, (outcome, faults) = kernel.machine.step(state, name)
+            row.append(seen_by_model(kernel, Step(name, Outcome(outcome).name, faults, values)))
+        output.append(row)
+    return Mealy(graph.edges, output, [graph.path(s) for s in range(len(graph.states))])
+
+
+def classes(machine: Mealy) -> list[int]:
+    """The class of each state; two states of one class answer alike to every word (Moore)."""
+    keys: list[object] = [tuple(row) for row in machine.output]
+    count = 0
+    while True:
+        numbers: dict[object, int] = {}
+        found = [numbers.setdefault(key, len(numbers)) for key in keys]
+        if len(numbers) == count:
+            return found
+        count = len(numbers)
+        keys = [(own, tuple(found[t] for t in row))
+                for own, row in zip(found, machine.after, strict=True)]
+
+
+def quotient(machine: Mealy) -> Mealy:
+    """One state for each class: its first, which has the shortest access."""
+    of = classes(machine)
+    first = {c: of.index(c) for c in sorted(set(of), key=of.index)}
+    return Mealy([[of[t] for t in machine.after[s]] for s in first.values()],
+                 [machine.output[s] for s in first.values()],
+                 [machine.access[s] for s in first.values()])
+
+
+def identifiers(machine: Mealy) -> list[frozenset[Word]]:
+    """For each state of a minimal machine, words whose answers tell it from every other state.
+
+    Harmonised: two states are told apart by a word that both have, the one that splits them in a
+    tree of blocks.
+    """
+    found: list[frozenset[Word]] = [frozenset()] * len(machine.after)
+    todo = [list(range(len(machine.after)))]
+    while todo:
+        block = todo.pop()
+        if len(block) > 1:
+            word, parts = _split(machine, block)
+            for state in block:
+                found[state] |= {word}
+            todo += parts
+    return found
+
+
+def _split(machine: Mealy, block: Sequence[int]) -> tuple[Word, list[list[int]]]:
+    """The shortest, then most telling word for a block, and the parts it makes."""
+    actions = range(len(machine.after[0]))
+    for length in range(1, len(machine.after) + 1):
+        best: tuple[Word, list[list[int]]] = ((), [])
+        for word in product(actions, repeat=length):
+            parts: dict[tuple[Seen, ...], list[int]] = {}
+            for state in block:
+                parts.setdefault(machine.answers(state, word), []).append(state)
+            if len(parts) > max(1, len(best[1])):
+                best = word, list(parts.values())
+        if best[0]:
+            return best
+    raise AssertionError("a minimal machine tells its states apart")
+
+
+def guided(full: Mealy, extra: int = 0) -> list[Word]:
+    """The HSI suite of a machine, and runs that take the transitions it leaves out.
+
+    A minimal machine of n states and k operations asks for about n * k ** (extra + 1) runs.
+    """
+    machine = quotient(full)
+    names = identifiers(machine)
+    words: set[Word] = set()
+    for start, access in enumerate(machine.access):
+        for middle in product(range(len(machine.after[0])), repeat=extra + 1):
+            state = machine.end(start, middle)
+            words |= {(*access, *middle, *tail) for tail in names[state] or {()}}
+    words |= set(_tour(full, words))
+    return _without_prefixes(words)
+
+
+def _tour(machine: Mealy, done: set[Word], longest: int = 24) -> Iterator[Word]:
+    """Walks from the initial state, each on to the nearest transition not yet taken."""
+    todo = {(s, a) for s, row in enumerate(machine.after) for a in range(len(row))}
+    for word in done:
+        todo.difference_update(machine.transitions(0, word))
+    while todo:
+        walk: Word = ()
+        state = 0
+        while len(walk) < longest and (more := _nearest(machine, state, todo)):
+            todo.difference_update(machine.transitions(state, more))
+            walk += more
+            state = machine.end(state, more)
+        yield walk
+
+
+def _nearest(machine: Mealy, start: int, todo: set[tuple[int, int]]) -> Word:
+    """The shortest word from `start` whose last step is to do; empty where none is."""
+    queue: deque[tuple[int, Word]] = deque([(start, ())])
+    seen = {start}
+    while queue:
+        state, word = queue.popleft()
+        for action, after in enumerate(machine.after[state]):
+            if (state, action) in todo:
+                return (*word, action)
+            if after not in seen:
+                seen.add(after)
+                queue.append((after, (*word, action)))
+    return ()
+
+
+def _without_prefixes(words: set[Word]) -> list[Word]:
+    """The words that are no beginning of another one, in order."""
+    ordered = sorted(words)
+    return [word for word, following in zip(ordered, [*ordered[1:], ()], strict=True)
+            if following[:len(word)] != word]
+
+
+def random_runs(machine: Mealy, seed: int, runs: int, steps: int) -> Iterator[Word]:
+    """`runs` words of `steps` operations each, drawn evenly; the same for the same seed."""
+    draw = random.Random(seed)
+    actions = range(len(machine.after[0]))
+    for _ in range(runs):
+        yield tuple(draw.choices(actions, k=steps))

@@ -1,0 +1,98 @@
+"""python -m counterexamples.replay: a trace on a real kernel, step by step beside the model.
+
+    python -m counterexamples.replay trace.itf.json --kernel debian:6.1
+    python -m counterexamples.replay --kernel debian:6.12 --mapping shmem store clear_refs store
+
+Kernels: debian:6.1 (newest of its line), debian:6.1.170, bzimage:PATH, tree:PATH[+PATCHFILE...],
+host. Ends with 0 where the kernel did as the model, 1 where it did not, 4 where it cannot be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterexamples import itf
+from counterexamples.lab import guest
+from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.replay_report import FORMATS
+from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
+from model.cli import Parser, entry, one_of, seconds
+from model.kernel.editions import UsageError, find_edition
+from model.system.mappings import find_mapping
+from model.system.operations import find_operation
+
+PROG = "counterexamples.replay"
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("what", nargs="+", metavar="TRACE|OP",
+                   help="an ITF trace of this tool, or operations in order")
+    p.add_argument("--kernel", required=True, metavar="K", help="the real kernel")
+    p.add_argument("--edition", metavar="EDITION", help="the model beside it; default: that of the "
+                   "trace, else the kernel's own. Says what a tree, an image or the host is")
+    p.add_argument("--mapping", metavar="MAPPING", help="for operations; default: shmem")
+    p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
+                   help=", ".join(FORMATS))
+    p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
+                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_intermixed_args(argv)
+    kernel = named(args.kernel)
+    plan = _plan(args, kernel)
+    try:
+        kernel = at_hand(kernel, _silent if args.quiet else _progress)
+        with kernel.start(limit=args.timeout) as session:
+            done = replay(plan, kernel, session, claimed=args.edition is not None)
+    except CannotRun as error:
+        done = Replay(plan, kernel, None, (), skipped(str(error)))
+    except KernelFailed as error:
+        done = Replay(plan, kernel, None, (), failed(f"{kernel.name} {error}"))
+    print(FORMATS[args.format](done))
+    return done.verdict.code
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
+    """The trace or the operations of the command line. Raises UsageError."""
+    first = args.what[0]
+    chosen = find_edition(args.edition) if args.edition else None
+    if len(args.what) == 1 and (first.endswith(".json") or Path(first).is_file()):
+        if args.mapping:
+            raise UsageError("a trace says its mapping: --mapping is for operations")
+        return plan_of(itf.calls(_read(first)), chosen)
+    ops = tuple(find_operation(op).name for op in args.what)
+    if chosen is None and kernel.edition is None:
+        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
+                         "--edition")
+    return Plan(chosen or find_edition(kernel.edition or ""),
+                find_mapping(args.mapping or "shmem").name, "", ops)
+
+
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name!r} is not text: {error.reason}") from error
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

@@ -1,0 +1,49 @@
+"""What more a program must do before it can see that a promise was broken."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from model.kernel.records import Outcome
+from model.system.compiled import Values
+from model.system.kernel import KernelSystem, Step
+
+
+def made_visible(kernel: KernelSystem, fixed: KernelSystem | None,
+                 ops: Sequence[str]) -> tuple[str, ...]:
+    """The calls after `ops` by whose last a program first tells `kernel` from `fixed`.
+
+    The shortest, then the plainest; none where `ops` tell them apart already, where no calls do, or
+    without a `fixed`.
+    """
+    if fixed is None:
+        return ()
+    pair: tuple[Values, Values] = (kernel.machine.initial, fixed.machine.initial)
+    for op in ops:
+        pair, apart = _step(kernel, fixed, pair, op)
+        if apart:
+            return ()
+    queue: deque[tuple[tuple[Values, Values], tuple[str, ...]]] = deque([(pair, ())])
+    seen = {pair}
+    while queue:
+        pair, calls = queue.popleft()
+        for op in kernel.system.actions:
+            after, apart = _step(kernel, fixed, pair, op)
+            if apart:
+                return (*calls, op)
+            if after not in seen:
+                seen.add(after)
+                queue.append((after, (*calls, op)))
+    return ()
+
+
+def _step(kernel: KernelSystem, fixed: KernelSystem, pair: tuple[Values, Values],
+          op: str) -> tuple[tuple[Values, Values], bool]:
+    """Both states after `op`, and whether what a program sees of it differs."""
+    steps = []
+    for system, values in zip((kernel, fixed), pair, strict=True):
+        after, (outcome, faults) = system.machine.step(values, op)
+        steps.append(Step(op, Outcome(outcome).name, faults, after))
+    one, other = steps
+    return (one.values, other.values), kernel.observe(one) != fixed.observe(other)

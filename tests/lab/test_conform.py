@@ -1,0 +1,82 @@
+"""What conform finds: each wrong model, in how many runs, against a kernel that is right.
+
+The right model of the same edition stands for the kernel here: the campaigns on the real ones
+(tests/lab/test_kernels.py) have shown that no program tells the two apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from counterexamples.lab.campaign import Campaign
+from counterexamples.lab.observe import Seen, seen_by_model
+from counterexamples.lab.session import Run
+from counterexamples.lab.suite import observable
+from model.kernel.editions import find_edition
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.mappings import find_mapping
+from model.system.reach import explore
+from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied
+from tests.lab.test_suite import same
+
+MAX_STATES = 5000
+
+
+class ModelRunner:
+    """The simulator in the place of a kernel; `made` counts the runs."""
+
+    def __init__(self, kernel: KernelSystem) -> None:
+        self.kernel = kernel
+        self.made = 0
+
+    def answers(self, runs: Iterable[Run]) -> Iterator[tuple[Run, tuple[Seen, ...]]]:
+        for run in runs:
+            self.made += 1
+            yield run, tuple(seen_by_model(self.kernel, s) for s in self.kernel.run(run.ops))
+
+
+def system(edition: str, mapping: str) -> KernelSystem:
+    return kernel_system(find_edition(edition), find_mapping(mapping))
+
+
+def campaign(model: KernelSystem, extra: int = 1, runs: int = 0) -> Campaign:
+    return Campaign(model, extra=extra, runs=runs, steps=10, seed=1)
+
+
+@pytest.mark.parametrize(("model", "kernel", "mapping", "shortest"), [
+    ("v6.1", "v6.12", "shmem", "store register unregister store"),
+    ("v6.12", "v6.1", "shmem", "store register unregister store"),
+    ("v6.1", "v6.12", "anon", "store register unregister store"),
+    ("v6.12", "v6.1", "anon", "store register unregister store"),
+    ("v6.1", "v6.1-51d3d5eb74ff", "shmem", ""),
+    ("v6.12", "v6.3", "shmem", None),
+    ("before", "v6.2", "anon", None),
+])
+def test_editions_are_told_apart_by_the_shortest_run(model: str, kernel: str, mapping: str,
+                                                     shortest: str | None) -> None:
+    """None: no program can tell the two. Empty: some run does."""
+    runs = campaign(system(model, mapping))
+    tally = runs.run(ModelRunner(system(kernel, mapping)))
+    if shortest is None:
+        assert tally.divergence is None
+    else:
+        assert tally.divergence is not None
+        assert not shortest or runs.names(tally.divergence) == tuple(shortest.split())
+
+
+def observably_same(one: KernelSystem, other: KernelSystem) -> bool:
+    return same(observable(one, explore(one.machine, max_states=MAX_STATES)),
+                observable(other, explore(other.machine, max_states=MAX_STATES)))
+
+
+@pytest.mark.parametrize("mutant", [*MUTANTS, *SURVIVORS],
+                         ids=lambda m: f"{m.function}-{(*MUTANTS, *SURVIVORS).index(m)}")
+def test_a_wrong_model_is_found_or_no_program_could(mutant: Mutant) -> None:
+    """Within some 1,600 runs; and where none of them differs, none at all does."""
+    right = system(mutant.edition, mutant.mapping)
+    with applied(mutant) as edition:
+        wrong = KernelSystem(edition, find_mapping(mutant.mapping))
+        tally = campaign(wrong, extra=0, runs=1000).run(ModelRunner(right))
+        assert (tally.divergence is not None) != observably_same(right, wrong)

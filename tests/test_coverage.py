@@ -1,0 +1,151 @@
+"""Branches of the kernel functions: found, taken as the machine steps, and why some cannot be."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from model.kernel.editions import find_edition
+from model.system.coverage import Branch, Coverage, by_function
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.mappings import MAPPINGS, find_mapping
+from model.system.reach import StateGraph, explore
+
+EDITIONS = ("v6.1", "v6.12")
+
+# No list of calls takes these branches. Mapping ("" for both), function, conditions with the side,
+# and the reason; the issue of a later mapping or operation may make one reachable.
+REASONS = [
+    ("", "do_mprotect_pkey|userfaultfd_register", r"denied is true",
+     "a fresh mapping has VM_MAYREAD, VM_MAYWRITE and VM_MAYEXEC, and nothing takes them away"),
+    ("", "do_anonymous_page|maybe_mkwrite", r"has\(vma.vm_flags, VM_WRITE\) is false",
+     "access_error() turns such a store away before"),
+    ("", "handle_pte_fault", r"negate\(pte_write\(pte\)\) is false",
+     "the CPU lets a store through a writable entry; only a race or a stale TLB faults there"),
+    ("", "change_pte_range", r"negate\(pte_write\(changed\)\) is false",
+     "on private mappings vm_page_prot is never writable, on shared ones it is not asked"),
+    ("", "can_change_pte_writable", r"negate\(pte_protnone\(entry.pte\)\) is false",
+     "it is asked about VM_WRITE mappings, whose vm_page_prot is no PROT_NONE"),
+    ("", "can_change_pte_writable", r"disj\(not ed.has.* is false",
+     "every caller asks about VM_WRITE mappings only: the warning of 7ea7e333842e cannot come"),
+    ("", "do_wp_page|can_change_pte_writable", r"entry.anon(_exclusive)? is false",
+     "a private anonymous page is PageAnonExclusive until it is shared: by fork or KSM"),
+    ("", "is_pte_marker", r"is_marker is false", "no swap entries but markers: no pageout"),
+    ("", "pte_marker_uffd_wp|handle_pte_marker", r"PTE_MARKER_UFFD_WP .* is false|marker is false",
+     "no markers but those of uffd-wp: no poison"),
+    ("", "pte_swp_uffd_wp_any", r"has\(pte, SWP_UFFD_WP\) is true", "no swap entries but markers"),
+    ("", "pte_swp_uffd_wp_any", r"(disj|pte_marker).* is false", "no markers but those of uffd-wp"),
+    ("", "pte_to_pagemap_entry", r"pte_swp_soft_dirty\(pte\)\)? is true",
+     "a marker has no soft-dirty bit, and no pageout makes a swap entry that has"),
+    ("", "userfaultfd_set_vm_flags", r"uffd_wp_changed is false",
+     "WP is the only mode, and a VMA that has it is not registered again"),
+    ("", "pte_protnone", r"is true|negate\(has\(pte, PAGE_PRESENT\)\) is false",
+     "can_change_pte_writable() alone asks, about present entries of VM_WRITE mappings"),
+
+    ("anon", "can_change_pte_writable|userfaultfd_set_vm_flags|vma_wants_manual_pte_write_upgrade",
+     r"has\(.*flags, VM_SHARED\).* is true", "private"),
+    ("anon", "do_wp_page", r"shared is true", "private"),
+    ("anon", "userfaultfd_set_vm_flags", r"uffd_wp_changed is true", "private: not asked"),
+    ("anon", "vma_wants_writenotify", r"", "private: shared_writable decides"),
+    ("anon", "vma_set_page_prot", r"vma_wants_writenotify\(ed, vma, prot\) is true", "private"),
+    ("anon", "can_change_pte_writable", r"pte_dirty\(ed, entry.pte\) is false",
+     "an anonymous page of the process's own was stored to when it was mapped"),
+    ("anon", "pte_mksaveddirty|pte_clear_saveddirty",
+     r"pte_write\(pte\) is true|SAVED_DIRTY\) is false",
+     "vm_page_prot is never writable, so pte_modify() leaves no writable entry, and an entry that "
+     "is made writable was dirty before"),
+    ("anon", "pte_to_pagemap_entry", r"negate\(entry.anon\) is true",
+     "the zero page is special, and every other page is PageAnon"),
+    ("anon", "change_pte_range|clear_soft_dirty|do_anonymous_page|handle_pte_fault"
+     "|handle_pte_marker|is_pte_marker|is_swap_pte|pte_marker_uffd_wp|pte_swp_uffd_wp_any"
+     "|pte_to_pagemap_entry",
+     r"marker|MARKER|is_swap_pte|pte_present\(pte\)\) is true|SWP_UFFD_WP|swp_soft_dirty"
+     r"|userfaultfd_wp\(vma\)",
+     "an empty anonymous entry gets a marker with UFFD_FEATURE_WP_UNPOPULATED only"),
+
+    ("shmem", "can_change_pte_writable|pte_needs_soft_dirty_wp|pte_protnone", r"",
+     "vma_wants_manual_pte_write_upgrade() says no to shared mappings without page_mkwrite"),
+    ("shmem", "change_pte_range",
+     r"can_change_pte_writable|cp.try_change_writable|pte_write\(changed\)|upgrade is true",
+     "the same"),
+    ("shmem", "change_pte_range", r"pte_none\(pte\) is false", "present, a marker, or empty"),
+    ("shmem", "change_pte_range", r"pte_marker_uffd_wp\(ed, pte\) is false", "no other markers"),
+    ("shmem", "change_pte_range", r"use_markers\(ed, vma\) is false",
+     "uffd_wp_range() is called for registered VMAs, and those of shmem take markers"),
+    ("shmem", "do_wp_page", r"shared.* is false|owned|normal_page|entry.anon", "shared"),
+    ("shmem", "userfaultfd_set_vm_flags|vma_wants_manual_pte_write_upgrade",
+     r"VM_SHARED.* is false", "shared"),
+    ("shmem", "handle_pte_marker", r"userfaultfd_wp\(vma\) is false",
+     "unregister removes the markers with the registration"),
+    ("shmem", "pte_to_pagemap_entry", r"negate\((entry.anon|pte_special\(pte\))\) is false",
+     "every page is one of the file's"),
+]
+
+
+@cache
+def covered(edition: str, mapping: str) -> tuple[KernelSystem, StateGraph, Coverage]:
+    kernel = kernel_system(find_edition(edition), find_mapping(mapping))
+    return kernel, explore(kernel.machine), Coverage(kernel)
+
+
+def why(mapping: str, branch: Branch) -> list[int]:
+    """The reasons, by number, that speak of a branch."""
+    told = f"{branch.condition} is {str(branch.side).lower()}"
+    return [n for n, (where, functions, conditions, _) in enumerate(REASONS)
+            if where in ("", mapping) and re.fullmatch(functions, branch.function)
+            and re.search(conditions, told)]
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_no_branch_is_out_of_reach_without_a_reason(edition: str, mapping: str) -> None:
+    _, graph, coverage = covered(edition, mapping)
+    for branch in coverage.branches - coverage.reachable(graph):
+        assert why(mapping, branch), branch
+
+
+def test_no_reason_is_idle() -> None:
+    used = {n for edition in EDITIONS for mapping in MAPPINGS
+            for _, graph, coverage in [covered(edition, mapping)]
+            for branch in coverage.branches - coverage.reachable(graph)
+            for n in why(mapping, branch)}
+    assert used == set(range(len(REASONS)))
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_watching_does_not_change_a_step(edition: str, mapping: str) -> None:
+    """The instrumented function gives what the machine's own gives."""
+    kernel, graph, coverage = covered(edition, mapping)
+    for number, state in enumerate(graph.states):
+        for action in range(len(graph.edges[number])):
+            after, outputs = kernel.machine.step(state, action)
+            assert coverage.result(state, action) == (*after, *outputs)
+
+
+def test_a_step_takes_what_its_path_takes() -> None:
+    """A first store to shared memory, by hand: what C's && does not reach is not taken."""
+    kernel, graph, coverage = covered("v6.1", "shmem")
+    taken = {(b.function, b.condition, b.side)
+             for b in coverage.of(graph.states[0], kernel.system.actions.index("store"))}
+    assert ("handle_pte_fault", "pte_none(pte)", True) in taken
+    assert ("set_pte_range", "uffd_wp", False) in taken
+    assert ("maybe_mkwrite", "has(vma.vm_flags, VM_WRITE)", True) in taken
+    assert ("pte_to_pagemap_entry", "has(vma.vm_flags, VM_SOFTDIRTY)", True) in taken
+    functions = {function for function, _, _ in taken}
+    assert functions.isdisjoint({"do_wp_page", "change_pte_range", "vma_wants_writenotify"})
+    assert ("pte_to_pagemap_entry", "conj(present, pte_soft_dirty(pte))", True) not in taken
+
+
+def test_the_sums_add_up() -> None:
+    _, graph, coverage = covered("v6.12", "anon")
+    reachable = coverage.reachable(graph)
+    one = coverage.of(graph.states[0], 0)
+    table = by_function(coverage.branches, reachable, one)
+    assert sum(f.taken for f in table.values()) == len(one)
+    assert sum(f.reachable for f in table.values()) == len(reachable)
+    assert sum(f.all for f in table.values()) == len(coverage.branches)
+    assert {b for f in table.values() for b in f.missed} == reachable - one
+    assert {b for f in table.values() for b in f.unreachable} == coverage.branches - reachable
