@@ -6,8 +6,10 @@ from pathlib import Path
 
 from counterexamples import itf
 from counterexamples.fixed import fixed_edition
+from counterexamples.reproducer.program import program
 from counterexamples.text import trace_text
 from counterexamples.trace import Trace, run_trace
+from counterexamples.visible import made_visible
 from model.kernel.editions import find_edition
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
@@ -42,9 +44,20 @@ def write_counterexample(out: Path, kernel: str, mapping: str, prop: str, ops: t
     (folder / "command.txt").write_text(
         f"python -m model.check --kernel {kernel} --mapping {mapping} --property {prop}\n"
         f"python -m model.simulate --kernel {kernel} --mapping {mapping} {' '.join(ops)}\n")
+    (folder / "repro.c").write_text(_reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)
     return folder / "trace.itf.json"
+
+
+def _reproducer(trace: Trace, fixed: Trace | None) -> str:
+    """The C program, with the calls that show the violation to it."""
+    mapping = MAPPINGS[trace.mapping]
+    kernel = kernel_system(find_edition(trace.kernel), mapping)
+    near = kernel_system(find_edition(fixed.kernel), mapping) if fixed else None
+    shown = made_visible(kernel, near, trace.ops)
+    return program(run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim),
+                   len(shown))
 
 
 def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:

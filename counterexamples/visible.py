@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from model.kernel.records import Outcome
 from model.system.compiled import Values
-from model.system.kernel import KernelSystem, Step
+from model.system.kernel import KernelSystem
 
 
 def made_visible(kernel: KernelSystem, fixed: KernelSystem | None,
@@ -40,10 +39,10 @@ def made_visible(kernel: KernelSystem, fixed: KernelSystem | None,
 
 def _step(kernel: KernelSystem, fixed: KernelSystem, pair: tuple[Values, Values],
           op: str) -> tuple[tuple[Values, Values], bool]:
-    """Both states after `op`, and whether what a program sees of it differs."""
-    steps = []
+    """Both states after `op`, and whether its outcome, its faults or pagemap tell them apart."""
+    steps: list[tuple[Values, object]] = []
     for system, values in zip((kernel, fixed), pair, strict=True):
         after, (outcome, faults) = system.machine.step(values, op)
-        steps.append(Step(op, Outcome(outcome).name, faults, after))
-    one, other = steps
-    return (one.values, other.values), kernel.observe(one) != fixed.observe(other)
+        steps.append((after, (outcome, faults, system.pagemap(after))))
+    (one, seen), (other, otherwise_seen) = steps
+    return (one, other), seen != otherwise_seen

@@ -1,0 +1,1 @@
+"""The traces we stand behind, each with what real kernels answered."""

@@ -1,0 +1,100 @@
+"""python -m counterexamples.gallery: find the counterexamples anew and run each on real kernels.
+
+Every expected violation of the editions that have a real kernel gets PROPERTY/EDITION/MAPPING/ with
+its trace, its program, and kernels.txt: what each kernel did beside the model, step by step, and
+how the program ended there. Nothing in it depends on when it was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterexamples import itf
+from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.replay_report import as_text
+from counterexamples.lab.replaying import Replay, plan_of, replay
+from counterexamples.lab.tools import static_program
+from model.cli import Parser, entry, writable_folder
+from model.kernel.editions import UsageError
+
+PROG = "counterexamples.gallery"
+HERE = Path(__file__).parent
+EDITIONS = ("v6.1", "v6.12")
+KERNELS = ("debian:6.1", "debian:6.12")
+KEPT = ("trace.itf.json", "trace.txt", "repro.c", "command.txt")
+ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", type=Path, default=HERE, metavar="DIR", help="default: the gallery")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    out = writable_folder(args.out)
+    try:
+        kernels = [at_hand(named(name), _progress) for name in KERNELS]
+        with tempfile.TemporaryDirectory() as work:
+            traces = _found(Path(work))
+            for folder in sorted({f.relative_to(work).parts[0] for f in traces}):
+                shutil.rmtree(out / folder, ignore_errors=True)
+            entries = [_kept(trace, out / trace.relative_to(work)) for trace in traces]
+        programs = {entry: static_program(entry / "repro.c", "-static") for entry in entries}
+        columns: dict[Path, list[str]] = {entry: [] for entry in entries}
+        for kernel in kernels:
+            for entry, text in _on(kernel, programs).items():
+                columns[entry].append(text)
+    except (CannotRun, KernelFailed) as error:
+        raise UsageError(str(error)) from error
+    for entry, texts in columns.items():
+        (entry / "kernels.txt").write_text("\n\n".join(texts) + "\n")
+    print(f"{len(entries)} counterexamples on {len(kernels)} kernels: {out}")
+    return 0
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _found(work: Path) -> list[Path]:
+    """The folders of all violations, as check writes them."""
+    _progress("looking for counterexamples")
+    editions = [word for edition in EDITIONS for word in ("--kernel", edition)]
+    subprocess.run([sys.executable, "-m", "model.check", *editions, "--no-pictures", "--quiet",
+                    "--out", str(work)], check=True)
+    return sorted(trace.parent for trace in work.rglob("trace.itf.json"))
+
+
+def _kept(found: Path, entry: Path) -> Path:
+    entry.mkdir(parents=True)
+    for name in KEPT:
+        shutil.copyfile(found / name, entry / name)
+    return entry
+
+
+def _on(kernel: Kernel, programs: dict[Path, Path]) -> dict[Path, str]:
+    """For each entry, the replay on this kernel and the end of its program."""
+    _progress(f"running {len(programs)} on {kernel.name} ({kernel.version})")
+    files = {f"repro{number}": program for number, program in enumerate(programs.values())}
+    texts = {}
+    with kernel.start(files=files) as session:
+        for entry, name in zip(programs, files, strict=True):
+            calls = itf.calls((entry / "trace.itf.json").read_text())
+            done: Replay = replay(plan_of(calls), kernel, session)
+            status = session.execute(f"/{name}")
+            texts[entry] = f"{as_text(done)}\nrepro.c exits {ENDINGS.get(status, status)}"
+    return texts
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

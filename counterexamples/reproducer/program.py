@@ -1,0 +1,109 @@
+"""A C program that makes the calls of a trace and says whether the kernel does as the model.
+
+In the style of kselftest: KTAP output, exit 1 where every step is as in the trace, so that the
+promise is broken; 0 where the kernel does otherwise; 4 where it cannot be tried.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from counterexamples.reproducer.parts import BITS, CALLS, COMMON, HEADERS, MAPPINGS, OUTCOMES, PARTS
+from counterexamples.trace import Trace, TraceStep, pte_flags, vm_flag_names
+from model.kernel.bits import PAGE_RW, SWP_TYPE_MASK
+from model.kernel.editions import Edition, find_edition
+
+WIDTH = 100
+_TAB = 8
+_ALWAYS = {"P", "US", "A", "NX"}
+_CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
+          "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
+
+
+def program(trace: Trace, shown: int = 0) -> str:
+    """The program; the last `shown` steps belong to no trace but make the violation visible.
+
+    Raises KeyError for a mapping or an operation that no C is known for.
+    """
+    needs = {name for op in trace.ops for name in CALLS[op].needs}
+    parts = [part for name, part in PARTS.items() if name in needs]
+    headers = sorted({*HEADERS, *(header for part in parts for header in part.headers)})
+    lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
+             f'#define NAME "{trace.prop} on {trace.mapping}"',
+             "/* A page with holes on both sides: its VMA neither splits nor merges. */",
+             "#define PLACE ((char *)0x100000000UL)", "#define PAGE 4096UL",
+             *_bits(trace), "", COMMON.strip(), "",
+             *"".join(part.text for part in parts).strip().split("\n"), "",
+             "int main(void)", "{", '\tprintf("KTAP version 1\\n1..1\\n");',
+             '\tpagemap = open("/proc/self/pagemap", O_RDONLY);',
+             *"".join(part.start for part in parts).splitlines(),
+             *_steps(trace, shown), "",
+             '\tprintf("%s 1 " NAME "\\n", parted ? "ok" : "not ok");',
+             "\treturn !parted;", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _head(trace: Trace) -> Iterator[str]:
+    yield "/*"
+    for text in (f"{trace.prop} on {trace.mapping}: {trace.claim}",
+                 _CLAIM.format(kernel=trace.kernel, title=trace.kernel_title)):
+        yield from (f" * {line}" for line in textwrap.wrap(text, WIDTH - 4))
+    yield " *"
+    yield " *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)"
+    yield " */"
+
+
+def _compared(trace: Trace) -> list[str]:
+    """Without clear_refs every page stays soft-dirty, and a kernel need not have it at all."""
+    return [bit for bit in BITS if bit != "soft_dirty" or "clear_refs" in trace.ops]
+
+
+def _bits(trace: Trace) -> Iterator[str]:
+    compared = _compared(trace)
+    numbers = ["{} = 1ULL << {}".format(*BITS[bit]) for bit in compared]
+    rows = [", ".join(numbers[at:at + 3]) for at in range(0, len(numbers), 3)]
+    yield "static const unsigned long long " + ",\n\t".join(rows) + ";"
+    yield f"#define COMPARED ({' | '.join(BITS[bit][0] for bit in compared)})"
+
+
+def _steps(trace: Trace, shown: int) -> Iterator[str]:
+    edition = find_edition(trace.kernel)
+    compared = _compared(trace)
+    yield f"\t/* {_state(edition, trace.steps[0])} */"
+    yield "\tif (mmap(PLACE, PAGE, PROT_READ | PROT_WRITE,"
+    yield f"\t\t {MAPPINGS[trace.mapping]} | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)"
+    yield '\t\tSKIP("mmap", errno);'
+    yield from _step(trace.steps[0], "0", compared)
+    if "soft_dirty" in compared:
+        yield "\tif (parted)"
+        yield '\t\tSKIP("soft-dirty tracking", EOPNOTSUPP);'
+    for number, step in enumerate(trace.steps[1:], start=1):
+        if shown and number == len(trace.ops) - shown + 1:
+            yield "\t/* The promise is broken. This shows it to a program: */"
+        yield f"\t/* {_state(edition, step)} */"
+        yield from _step(step, CALLS[step.op].expression, compared)
+
+
+def _step(step: TraceStep, call: str, compared: list[str]) -> Iterator[str]:
+    outcome = OUTCOMES.get(step.outcome, step.outcome)
+    bits = " | ".join(BITS[bit][0] for bit in compared if step.pagemap[bit]) or "0"
+    made = f'step("{step.op}", {call}, {outcome}, {step.faults},'
+    if _TAB + len(f"{made} {bits});") <= WIDTH:
+        yield f"\t{made} {bits});"
+    else:
+        yield f"\t{made}"
+        yield f"\t     {bits});"
+
+
+def _state(edition: Edition, step: TraceStep) -> str:
+    """The entry and the VMA that the model has after a step."""
+    pte = int(step.values["pte"])
+    if step.pagemap["present"]:
+        entry = " ".join(f for f in pte_flags(edition, pte) if f not in _ALWAYS) or "read-only"
+    else:
+        entry = "uffd-wp marker" if pte & SWP_TYPE_MASK else "empty"
+    flags = " ".join(f for f in vm_flag_names(int(step.values["vm_flags"]))
+                     if not f.startswith(("VM_MAY", "VM_SHARED")))
+    prot = "RW" if step.values["vm_page_prot"] & PAGE_RW else "not RW"
+    return f"pte: {entry}; {flags or 'no VM_READ'}; vm_page_prot: {prot}"

@@ -1,0 +1,199 @@
+"""The commands on real kernels: Debian's 6.1 and 6.12 in QEMU."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from counterexamples import conform, gallery, replay
+from counterexamples.gallery import __main__ as gallery_command
+from counterexamples.lab import guest
+from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.tools import static_program
+from model.kernel.editions import UsageError
+
+GALLERY = Path(gallery.__file__).parent
+TRACES = sorted(GALLERY.rglob("trace.itf.json"))
+FIVE_CALLS = "softdirty-complete/v6.1/shmem/trace.itf.json"
+
+
+def image(name: str) -> Path:
+    path = at_hand(named(name), print).image
+    assert path is not None
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str]:
+    code = replay.main([*args, "--quiet"])
+    return code, capsys.readouterr().out
+
+
+def test_the_five_calls_lose_a_write_on_6_1_and_none_on_6_12(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    trace = str(GALLERY / FIVE_CALLS)
+    assert run(capsys, trace, "--kernel", "debian:6.1")[0] == 0
+    code, text = run(capsys, trace, "--kernel", "debian:6.12", "--format", "json")
+    told = json.loads(text)
+    assert (code, told["verdict"], told["step"]) == (1, "not reproduced", 5)
+    assert told["difference"] == {"field": "faults", "model": "0", "kernel": "1"}
+    assert told["steps"][4]["kernel"]["pagemap"]["soft_dirty"]
+    assert not told["steps"][4]["model"]["pagemap"]["soft_dirty"]
+    assert re.fullmatch(r"[0-9a-f]{64}", told["kernel"]["sha256"])
+
+
+def test_a_wrong_model_is_called_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who says that this image is of edition v6.12 is told that the model is wrong."""
+    ops = ["store", "register", "unregister", "store"]
+    where = ["--kernel", f"bzimage:{image('debian:6.1')}", "--mapping", "anon"]
+    code, text = run(capsys, *ops, *where, "--edition", "v6.12", "--format", "ktap")
+    assert code == 1
+    assert text.splitlines() == [
+        "KTAP version 1", "1..4", "ok 1 store", "ok 2 register", "ok 3 unregister",
+        "not ok 4 store # faults: model 0, kernel 1",
+        "# model wrong at step 4: faults: model 0, kernel 1"]
+    assert run(capsys, *ops, *where, "--edition", "v6.1")[0] == 0
+
+
+def test_the_kernel_of_this_machine_answers_or_says_what_it_lacks(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = run(capsys, "--kernel", "host", "--edition", "v6.12", "clear_refs", "store",
+                     "--format", "ktap")
+    assert code == 0 or (code == 4 and re.search(r"^1\.\.0 # SKIP Linux \S+ lacks ", text,
+                                                 re.MULTILINE))
+
+
+@pytest.mark.parametrize("kernel", ["debian:6.1", "debian:6.12"])
+def test_a_short_campaign_finds_no_divergence(kernel: str,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    """Every transition of the graphs, each with every next call, and every branch that calls can
+    take; then random runs."""
+    code = conform.main(["--kernel", kernel, "--runs", "300", "--seed", "1", "--jobs", "1",
+                         "--format", "json", "--quiet"])
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["verdict"]) == (0, "same")
+    for result in told["results"]:
+        assert result["transitions"]["taken"] == result["transitions"]["of"]
+        assert result["runs"] == result["guided"] + 300
+        assert result["steps"] > 30_000
+        assert not [b for c in result["coverage"].values() for b in c["missed"]]
+
+
+def test_a_divergence_is_shrunk_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """The model of 6.1 on a 6.12: what the patch does to private memory, in four calls."""
+    code = conform.main(["--kernel", "debian:6.12", "--edition", "v6.1", "--mapping", "anon",
+                         "--quiet"])
+    text = capsys.readouterr().out
+    assert code == 1
+    alone = next(line for line in text.splitlines() if line.startswith("alone: "))
+    assert alone.endswith("--mapping anon store register unregister store")
+    assert "4  store         faults: model 1, kernel 0" in text
+
+
+def test_the_gallery_is_what_the_command_makes(tmp_path: Path,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """Byte for byte, but for the kernels' versions: Debian's lines move on."""
+    assert gallery_command.main(["--out", str(tmp_path)]) == 0
+
+    def files(top: Path) -> dict[str, str]:
+        return {str(f.relative_to(top)): re.sub(r"^\(linux-image-.*\)$", "", f.read_text(),
+                                                flags=re.MULTILINE)
+                for trace in top.rglob("trace.itf.json") for f in trace.parent.iterdir()}
+
+    assert files(tmp_path) == files(GALLERY)
+
+
+@pytest.mark.parametrize("trace", TRACES, ids=lambda p: "-".join(p.parent.parts[-3:]))
+def test_each_kept_trace_is_confirmed_on_its_own_kernel(trace: Path) -> None:
+    """And its program says so: exit 1 there."""
+    text = (trace.parent / "kernels.txt").read_text()
+    own = text.split("\n\npromise")[0]
+    line = "6.1" if trace.parent.parent.name == "v6.1" else "6.12"
+    for column in re.split(r"(?=^\S+ on \S+: the model of)", text, flags=re.MULTILINE)[1:]:
+        if f"beside debian:{line}\n" in column:
+            assert "\nconfirmed\n" in column
+            assert "exits 1, the promise is broken" in column
+            break
+    else:
+        pytest.fail(own)
+
+
+INIT = {
+    "panics": ("int main(void) { return 0; }",
+               r"panicked \(Kernel panic - not syncing: Attempted to kill init!"),
+    "hangs": ("#include <unistd.h>\nint main(void) { for (;;) pause(); }",
+              "hung: the first word of the agent did not come within"),
+    "babbles": ("""
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+int main(void)
+{
+	mknod("/tty", S_IFCHR | 0600, makedev(4, 65));
+	if (write(open("/tty", O_WRONLY), "]]>&#0;\\n", 8) > 0)
+		for (;;) pause();
+	return 1;
+}
+""", "said ']]>&#0;' instead of the first word of the agent"),
+}
+
+
+@pytest.mark.parametrize("kind", INIT)
+def test_a_kernel_that_fails_ends_in_one_line_with_its_log(kind: str, tmp_path: Path) -> None:
+    program, said = INIT[kind]
+    source = tmp_path / f"{kind}.c"
+    source.write_text(program)
+    init = static_program(source, "-static")
+    with pytest.raises(KernelFailed, match=said) as caught:
+        guest.boot(image("debian:6.1"), init=init,
+                   boot_limit=5 if kind == "hangs" else 60)
+    assert "\n" not in str(caught.value)
+    assert caught.value.console is not None
+    assert caught.value.console.exists()
+    caught.value.console.unlink()
+
+
+def test_a_damaged_image_does_not_run_for_ever(tmp_path: Path) -> None:
+    """A boot header, and no kernel behind it."""
+    damaged = tmp_path / "bzImage"
+    damaged.write_bytes(image("debian:6.1").read_bytes()[:0x8000])
+    with pytest.raises((KernelFailed, CannotRun)) as caught:
+        guest.boot(damaged, boot_limit=10)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("debian:6.2.9", "apt offers no cloud image of Linux 6.2.9; it offers .*6.1"),
+    ("debian:trixie", "'trixie' is no kernel version; debian:6.1 is the newest of its line"),
+    ("debain:6.1", "unknown kernel 'debain:6.1'; did you mean 'debian:VERSION'"),
+    ("bzimage:/usr/bin/env", "'/usr/bin/env' is not a kernel image: .* name a bzImage"),
+    ("bzimage:/nowhere", "cannot read '/nowhere': No such file"),
+    ("tree:/nowhere", "'/nowhere' does not exist; a tree is named tree:PATH"),
+    ("tree:", "'tree:' is not one of debian:VERSION, bzimage:PATH"),
+    ("host:6.1", "'host:6.1' is not one of"),
+])
+def test_a_kernel_that_is_none_is_named(name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        at_hand(named(name), print)
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["nowhere.json", "--kernel", "host"], "cannot read 'nowhere.json': No such file"),
+    (["stroe", "--kernel", "host", "--edition", "v6.1"], "unknown operation 'stroe'; did you mean"),
+    (["store", "--kernel", "host"], "which edition models host is not known: name one"),
+    (["store", "--kernel", "host", "--edition", "v6.1", "--mapping", "shmme"], "unknown mapping"),
+    (["pyproject.toml", "--kernel", "debian:6.1"], "not an ITF trace of this tool"),
+])
+def test_bad_input_is_one_line_and_exit_2(args: list[str], said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "counterexamples.replay", *args], text=True,
+                          capture_output=True, check=False,
+                          cwd=Path(__file__).parent.parent.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,110 @@
+"""The C programs: they compile everywhere, and do on a kernel what the model says of it."""
+
+from __future__ import annotations
+
+import random
+import re
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from counterexamples import gallery
+from counterexamples.lab.kernels import at_hand, named
+from counterexamples.reproducer.parts import CALLS, MAPPINGS, OUTCOMES
+from counterexamples.reproducer.program import program
+from counterexamples.trace import run_trace
+from model.kernel.editions import find_edition
+from model.kernel.records import Outcome
+from model.system import mappings
+from model.system.kernel import kernel_system
+from model.system.operations import OPERATIONS
+
+KEPT = sorted(Path(gallery.__file__).parent.rglob("repro.c"))
+KERNELS = {"v6.1": "debian:6.1", "v6.12": "debian:6.12"}
+SKIP = 4
+
+
+def text(edition: str, mapping: str, ops: tuple[str, ...]) -> str:
+    kernel = kernel_system(find_edition(edition), mappings.find_mapping(mapping))
+    return program(run_trace(kernel, ops, prop="test", claim="Whatever the model says holds."))
+
+
+def built(source: Path, *options: str) -> Path:
+    """The program in `source`, beside it; a warning is an error."""
+    done = source.with_suffix("")
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", *options, "-o", done, source], check=True)
+    return done
+
+
+def drawn(mapping: str) -> list[tuple[str, ...]]:
+    """Runs of twelve operations, with each operation in some of them."""
+    draw = random.Random(mapping)
+    runs = [tuple(draw.choices(list(OPERATIONS), k=12)) for _ in range(12)]
+    assert {op for run in runs for op in run} == set(OPERATIONS)
+    return runs
+
+
+def test_there_is_c_for_all_that_a_trace_may_hold() -> None:
+    assert set(CALLS) == set(OPERATIONS)
+    assert set(MAPPINGS) == set(mappings.MAPPINGS)
+    assert all(o.name in OUTCOMES or o.name.startswith("E") for o in Outcome if o.name != "refault")
+
+
+@pytest.mark.parametrize("options", ["-O0", "-O2", "-O3 -flto", "-O2 -static", "-std=gnu89 -O2"])
+def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> None:
+    assert KEPT
+    alone = [text("v6.12", "shmem", (name,)) for name in OPERATIONS]  # with what it needs only
+    for number, code in enumerate([*(path.read_text() for path in KEPT), *alone]):
+        source = tmp_path / f"{number}.c"
+        source.write_text(code)
+        built(source, *options.split())
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda p: "-".join(p.parent.parts[-3:]))
+def test_they_are_short_and_read_well(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 125
+    assert max(len(line.expandtabs(8)) for line in lines) <= 100
+    steps = [n for n, line in enumerate(lines) if re.match(r'\tstep\("', line)]
+    assert all(lines[n - 1].startswith("\t/* pte: ") for n in steps[1:])
+
+
+@pytest.mark.parametrize("option", ["-O0", "-O2"])
+@pytest.mark.parametrize("edition", KERNELS)
+def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
+                                                   tmp_path: Path) -> None:
+    """A random run of either edition, as a program on this edition's kernel: exit 1 where the two
+    models agree on all that the program compares, else 0."""
+    programs: dict[str, Path] = {}
+    expected = {}
+    for mapping in MAPPINGS:
+        kind = mappings.find_mapping(mapping)
+        for other in KERNELS:
+            for ops in drawn(mapping):
+                source = tmp_path / f"p{len(programs)}.c"
+                source.write_text(text(other, mapping, ops))
+                told, here = ([(s.outcome, s.faults, s.pagemap) for s in
+                               run_trace(kernel_system(find_edition(e), kind), ops, prop="",
+                                         claim="").steps] for e in (other, edition))
+                expected[source.stem] = int(told == here)
+                programs[source.stem] = built(source, "-static", option)
+    assert set(expected.values()) == {0, 1}
+    with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
+        lines: list[str] = []
+        ended = {name: session.execute(f"/{name}", lines.append) for name in programs}
+    assert ended == expected
+    assert {line.split(" ")[0] for line in lines} == {"KTAP", "1..1", "#", "ok", "not"}
+
+
+def test_what_cannot_be_tried_is_skipped(tmp_path: Path) -> None:
+    """No room for another open file: neither pagemap nor userfaultfd can be had."""
+    source = tmp_path / "skip.c"
+    source.write_text(text("v6.1", "shmem", ("store", "register", "clear_refs")))
+    done = subprocess.run([built(source, "-static")], capture_output=True, text=True,
+                          check=False, preexec_fn=lambda: resource.setrlimit(
+                              resource.RLIMIT_NOFILE, (3, 3)))
+    assert done.returncode == SKIP
+    assert re.fullmatch(r"KTAP version 1\n1\.\.1\nok 1 test on shmem # SKIP userfaultfd .*: "
+                        r"Too many open files\n", done.stdout)
