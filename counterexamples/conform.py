@@ -27,7 +27,7 @@ from counterexamples.lab.compare import Row, abilities, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
-from model.cli import Parser, entry, one_of, seconds, whole
+from model.cli import Parser, entry, one_of, seconds, tool, whole
 from model.kernel.editions import UsageError, find_edition
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS, find_mapping
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ended(args: argparse.Namespace, code: int, line: str) -> int:
-    print(json.dumps({"tool": "ptecheck", "kernel": {"name": args.kernel}, "line": line,
+    print(json.dumps({"tool": tool(), "kernel": {"name": args.kernel}, "line": line,
                       "verdict": "skip" if code == SKIP else "failed", "results": []}, indent=1)
           if args.format == "json" else line)
     return code
@@ -158,7 +158,7 @@ class _Progress:
         if self.stop.is_set():
             raise _Stopped
         tally = campaign.tally
-        total = len(campaign.guided) + len(campaign.random)
+        total = tally.guided + campaign.runs
         with self._lock:
             self._shown[campaign.model.mapping.name] = (
                 f"{campaign.model.mapping.name} {tally.runs}/{total} runs, "

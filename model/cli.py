@@ -1,4 +1,4 @@
-"""What the commands share: one-line errors, argument types, colour."""
+"""What the commands share: one-line errors, argument types, colour, the tool's own version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ from typing import NoReturn, TextIO
 
 from model.kernel.editions import UsageError, unknown
 
+TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
+
+
+def tool() -> dict[str, str]:
+    """The tool and the solver that the verdicts rest on, by version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    import z3
+    try:
+        own = version(TOOL)
+    except PackageNotFoundError:
+        own = "unknown"
+    return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
 
 
 class Parser(argparse.ArgumentParser):

@@ -16,12 +16,14 @@ from model.system.mappings import MAPPINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^python -m (model\..+?)(?:\s+#.*)?$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^python -m ((?:model|counterexamples)\..+?)(?:\s+#.*)?$", README,
+                      re.MULTILINE)
 NOT_ZERO = {"--strict": 12}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
+    (tmp_path / "counterexamples").symlink_to(ROOT / "counterexamples")
     done = subprocess.run([sys.executable, "-m", *shlex.split(command)], cwd=tmp_path,
                           env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
                           text=True, check=False)
@@ -29,13 +31,13 @@ def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
 
 
 def test_there_are_documented_commands() -> None:
-    assert len(COMMANDS) >= 6
+    assert len(COMMANDS) >= 9
 
 
 def test_ci_runs_the_readme_line() -> None:
     """.ci/run takes the first line of the README with "-m pytest" in it: the tests' own line."""
     line = next(line for line in README.splitlines() if "-m pytest" in line)
-    assert line.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && " in line
     assert "grep -m1 -F -- '-m pytest' README.md" in (ROOT / ".ci" / "run").read_text()
 
 

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "properties": {"model.system", "properties"},
     "counterexamples": {"model.kernel", "model.system", "model.cli", "properties",
                         "counterexamples"},
-    "counterexamples.lab": {"model.kernel", "model.system", "properties", "counterexamples"},
+    "counterexamples.lab": {"model.kernel", "model.system", "model.cli", "properties",
+                            "counterexamples"},
     "counterexamples.reproducer": {"model.kernel", "model.system", "counterexamples"},
     "counterexamples.gallery": {"model.kernel", "model.cli", "counterexamples"},
 }

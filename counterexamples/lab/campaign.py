@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from counterexamples.lab.observe import Seen, difference
 from counterexamples.lab.session import Run, Runner
@@ -17,8 +16,10 @@ from model.system.reach import StateGraph, explore
 
 @dataclass
 class Tally:
-    """What has been done so far: `taken` are the transitions of the explicit graph."""
+    """What has been done so far: `taken` are the transitions of the explicit graph, `guided` the
+    number of runs that come first."""
 
+    guided: int = 0
     runs: int = 0
     steps: int = 0
     seconds: float = 0.0
@@ -48,7 +49,7 @@ class Campaign:
         self.graph: StateGraph = explore(model.machine)
         self.machine: Mealy = observable(model, self.graph)
         self.guided: Sequence[Word] = guided(self.machine, extra)
-        self.random: Sequence[Word] = list(random_runs(self.machine, seed, runs, steps))
+        self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
 
     @property
@@ -66,8 +67,11 @@ class Campaign:
         """
         start = time.monotonic()
         left_out = {a for a, name in enumerate(self.actions) if name in without}
-        words = [w for w in chain(self.guided, self.random) if left_out.isdisjoint(w)]
+        able = [a for a in range(len(self.actions)) if a not in left_out]
         tally = self.tally
+        guided = [w for w in self.guided if left_out.isdisjoint(w)]
+        tally.guided = len(guided)
+        words = [*guided, *random_runs(able, self.seed, self.runs, self.steps)]
         for word, step in self._compare(runner, words, ignored):
             tally.runs += 1
             tally.steps += len(word)

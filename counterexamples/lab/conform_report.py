@@ -10,6 +10,7 @@ from typing import Any
 from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Abilities, Row
 from counterexamples.lab.kernels import Kernel
+from model.cli import tool
 from model.system.coverage import Coverage, FunctionCoverage, by_function
 
 
@@ -64,7 +65,7 @@ def as_text(report: Report) -> str:
 
 def _mapping_lines(result: Result, verbose: bool) -> list[str]:
     campaign, tally = result.campaign, result.campaign.tally
-    guided = min(tally.runs, len(campaign.guided))
+    guided = min(tally.runs, tally.guided)
     lines = [f"{result.mapping}: {guided:,} guided and {tally.runs - guided:,} random runs, "
              f"{tally.steps:,} steps, {tally.rate:,.0f} a second",
              f"  transitions of the explicit graph: {len(tally.taken):,} of "
@@ -90,7 +91,7 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
 def as_json(report: Report) -> str:
     kernel = report.kernel
     return json.dumps({
-        "tool": "ptecheck", "seed": report.seed, "again": report.again,
+        "tool": tool(), "seed": report.seed, "again": report.again,
         "kernel": {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256,
                    "release": report.results[0].able.release, "edition": kernel.edition},
         "edition": report.results[0].edition,
@@ -103,7 +104,7 @@ def _result(result: Result) -> dict[str, Any]:
     campaign, tally = result.campaign, result.campaign.tally
     return {
         "mapping": result.mapping, "runs": tally.runs, "steps": tally.steps,
-        "guided": len(campaign.guided), "random": len(campaign.random),
+        "guided": min(tally.runs, tally.guided), "random": max(0, tally.runs - tally.guided),
         "transitions": {"taken": len(tally.taken), "of": campaign.transitions},
         "lacks": dict(result.able.lacks),
         "coverage": {name: {"taken": c.taken, "reachable": c.reachable, "all": c.all,

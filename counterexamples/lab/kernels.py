@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +66,7 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
     kind, _, rest = kernel.name.partition(":")
     match kind:
         case "host":
-            return replace(kernel, version="this machine's kernel")
+            return replace(kernel, version=f"Linux {platform.release()}, this machine's")
         case "debian":
             package, image = debian.fetch(rest, progress)
             version = f"{package.name} {package.version}"

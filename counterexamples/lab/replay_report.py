@@ -6,6 +6,7 @@ import json
 
 from counterexamples.lab.observe import PAGEMAP, Seen
 from counterexamples.lab.replaying import SKIP, Replay, Verdict
+from model.cli import tool
 
 _LETTERS = dict(zip(PAGEMAP, "PWFXUS", strict=True))
 _FLAGS = ("rd", "wr", "um", "uw", "sd")
@@ -42,7 +43,7 @@ def as_json(replay: Replay) -> str:
     plan, kernel, verdict = replay.plan, replay.kernel, replay.verdict
     found = verdict.difference
     return json.dumps({
-        "tool": "ptecheck",
+        "tool": tool(),
         "kernel": {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256,
                    "release": replay.release, "edition": kernel.edition},
         "trace": {"kernel": plan.edition.name, "mapping": plan.mapping,

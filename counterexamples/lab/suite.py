@@ -172,9 +172,8 @@ def _without_prefixes(words: set[Word]) -> list[Word]:
             if following[:len(word)] != word]
 
 
-def random_runs(machine: Mealy, seed: int, runs: int, steps: int) -> Iterator[Word]:
+def random_runs(actions: Sequence[int], seed: int, runs: int, steps: int) -> Iterator[Word]:
     """`runs` words of `steps` operations each, drawn evenly; the same for the same seed."""
     draw = random.Random(seed)
-    actions = range(len(machine.after[0]))
     for _ in range(runs):
         yield tuple(draw.choices(actions, k=steps))

@@ -10,9 +10,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from model.checking.cells import CellResult, Exit
+from model.cli import TOOL, tool
 from model.kernel.editions import CHANGES, find_edition
 
-TOOL = "ptecheck"
 _COLUMNS = 5
 _COLOURS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",
             "contradiction": "31"}
@@ -25,18 +25,6 @@ class Files:
 
     trace: str | None = None
     certificate: str | None = None
-
-
-def tool() -> dict[str, str]:
-    """The tool and the solver that the verdicts rest on, by version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    import z3
-    try:
-        own = version(TOOL)
-    except PackageNotFoundError:
-        own = "unknown"
-    return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
 
 
 def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:

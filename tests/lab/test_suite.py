@@ -103,9 +103,9 @@ def test_the_suite_takes_every_transition_even_of_states_that_look_alike() -> No
 
 
 def test_random_runs_are_the_same_for_the_same_seed() -> None:
-    assert list(random_runs(RING, 7, 5, 4)) == list(random_runs(RING, 7, 5, 4))
-    assert list(random_runs(RING, 7, 5, 4)) != list(random_runs(RING, 8, 5, 4))
-    assert [len(w) for w in random_runs(RING, 7, 5, 4)] == [4] * 5
+    assert list(random_runs((0, 1), 7, 5, 4)) == list(random_runs((0, 1), 7, 5, 4))
+    assert list(random_runs((0, 1), 7, 5, 4)) != list(random_runs((0, 1), 8, 5, 4))
+    assert [len(w) for w in random_runs((0, 1), 7, 5, 4)] == [4] * 5
 
 
 @pytest.mark.parametrize("wrong", [w for w in faults(RING) if not same(RING, w)])
@@ -114,7 +114,7 @@ def test_a_difference_is_shrunk_to_the_shortest_and_plainest(wrong: Mealy) -> No
         pairs = zip(RING.answers(0, word), wrong.answers(0, word), strict=True)
         return next((n for n, (one, other) in enumerate(pairs, 1) if one != other), None)
 
-    long = next(w for w in random_runs(RING, 1, 1000, 60) if differs(w))
+    long = next(w for w in random_runs((0, 1), 1, 1000, 60) if differs(w))
     shortest = next(w for n in range(1, 61) for w in product(range(2), repeat=n) if differs(w))
     assert shrink(RING, long, differs) == shortest
 

@@ -1,0 +1,78 @@
+"""What a kernel lacks: the calls that need it are skipped, with the reason; the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from counterexamples.lab.campaign import Campaign
+from counterexamples.lab.compare import Abilities, abilities
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.kernels import named
+from counterexamples.lab.observe import Seen
+from counterexamples.lab.replaying import Plan, replay
+from counterexamples.lab.session import Run
+from model.kernel.editions import find_edition
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.mappings import find_mapping
+from tests.lab.fake_agent import session
+from tests.lab.test_conform import ModelRunner
+
+PROBED = """
+say('agent 6.12.0 | #1')
+hear()
+say('lacks soft-dirty: a store does not make a page soft-dirty; has uffd-wp; has mapping')
+hear()
+say('ok 1 111100 wr|ok 0 111100 wr')
+hear()
+"""
+
+
+def model() -> KernelSystem:
+    return kernel_system(find_edition("v6.12"), find_mapping("anon"))
+
+
+def plan(*ops: str) -> Plan:
+    return Plan(find_edition("v6.12"), "anon", "", ops)
+
+
+def test_calls_that_need_it_are_not_tried() -> None:
+    with session(PROBED) as talk, pytest.raises(
+            CannotRun, match=r"^Linux 6\.12\.0 lacks soft-dirty on anon: a store does not make"):
+        replay(plan("store", "clear_refs"), named("debian:6.12"), talk)
+
+
+def test_other_calls_are_and_what_does_not_show_is_not_compared() -> None:
+    """The bit soft_dirty and the flag sd differ and are passed over; swap is not."""
+    with session(PROBED) as talk:
+        done = replay(plan("store", "load"), named("debian:6.12"), talk)
+    assert done.verdict.line.startswith("model wrong at step 1: pagemap.swap: model false, kernel")
+
+
+class WithoutSoftDirty(ModelRunner):
+    """The model in the place of a kernel on which soft-dirty never shows."""
+
+    def answers(self, runs: Iterable[Run]) -> Iterator[tuple[Run, tuple[Seen, ...]]]:
+        for run, seen in super().answers(runs):
+            assert "clear_refs" not in run.ops
+            yield run, tuple(replace(step, pagemap=step.pagemap - {"soft_dirty"},
+                                     vm_flags=step.vm_flags - {"sd"}) for step in seen)
+
+
+def test_a_campaign_leaves_out_what_needs_it() -> None:
+    able = Abilities("6.12.0", "anon", {"soft-dirty": "a store does not make a page soft-dirty"})
+    runs = Campaign(model(), extra=0, runs=50, steps=10, seed=1)
+    tally = runs.run(WithoutSoftDirty(model()), ignored=able.ignored, without=able.without)
+    assert tally.divergence is None
+    assert 0 < tally.guided < len(runs.guided)
+    assert tally.runs == tally.guided + 50
+
+
+def test_features_are_found_by_trying() -> None:
+    with session(PROBED) as talk:
+        able = abilities(talk, "anon")
+    assert able.without == {"clear_refs"}
+    assert able.ignored == {"soft_dirty", "sd"}
+    able.require(["store", "wp"])
