@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,15 +59,44 @@ def run(cells: Sequence[Cell], options: Options,
     jobs = min(options.jobs, len(tasks))
     bounds = [-1] * len(cells) if jobs == 1 else _fork().RawArray("i", [-1] * len(cells))
     done: dict[int, CellResult] = {}
-    interrupted = False
+    ctrl_c, interrupted = _CtrlC(), False
     try:
-        for number, result in _results(tasks, jobs, options, bounds):
-            done[number] = result
-            progress(result)
+        with ctrl_c:
+            for number, result in _results(tasks, jobs, options, bounds, ctrl_c):
+                done[number] = result
+                progress(result)
     except KeyboardInterrupt:
+        interrupted = True
+    except Exception:
+        if not ctrl_c.pressed():
+            raise
         interrupted = True
     results = [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)]
     return results, interrupted
+
+
+class _CtrlC:
+    """Ctrl-C, also where Python loses it: a KeyboardInterrupt that comes up in a finaliser, and
+    every Z3 term has one, is dropped, and in ctypes it becomes an ArgumentError. Whoever asks
+    `pressed` now and then still hears of it."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._press)
+
+    def __exit__(self, *error: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, *event: object) -> None:
+        self._count += 1
+        raise KeyboardInterrupt
+
+    def pressed(self) -> bool:
+        return self._count > 0
 
 
 def _unfinished(cell: Cell, bound: int) -> CellResult:
@@ -82,11 +112,11 @@ def _fork() -> Any:
     return multiprocessing.get_context("fork")
 
 
-def _results(tasks: list[_Task], jobs: int, options: Options,
-             bounds: Any) -> Iterator[tuple[int, CellResult]]:
+def _results(tasks: list[_Task], jobs: int, options: Options, bounds: Any,
+             ctrl_c: _CtrlC) -> Iterator[tuple[int, CellResult]]:
     if jobs == 1:
         for task in tasks:
-            yield from _run_task(task, options, bounds)
+            yield from _run_task(task, options, bounds, ctrl_c)
         return
     context = _fork()
     queue = context.SimpleQueue()
@@ -119,7 +149,7 @@ def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: 
                 mine, work.value = work.value, work.value + 1
             if mine >= len(tasks):
                 return
-            for item in _run_task(tasks[mine], options, bounds):
+            for item in _run_task(tasks[mine], options, bounds, _CtrlC()):
                 queue.put(item)
     except Exception as error:  # the parent re-raises it
         queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
@@ -154,14 +184,15 @@ class _System:
         return self._graph
 
 
-def _run_task(task: _Task, options: Options, bounds: Any) -> Iterator[tuple[int, CellResult]]:
+def _run_task(task: _Task, options: Options, bounds: Any,
+              ctrl_c: _CtrlC) -> Iterator[tuple[int, CellResult]]:
     start = time.monotonic()
     system = _System(task[0][1], options)
     for number, cell in task:
         def safe_bound(bound: int, number: int = number) -> None:
             bounds[number] = max(bounds[number], bound)
 
-        limits = Limits(options.depth, options.timeout, safe_bound)
+        limits = Limits(options.depth, options.timeout, safe_bound, ctrl_c.pressed)
         question = cell.prop.question(system.kernel)
         lemmas = () if options.engine == "auto" else system.candidates()
         try:

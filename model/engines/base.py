@@ -53,20 +53,29 @@ def _ignore(_: int) -> None:
     return None
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass
 class Limits:
     """How far an engine may go: `depth` steps (None: the engine's own), seconds from now on.
 
-    `safe_bound` is told every bound that was found safe, while the engine runs.
+    `safe_bound` is told every bound that was found safe, while the engine runs; `stopped` says that
+    the user wants an end.
     """
 
     depth: int | None = None
     seconds: float | None = None
     safe_bound: Callable[[int], None] = _ignore
+    stopped: Callable[[], bool] = _never
     _start: float = field(default_factory=time.monotonic)
 
     def remaining(self) -> float | None:
-        """Seconds left, None without a limit. Raises OutOfTime when there are none."""
+        """Seconds left, None without a limit. Raises OutOfTime when there are none, and
+        KeyboardInterrupt once stopped."""
+        if self.stopped():
+            raise KeyboardInterrupt
         if self.seconds is None:
             return None
         left = self._start + self.seconds - time.monotonic()
@@ -79,7 +88,7 @@ class Limits:
         left = self.remaining()
         times = [t for t in (left, seconds) if t is not None]
         return Limits(depth if depth is not None else self.depth, min(times, default=None),
-                      self.safe_bound)
+                      self.safe_bound, self.stopped)
 
 
 class OutOfTime(Exception):
