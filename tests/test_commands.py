@@ -68,7 +68,7 @@ def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
     folder = tmp_path / "ptecheck-out" / "softdirty-complete" / "before" / "shmem"
     assert {p.name for p in folder.iterdir()} == {
         "trace.itf.json", "trace.txt", "lanes.svg", "lanes.png", "graph.dot", "graph.graphml",
-        "graph.svg", "graph.png", "command.txt"}
+        "graph.svg", "graph.png", "command.txt", "repro.c"}
 
 
 def test_json_is_the_contract(tmp_path: Path) -> None:
