@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.checking.ctrl_c import CtrlC
 from model.engines.base import (
     BOUNDED,
     PROVED,
@@ -59,44 +59,24 @@ def run(cells: Sequence[Cell], options: Options,
     jobs = min(options.jobs, len(tasks))
     bounds = [-1] * len(cells) if jobs == 1 else _fork().RawArray("i", [-1] * len(cells))
     done: dict[int, CellResult] = {}
-    ctrl_c, interrupted = _CtrlC(), False
-    try:
-        with ctrl_c:
-            for number, result in _results(tasks, jobs, options, bounds, ctrl_c):
+    interrupted = False
+    queue, workers = (None, []) if jobs == 1 else _workers(tasks, jobs, options, bounds)
+    with CtrlC(lambda: queue.put(KeyboardInterrupt()) if queue else None) as ctrl_c:
+        try:
+            found = (_here(tasks, options, bounds, ctrl_c.pressed) if queue is None
+                     else _arriving(queue, len(cells)))
+            for number, result in found:
                 done[number] = result
                 progress(result)
-    except KeyboardInterrupt:
-        interrupted = True
-    except Exception:
-        if not ctrl_c.pressed():
-            raise
-        interrupted = True
+        except (Exception, KeyboardInterrupt):
+            interrupted = ctrl_c.pressed()
+            if not interrupted:
+                raise
+        finally:
+            for worker in workers:
+                worker.terminate()
     results = [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)]
     return results, interrupted
-
-
-class _CtrlC:
-    """Ctrl-C, also where Python loses it: a KeyboardInterrupt that comes up in a finaliser, and
-    every Z3 term has one, is dropped, and in ctypes it becomes an ArgumentError. Whoever asks
-    `pressed` now and then still hears of it."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._press)
-
-    def __exit__(self, *error: object) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._before)
-
-    def _press(self, *event: object) -> None:
-        self._count += 1
-        raise KeyboardInterrupt
-
-    def pressed(self) -> bool:
-        return self._count > 0
 
 
 def _unfinished(cell: Cell, bound: int) -> CellResult:
@@ -112,31 +92,30 @@ def _fork() -> Any:
     return multiprocessing.get_context("fork")
 
 
-def _results(tasks: list[_Task], jobs: int, options: Options, bounds: Any,
-             ctrl_c: _CtrlC) -> Iterator[tuple[int, CellResult]]:
-    if jobs == 1:
-        for task in tasks:
-            yield from _run_task(task, options, bounds, ctrl_c)
-        return
+def _here(tasks: list[_Task], options: Options, bounds: Any,
+          stopped: Callable[[], bool]) -> Iterator[tuple[int, CellResult]]:
+    for task in tasks:
+        yield from _run_task(task, options, bounds, stopped)
+
+
+def _arriving(queue: Any, cells: int) -> Iterator[tuple[int, CellResult]]:
+    """What the workers put into the queue: results, or the error that ends the run."""
+    for _ in range(cells):
+        item = queue.get()
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def _workers(tasks: list[_Task], jobs: int, options: Options, bounds: Any) -> tuple[Any, list[Any]]:
+    """The queue to listen to, and the processes that fill it."""
     context = _fork()
-    queue = context.SimpleQueue()
-    work = context.RawValue("i", 0)
-    lock = context.Lock()
+    queue, work, lock = context.SimpleQueue(), context.RawValue("i", 0), context.Lock()
     workers = [context.Process(target=_worker, args=(tasks, options, bounds, work, lock, queue),
                                daemon=True) for _ in range(jobs)]
     for worker in workers:
         worker.start()
-    try:
-        left = sum(map(len, tasks))
-        while left:
-            item = queue.get()
-            if isinstance(item, BaseException):
-                raise item
-            left -= 1
-            yield item
-    finally:
-        for worker in workers:
-            worker.terminate()
+    return queue, workers
 
 
 def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: Any,
@@ -149,7 +128,7 @@ def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: 
                 mine, work.value = work.value, work.value + 1
             if mine >= len(tasks):
                 return
-            for item in _run_task(tasks[mine], options, bounds, _CtrlC()):
+            for item in _run_task(tasks[mine], options, bounds):
                 queue.put(item)
     except Exception as error:  # the parent re-raises it
         queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
@@ -185,14 +164,14 @@ class _System:
 
 
 def _run_task(task: _Task, options: Options, bounds: Any,
-              ctrl_c: _CtrlC) -> Iterator[tuple[int, CellResult]]:
+              stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, CellResult]]:
     start = time.monotonic()
     system = _System(task[0][1], options)
     for number, cell in task:
         def safe_bound(bound: int, number: int = number) -> None:
             bounds[number] = max(bounds[number], bound)
 
-        limits = Limits(options.depth, options.timeout, safe_bound, ctrl_c.pressed)
+        limits = Limits(options.depth, options.timeout, safe_bound, stopped)
         question = cell.prop.question(system.kernel)
         lemmas = () if options.engine == "auto" else system.candidates()
         try:

@@ -183,14 +183,18 @@ def test_a_kernel_that_is_none_is_named(name: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(("args", "said"), [
-    (["nowhere.json", "--kernel", "host"], "cannot read 'nowhere.json': No such file"),
-    (["stroe", "--kernel", "host", "--edition", "v6.1"], "unknown operation 'stroe'; did you mean"),
-    (["store", "--kernel", "host"], "which edition models host is not known: name one"),
-    (["store", "--kernel", "host", "--edition", "v6.1", "--mapping", "shmme"], "unknown mapping"),
-    (["pyproject.toml", "--kernel", "debian:6.1"], "not an ITF trace of this tool"),
+    ("replay nowhere.json --kernel host", "cannot read 'nowhere.json': No such file"),
+    ("replay stroe --kernel host --edition v6.1", "unknown operation 'stroe'; did you mean"),
+    ("replay store --kernel host", "which edition models host is not known: name one"),
+    ("replay store --kernel host --edition v6.1 --mapping shmme", "unknown mapping"),
+    ("replay pyproject.toml --kernel debian:6.1", "not an ITF trace of this tool"),
+    ("conform --kernel host", "which edition models host is not known: name one"),
+    ("conform --kernel host --edition v6.1 --mapping shmme", "unknown mapping"),
+    ("conform --kernel host --edition v6.1 --runs -1", "a whole number from"),
+    ("conform --kernel host --edition v6.1 --seed x", "a whole number from"),
 ])
-def test_bad_input_is_one_line_and_exit_2(args: list[str], said: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "counterexamples.replay", *args], text=True,
+def test_bad_input_is_one_line_and_exit_2(args: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *f"counterexamples.{args}".split()], text=True,
                           capture_output=True, check=False,
                           cwd=Path(__file__).parent.parent.parent)
     assert (done.returncode, done.stdout) == (2, "")
