@@ -3,8 +3,9 @@
     python -m counterexamples.conform --kernel debian:6.1 --runs 10000 --seed 1
 
 First the guided runs: every transition of the explicit graph, each followed by every list of
---extra-states operations and by what identifies the state it leads to. Then random ones. Every
-field that a program sees is compared. The first difference is shrunk before it is shown.
+--extra-states operations and by what identifies the state it leads to (with --tour by nothing).
+Then random ones. Every field that a program sees is compared. The first difference is shrunk before
+it is shown.
 Ends with 0 for no divergence, 1 for one, 4 where the kernel cannot be tried.
 """
 
@@ -29,7 +30,7 @@ from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from model.cli import Parser, entry, one_of, seconds, tool, whole
 from model.kernel.editions import UsageError, find_edition
-from model.system.kernel import kernel_system
+from model.system.kernel import kernel_system, whole_system
 from model.system.mappings import MAPPINGS, find_mapping
 
 PROG = "counterexamples.conform"
@@ -49,9 +50,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--steps", type=whole(1), default=10, metavar="N",
                    help="operations in a random run; default: 10")
     p.add_argument("--seed", type=whole(0), default=1, metavar="S", help="default: 1")
-    p.add_argument("--extra-states", type=whole(0), default=1, metavar="N",
-                   help="states beyond the model's that the guided runs look for; ten times the "
-                   "runs for each; default: 1")
+    p.add_argument("--extra-states", type=whole(0), default=0, metavar="N",
+                   help="states beyond the model's that the guided runs look for; twenty times the "
+                   "runs for each; default: 0")
+    p.add_argument("--core", action="store_true", help="the core operations alone")
+    p.add_argument("--tour", action="store_true",
+                   help="guided runs that take every transition, and no more")
     p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
@@ -99,7 +103,9 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
                          "--edition")
     edition = find_edition(name)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
-    return [Campaign(kernel_system(edition, MAPPINGS[m]), extra=args.extra_states, runs=args.runs,
+    extra = None if args.tour else args.extra_states
+    system = kernel_system if args.core else whole_system
+    return [Campaign(system(edition, MAPPINGS[m]), extra=extra, runs=args.runs,
                      steps=args.steps, seed=args.seed) for m in dict.fromkeys(wanted)]
 
 
@@ -180,7 +186,8 @@ def _again(args: argparse.Namespace) -> str:
     for mapping in args.mapping or []:
         words += ["--mapping", mapping]
     words += ["--runs", args.runs, "--steps", args.steps, "--seed", args.seed,
-              "--extra-states", args.extra_states]
+              *(["--core"] if args.core else []),
+              *(["--tour"] if args.tour else ["--extra-states", args.extra_states])]
     return f"python -m {PROG} {shlex.join(map(str, words))}"
 
 

@@ -12,21 +12,22 @@ from properties.base import Property
 
 
 def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
-                  ops: Sequence[str]) -> Edition | None:
+                  ops: Sequence[str], allow: Sequence[str] = ()) -> Edition | None:
     """One change more or less than `edition`, under which `ops` break nothing; None without one.
 
     Where the violation is expected, only the changes that the expectation names are tried.
     """
-    for candidate in _neighbours(edition, mapping, prop):
-        kernel = kernel_system(candidate, mapping)
+    for candidate in _neighbours(edition, mapping, prop, allow):
+        kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
         question = prop.question(kernel)
         if not any(violates(kernel.machine, question, ops[:n]) for n in range(len(ops) + 1)):
             return candidate
     return None
 
 
-def _neighbours(edition: Edition, mapping: Mapping, prop: Property) -> Iterator[Edition]:
-    rules = [v for v in prop.violated if v.applies(edition, mapping)]
+def _neighbours(edition: Edition, mapping: Mapping, prop: Property,
+                allow: Sequence[str]) -> Iterator[Edition]:
+    rules = [v for v in prop.violated if v.applies(edition, mapping, (*prop.about, *allow))]
     named = [w[1:] for v in rules for w in v.when]
     for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:
         near = (edition.without_change(change) if edition.has(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from counterexamples import itf
@@ -17,33 +18,49 @@ from model.system.reach import explore
 from properties import PROPERTIES
 
 
-def folder_of(out: Path, prop: str, kernel: str, mapping: str) -> Path:
-    return out / prop / kernel / mapping
+@dataclass(frozen=True)
+class Where:
+    """The cell of the matrix; `allow` are the operations beyond the core and the promise's own."""
+
+    kernel: str
+    mapping: str
+    prop: str
+    allow: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return Path(self.prop, self.kernel, "+".join((self.mapping, *self.allow)))
+
+    @property
+    def selectors(self) -> str:
+        allow = f" --allow {' '.join(self.allow)}" if self.allow else ""
+        return f"--kernel {self.kernel} --mapping {self.mapping} --property {self.prop}{allow}"
 
 
-def with_fixed(kernel: str, mapping: str, prop: str,
-               ops: tuple[str, ...]) -> tuple[Trace, Trace | None]:
+def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]:
     """A violation, and the same calls in the nearest edition that keeps the promise."""
-    edition, kind, promise = find_edition(kernel), MAPPINGS[mapping], PROPERTIES[prop]
-    trace = run_trace(kernel_system(edition, kind), ops, prop=prop, claim=promise.claim,
-                      because=promise.reason(edition, kind))
-    near = fixed_edition(edition, kind, promise, ops)
+    edition, kind = find_edition(where.kernel), MAPPINGS[where.mapping]
+    promise = PROPERTIES[where.prop]
+    trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
+                      because=promise.reason(edition, kind, where.allow))
+    near = fixed_edition(edition, kind, promise, ops, where.allow)
     if near is None:
         return trace, None
-    return trace, run_trace(kernel_system(near, kind), ops, prop=prop, claim=promise.claim)
+    return trace, run_trace(kernel_system(near, kind, ops), ops, prop=where.prop,
+                            claim=promise.claim)
 
 
-def write_counterexample(out: Path, kernel: str, mapping: str, prop: str, ops: tuple[str, ...],
-                         pictures: bool) -> Path:
+def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> Path:
     """Write the folder; return the path of its ITF trace. Raises OSError."""
-    trace, fixed = with_fixed(kernel, mapping, prop, ops)
-    folder = folder_of(out, prop, kernel, mapping)
+    trace, fixed = with_fixed(where, ops)
+    folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.itf.json").write_text(itf.dumps(trace))
     (folder / "trace.txt").write_text(trace_text(trace, fixed))
     (folder / "command.txt").write_text(
-        f"python -m model.check --kernel {kernel} --mapping {mapping} --property {prop}\n"
-        f"python -m model.simulate --kernel {kernel} --mapping {mapping} {' '.join(ops)}\n")
+        f"python -m model.check {where.selectors}\n"
+        f"python -m model.simulate --kernel {where.kernel} --mapping {where.mapping} "
+        f"{' '.join(ops)}\n")
     (folder / "repro.c").write_text(_reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)
@@ -53,8 +70,8 @@ def write_counterexample(out: Path, kernel: str, mapping: str, prop: str, ops: t
 def _reproducer(trace: Trace, fixed: Trace | None) -> str:
     """The C program, with the calls that show the violation to it."""
     mapping = MAPPINGS[trace.mapping]
-    kernel = kernel_system(find_edition(trace.kernel), mapping)
-    near = kernel_system(find_edition(fixed.kernel), mapping) if fixed else None
+    kernel = kernel_system(find_edition(trace.kernel), mapping, trace.ops)
+    near = kernel_system(find_edition(fixed.kernel), mapping, trace.ops) if fixed else None
     shown = made_visible(kernel, near, trace.ops)
     return program(run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim),
                    len(shown))
@@ -63,7 +80,7 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
 def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
     from counterexamples import graph, lanes  # networkx and matplotlib are slow to import
 
-    kernel = kernel_system(find_edition(trace.kernel), MAPPINGS[trace.mapping])
+    kernel = kernel_system(find_edition(trace.kernel), MAPPINGS[trace.mapping], trace.ops)
     title = f"{trace.prop} on {trace.mapping} in {trace.kernel}"
     lanes.draw(lanes.lanes(trace), title, trace.claim,
                lanes.lanes(fixed) if fixed else None,
@@ -73,9 +90,9 @@ def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
     graph.draw(path, title, folder / "graph")
 
 
-def write_certificate(out: Path, kernel: str, mapping: str, prop: str, text: str) -> Path:
+def write_certificate(out: Path, where: Where, text: str) -> Path:
     """Write the certificate of a proof; return its path. Raises OSError."""
-    folder = folder_of(out, prop, kernel, mapping)
+    folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "certificate.smt2"
     path.write_text(text)

@@ -125,13 +125,13 @@ def _shown(*sheets: Sheet) -> list[int]:
 
 
 def _heading(op: str) -> tuple[str, str]:
-    """The name of an operation on two lines of eight letters where it can be had."""
+    """The name of an operation on two lines of eight letters."""
     if len(op) <= 8:
         return op, ""
     if op.startswith("un"):
         return "un-", op[2:]
     cut = op.find(":") if ":" in op else op.find("_") + 1 or len(op)
-    return op[:cut], op[cut:]
+    return op[:cut], op[cut:cut + 8]
 
 
 # --- the terminal ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from model.kernel.editions import find_edition
 WIDTH = 72
 _SHORT = {"SOFT_DIRTY": "SD", "UFFD_WP": "WP", "SAVED_DIRTY": "SAVED", "PROTNONE": "NONE",
           "SPECIAL": "ZERO"}
-_HIDDEN = {"US", "A", "NX", "P"}
+_HIDDEN = {"US", "A", "NX", "P", "PAT"}
 
 
 def trace_text(trace: Trace, fixed: Trace | None) -> str:
@@ -30,7 +30,8 @@ def trace_text(trace: Trace, fixed: Trace | None) -> str:
 
 def table(trace: Trace) -> list[str]:
     """One line a step: the call, its outcome and minor faults, the VMA, vm_page_prot, the PTE."""
-    row = "{:>2}  {:13} {:7} {:>3}  {:15} {:4}  {}"
+    widest = max(13, *(len(step.op) for step in trace.steps))
+    row = f"{{:>2}}  {{:{widest}}} {{:7}} {{:>3}}  {{:15}} {{:4}}  {{}}"
     lines = [row.format("#", "call", "outcome", "flt", "VmFlags", "prot", "pte")]
     edition = find_edition(trace.kernel)
     for number, step in enumerate(trace.steps):

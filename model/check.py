@@ -38,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     pick.add_argument("--kernel", action="append", metavar="EDITION", help="default: before, after")
     pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
     pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
+    pick.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
+                      help="operations beyond the core that may happen too: names or globs")
+    pick.add_argument("--each", action="store_true",
+                      help="every allowed operation by itself; without --allow, every one there is")
     pick.add_argument("--with", action="append", default=[], dest="added", metavar="COMMIT",
                       help="add a change to every edition")
     pick.add_argument("--without", action="append", default=[], dest="dropped", metavar="COMMIT",
@@ -69,8 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(listing())
         return Exit.MET
     cells = plan(select_editions(args.kernel or ["before", "after"], args.added, args.dropped),
-                 args.mapping or ["*"], args.property or ["*"])
-    main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped)
+                 args.mapping or ["*"], args.property or ["*"],
+                 args.allow or (["*"] if args.each else []), each=args.each)
+    main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped
+                    or args.allow or args.each)
     out: Path | None = args.out or (DEFAULT_OUT if main_job else None)
     if out is not None:
         writable_folder(out)
@@ -101,7 +107,7 @@ class _Progress:
         if self._slowest is None or result.seconds > self._slowest.seconds:
             self._slowest = result
         if self._shown:
-            slow = f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.mapping}"
+            slow = f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}"
             end = "\r\033[K" if self._done == self._cells else ""
             print(f"\r\033[K{self._done}/{self._cells} done; slowest {slow}, "
                   f"{self._slowest.seconds:.1f} s", end=end, file=sys.stderr, flush=True)
@@ -110,13 +116,13 @@ class _Progress:
 def _write(out: Path | None, result: CellResult, pictures: bool) -> Files:
     if out is None:
         return Files()
-    from counterexamples.folder import write_certificate, write_counterexample
+    from counterexamples.folder import Where, write_certificate, write_counterexample
 
-    where = (out, result.kernel, result.mapping, result.prop)
+    where = Where(result.kernel, result.mapping, result.prop, result.allow)
     if result.verdict == "violated" and result.trace is not None:
-        return Files(trace=str(write_counterexample(*where, result.trace, pictures)))
+        return Files(trace=str(write_counterexample(out, where, result.trace, pictures)))
     if result.certificate is not None:
-        return Files(certificate=str(write_certificate(*where, result.certificate)))
+        return Files(certificate=str(write_certificate(out, where, result.certificate)))
     return Files()
 
 
@@ -138,10 +144,11 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
 
 def _trace(result: CellResult, verbose: int, colour: bool) -> str:
     """The counterexample in full; with -v its lane sheet too."""
-    from counterexamples.folder import with_fixed
+    from counterexamples.folder import Where, with_fixed
     from counterexamples.text import trace_text
 
-    trace, fixed = with_fixed(result.kernel, result.mapping, result.prop, result.trace or ())
+    where = Where(result.kernel, result.mapping, result.prop, result.allow)
+    trace, fixed = with_fixed(where, result.trace or ())
     told = "\n\n" + trace_text(trace, fixed).rstrip()
     if verbose:
         from counterexamples import lanes
@@ -163,7 +170,7 @@ def _deepest_bounds(results: Sequence[CellResult]) -> None:
     for r in results:
         if r.reason == "interrupted":
             told = f"safe up to {r.depth} calls" if r.depth else "no bound reached"
-            print(f"  {r.prop} on {r.mapping} in {r.kernel}: {told}", file=sys.stderr)
+            print(f"  {r.prop} on {r.scope} in {r.kernel}: {told}", file=sys.stderr)
 
 
 if __name__ == "__main__":

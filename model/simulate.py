@@ -17,7 +17,7 @@ from counterexamples.text import table
 from counterexamples.trace import run_trace
 from model.cli import Parser, entry, one_of
 from model.kernel.editions import UsageError, find_edition
-from model.system.kernel import KernelSystem, kernel_system
+from model.system.kernel import KernelSystem, whole_system
 from model.system.mappings import find_mapping
 from model.system.operations import find_operation
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if not args.ops:
         raise UsageError("no operation given: name some, as in 'store clear_refs store'")
-    kernel = kernel_system(find_edition(args.kernel), find_mapping(args.mapping))
+    kernel = whole_system(find_edition(args.kernel), find_mapping(args.mapping))
     ops = [find_operation(op).name for op in args.ops]
     if args.format == "json":
         print(json.dumps(observed(kernel, ops), indent=1))
@@ -92,7 +92,7 @@ def _run_line(words: list[str]) -> tuple[str, list[dict[str, Any]]]:
     if len(words) < 4:
         raise UsageError(f"{' '.join(words)!r} is not 'ID EDITION MAPPING OP OP ...'")
     run, edition, mapping, *ops = words
-    kernel = kernel_system(find_edition(edition), find_mapping(mapping))
+    kernel = whole_system(find_edition(edition), find_mapping(mapping))
     return run, observed(kernel, [find_operation(op).name for op in ops])
 
 

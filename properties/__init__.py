@@ -5,6 +5,7 @@ The order is that of reports: promises to programs, then what they rest on, then
 
 from properties import (
     access_completes,
+    close_keeps_armed,
     no_stale_uffd_wp,
     page_prot_armed,
     private_exclusive,
@@ -25,6 +26,7 @@ PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for mod
     writable_allowed,
     private_exclusive,
     softdirty_armed,
+    close_keeps_armed,
     uffd_wp_armed,
     page_prot_armed,
     no_stale_uffd_wp,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from model.system.kernel import KernelSystem
 from model.system.language import Bool, Edition, Mapping, as_term
+from model.system.operations import CORE
 from model.system.transition import Lemma, Question
 from model.system.view import StepView, View
 
@@ -15,19 +16,28 @@ from model.system.view import StepView, View
 class Violated:
     """Where a promise is expected to be broken, and the understanding behind it.
 
-    `when` lists changes: ``-id`` for "the edition lacks it", ``+id`` for "has it"; all must hold.
+    `mappings` are names, with spaces between. `when` lists changes: ``-id`` for "the edition lacks
+    it", ``+id`` for "has it"; all must hold. `by` are operations beyond the core, with spaces
+    between, one of which must be allowed; ``close&open`` for both.
     """
 
-    mapping: str
+    mappings: str
     when: tuple[str, ...]
     because: str
+    by: str = ""
 
-    def applies(self, edition: Edition, mapping: Mapping) -> bool:
-        return self.mapping == mapping.name and all(
-            edition.has(w[1:]) == (w[0] == "+") for w in self.when)
+    def applies(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> bool:
+        causes = [set(ops.split("&")) for ops in self.by.split()]
+        return (mapping.name in self.mappings.split()
+                and all(edition.has(w[1:]) == (w[0] == "+") for w in self.when)
+                and (not causes or any(cause <= set(allow) for cause in causes)))
 
 
 def _always(_: object) -> Bool:
+    return True
+
+
+def _always_bool(_: Mapping) -> bool:
     return True
 
 
@@ -39,6 +49,10 @@ class Property:
     true of every reachable state and `allowed` of every step. `witness` is a step that must be
     reachable, or the promise says nothing. It is expected to be proved except where `violated` says
     otherwise.
+
+    `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
+    which mappings it speaks. `of_stores` marks a promise about the record of stores: broken by a
+    store that nobody hears of (disarming), or by any other step (forgetting).
     """
 
     name: str
@@ -48,14 +62,27 @@ class Property:
     safe: Callable[[View], Bool] = _always
     allowed: Callable[[StepView], Bool] = _always
     violated: tuple[Violated, ...] = ()
+    about: tuple[str, ...] = ()
+    speaks_of: Callable[[Mapping], bool] = _always_bool
+    of_stores: bool = False
 
-    def expected(self, edition: Edition, mapping: Mapping) -> str:
-        """"violated" or "proved", from understanding."""
-        return "violated" if self.reason(edition, mapping) else "proved"
+    def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
+        """"violated" or "proved", from understanding; `allow` are operations beyond the core."""
+        return "violated" if self.reason(edition, mapping, allow) else "proved"
 
-    def reason(self, edition: Edition, mapping: Mapping) -> str:
+    def reason(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
         """Why a violation is expected; empty where none is."""
-        return next((v.because for v in self.violated if v.applies(edition, mapping)), "")
+        allowed = (*self.about, *allow)
+        return next((v.because for v in self.violated if v.applies(edition, mapping, allowed)), "")
+
+    def loss(self, ops: Sequence[str]) -> str:
+        """Of a violation by `ops`: whether later stores go silent or a past one is forgotten."""
+        if not self.of_stores or not ops:
+            return ""
+        by = next((op for op in reversed(ops) if op not in CORE), "")
+        if ops[-1] == "store":
+            return f"disarming by {by}: the store goes silent" if by else ""
+        return f"forgetting by {ops[-1]}: the record of a store is dropped"
 
     def question(self, kernel: KernelSystem) -> Question:
         """This promise, put to one edition and mapping."""

@@ -13,14 +13,17 @@ from properties.base import StatedInvariant
 
 def _page(s: View) -> Bool:
     if s.mapping.shared:
-        return implies(s.present, negate(disj(s.special, s.anon)))
-    return implies(s.present, conj(implies(s.special, s.zero_page), disj(s.special, s.owned)))
+        return conj(negate(s.anon), implies(s.present, negate(s.special)))
+    if s.mapping.anonymous:
+        return implies(s.present, conj(implies(s.special, s.zero_page), disj(s.special, s.anon)))
+    return implies(s.present, negate(s.special))
 
 
 LEMMAS = (
-    StatedInvariant("flags-fixed", "Only VM_READ, VM_WRITE, VM_SOFTDIRTY and VM_UFFD_WP ever "
-                    "change, and writable means readable.",
-                    lambda s: conj(s.flags_as_mapped, implies(s.may_write, s.flag_read))),
+    StatedInvariant("flags-fixed", "Only the access flags, VM_SOFTDIRTY and the VM_UFFD_* flags "
+                    "ever change.", lambda s: s.flags_as_mapped),
+    StatedInvariant("writable-readable", "Writable means readable.",
+                    lambda s: implies(s.may_write, s.flag_read)),
     StatedInvariant("page-prot-fresh", "vm_page_prot is what vma_set_page_prot() would store.",
                     lambda s: s.page_prot_up_to_date),
     StatedInvariant("page-prot-plain", "Of the bits that a change of protection keeps, "
@@ -33,11 +36,17 @@ LEMMAS = (
                     "is accessible.",
                     lambda s: implies(s.present, disj(conj(s.may_read, s.entry_open),
                                                       conj(negate(s.may_read), s.entry_closed)))),
-    StatedInvariant("entry-page", "A shared mapping maps its page; a private one the zero page or "
-                    "a page of its own.", _page),
-    StatedInvariant("zero-page-clean", "The zero page is never mapped writable, dirty or "
-                    "soft-dirty.",
-                    lambda s: implies(s.special, negate(disj(s.write_bit, s.dirty, s.soft_dirty)))),
+    StatedInvariant("entry-page", "A shared mapping maps its page, an anonymous one the zero page "
+                    "or an anonymous page, a private one of a file any but the zero page.", _page),
+    StatedInvariant("zero-page-clean", "The zero page is never mapped writable or dirty.",
+                    lambda s: implies(s.special, negate(disj(s.write_bit, s.dirty)))),
+    StatedInvariant("zero-page-not-soft-dirty", "The zero page is never soft-dirty.",
+                    lambda s: implies(s.special, negate(s.soft_dirty))),
+    StatedInvariant("protected-read-only", "An entry with the uffd-wp bit is not writable, "
+                    "whoever is registered.",
+                    lambda s: implies(s.uffd_wp, negate(s.write_bit))),
+    StatedInvariant("registration-open", "A registered VMA has an open userfaultfd.",
+                    lambda s: implies(disj(s.registered, s.registered_missing), s.uffd_open)),
     StatedInvariant("write-bit-allowed", "An entry has the write bit only where the VMA allows "
                     "writing.", lambda s: implies(s.write_bit, s.may_write)),
     StatedInvariant("soft-dirty-is-dirty", "A soft-dirty entry is dirty.",

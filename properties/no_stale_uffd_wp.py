@@ -2,6 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated
+from properties.stale import CLOSED, EVERY, MOVED, REREGISTERED
 
 _KEPT = "unregister leaves the protection in the page table"
 
@@ -12,6 +13,8 @@ PROPERTY = Property(
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
-    violated=(Violated("shmem", ("-f369b07c8614",), _KEPT),
-              Violated("anon", ("-f369b07c8614",), _KEPT)),
+    violated=(Violated(EVERY, ("-f369b07c8614",), _KEPT),
+              Violated(EVERY, (), REREGISTERED, by="register:missing"),
+              Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
+              Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap")),
 )

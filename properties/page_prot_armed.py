@@ -10,6 +10,6 @@ PROPERTY = Property(
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
-    violated=(Violated("shmem", ("-51d3d5eb74ff",),
+    violated=(Violated("shmem hugetlb", ("-51d3d5eb74ff",),
                        "registration neither counts as a reason nor works vm_page_prot out anew"),),
 )

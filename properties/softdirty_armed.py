@@ -12,9 +12,10 @@ PROPERTY = Property(
     violated=(
         Violated("shmem", ("-931298e103c2",),
                  "un-protecting makes clean entries of a tracked shared mapping writable"),
-        Violated("anon", ("-76aefad628aa",),
+        Violated("anon private-shmem", ("-76aefad628aa",),
                  "mprotect's write upgrade takes clean entries of a tracked private mapping"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect's write upgrade takes entries that are not soft-dirty"),
     ),
+    speaks_of=lambda m: not m.hugetlb,
 )

@@ -14,10 +14,18 @@ PROPERTY = Property(
         Violated("shmem", ("-931298e103c2",),
                  "un-protecting gives entries the protection of vm_flags alone, so a clean page of "
                  "a tracked shared mapping becomes writable, and no fault records the next store"),
-        Violated("anon", ("-76aefad628aa",),
+        Violated("anon private-shmem", ("-76aefad628aa",),
                  "mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
                  "tracked private mapping becomes writable"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
+        Violated("hugetlb private-hugetlb", (),
+                 "clear_refs does not visit hugetlb entries and pagemap shows VM_SOFTDIRTY alone: "
+                 "once that is cleared, no store to hugetlb memory is ever soft-dirty"),
+        Violated("anon shmem private-shmem", (),
+                 "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
+                 "keeps what was stored, private memory reads as zeroes or the file: changed "
+                 "either way, and not soft-dirty", by="dontneed"),
     ),
+    of_stores=True,
 )

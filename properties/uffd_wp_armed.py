@@ -2,6 +2,10 @@
 
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
+from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED
+
+_WRITABLE = "anon shmem private-shmem hugetlb"
+"""Not private-hugetlb: only hugetlb_wp() gives it write permission, and never beside the bit."""
 
 PROPERTY = Property(
     name="uffd-wp-armed",
@@ -11,13 +15,13 @@ PROPERTY = Property(
     safe=lambda s: implies(conj(s.registered, s.uffd_wp), negate(s.write_bit)),
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
     violated=(
-        Violated("shmem", ("-51d3d5eb74ff",),
+        Violated("shmem hugetlb", ("-51d3d5eb74ff",),
                  "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp"),
-        Violated("shmem", ("-f369b07c8614",),
+        Violated(_WRITABLE, ("-f369b07c8614",),
                  "a bit that outlived its registration sits on a writable entry, and the next "
                  "registration believes it"),
-        Violated("anon", ("-f369b07c8614",),
-                 "a bit that outlived its registration sits on a writable entry, and the next "
-                 "registration believes it"),
+        Violated(_WRITABLE, (), REREGISTERED + BELIEVED, by="register:missing"),
+        Violated(_WRITABLE, ("-c88033efe9a3",), CLOSED + BELIEVED, by="close&open"),
+        Violated(_WRITABLE, ("-0cef0bb836e3",), MOVED + BELIEVED, by="mremap"),
     ),
 )

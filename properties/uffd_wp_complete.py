@@ -11,13 +11,14 @@ MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows noth
 
 PROPERTY = Property(
     name="uffd-wp-complete",
-    claim="After `wp` returned, no store takes effect without an event until `unwp` or "
-          "`unregister`.",
+    claim="After `wp` returned, no store takes effect without an event until `unwp`, "
+          "`unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, Write Protect Notifications",
     allowed=lambda t: negate(conj(t.before.history.protected, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected, t.op("store")),
     violated=(
         Violated("anon", (), _MARKERS),
-        Violated("shmem", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("shmem hugetlb", ("-51d3d5eb74ff",), MPROTECT),
     ),
+    of_stores=True,
 )

@@ -7,9 +7,15 @@ from properties.uffd_wp_complete import MPROTECT
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
     claim="After `wp` returned on a page that is mapped, no store takes effect without an event "
-          "until `unwp` or `unregister`.",
+          "until `unwp`, `unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
     allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
-    violated=(Violated("shmem", ("-51d3d5eb74ff",), MPROTECT),),
+    violated=(
+        Violated("shmem hugetlb", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("anon", (), "MADV_DONTNEED drops the entry with its protection, and anonymous "
+                 "memory keeps no marker: the page that comes next is writable; documented in "
+                 "Documentation/admin-guide/mm/userfaultfd.rst", by="dontneed"),
+    ),
+    of_stores=True,
 )

@@ -10,6 +10,8 @@ _NEW = ("vm_page_prot is write-protected while uffd-wp is enabled, and the upgra
         "vma_wants_writenotify() compares pgprots first, finds write permission gone already, and "
         "answers no for every shared mapping without page_mkwrite")
 _NO_TRY = "vm_page_prot is write-protected, and the upgrade is never tried"
+_HUGETLB = ("vm_page_prot is write-protected, and hugetlb_change_protection() does not look at "
+            "MM_CP_TRY_CHANGE_WRITABLE")
 _KEPT = "unregister does not touch the entries, so what `wp` took away stays away"
 
 
@@ -25,9 +27,11 @@ PROPERTY = Property(
     allowed=lambda t: implies(_unprotected(t), t.after.writable),
     witness=_unprotected,
     violated=(
-        Violated("anon", ("-931298e103c2",), _OLD),
-        Violated("anon", ("+no-try",), _NO_TRY),
-        Violated("anon", ("-f369b07c8614",), _KEPT),
+        Violated("anon private-shmem private-hugetlb", ("-931298e103c2",), _OLD),
+        Violated("anon private-shmem", ("+no-try",), _NO_TRY),
+        Violated("anon private-shmem hugetlb private-hugetlb", ("-f369b07c8614",), _KEPT),
+        Violated("private-hugetlb", ("+931298e103c2",), _HUGETLB),
+        Violated("hugetlb", ("+931298e103c2", "+51d3d5eb74ff"), _HUGETLB),
         Violated("shmem", ("+931298e103c2", "-as-described"), _NEW),
         Violated("shmem", ("+no-try",), _NO_TRY),
         Violated("shmem", ("-f369b07c8614",), _KEPT),

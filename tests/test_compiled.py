@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model.kernel.editions import EDITIONS
 from model.system.compiled import compile_terms
-from model.system.kernel import kernel_system
+from model.system.kernel import whole_system
 from model.system.mappings import MAPPINGS
 
 WORDS = st.integers(0, 2**64 - 1)
@@ -35,10 +35,10 @@ def plain(term: z3.ExprRef) -> int | bool:
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_both_give_one_answer(edition: str, mapping: str, data: Any) -> None:
-    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
+    kernel = whole_system(EDITIONS[edition], MAPPINGS[mapping])
     system = kernel.system
     flags, prot = data.draw(WORDS), data.draw(WORDS)
-    state = (flags, prot, data.draw(PTES), *(data.draw(st.booleans()) for _ in range(6)))
+    state = (flags, prot, data.draw(PTES), *(data.draw(st.booleans()) for _ in range(8)))
     action = data.draw(st.integers(0, len(system.actions) - 1))
     values = [constant(x, v) for x, v in zip(state, system.variables, strict=True)]
     pairs = list(zip(system.variables, values, strict=True))

@@ -11,7 +11,7 @@ import pytest
 from counterexamples import graph, lanes
 from counterexamples.trace import Trace, run_trace
 from model.kernel.editions import EDITIONS
-from model.system.kernel import kernel_system
+from model.system.kernel import kernel_system, whole_system
 from model.system.mappings import MAPPINGS
 from model.system.operations import OPERATIONS
 from model.system.reach import explore
@@ -20,7 +20,7 @@ LOST = "store clear_refs register unregister store"
 
 
 def run(edition: str, mapping: str, ops: str, prop: str = "softdirty-complete") -> Trace:
-    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
+    kernel = whole_system(EDITIONS[edition], MAPPINGS[mapping])
     return run_trace(kernel, ops.split(), prop=prop, claim='It "keeps" what it promises.')
 
 

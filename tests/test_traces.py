@@ -10,7 +10,7 @@ import pytest
 from counterexamples import itf
 from counterexamples.explain import explain
 from counterexamples.fixed import fixed_edition
-from counterexamples.folder import with_fixed
+from counterexamples.folder import Where, with_fixed
 from counterexamples.text import trace_text
 from model.kernel.bits import PAGE_DIRTY, PAGE_RW, PAGE_SOFT_DIRTY
 from model.kernel.editions import EDITIONS, UsageError, find_edition
@@ -28,7 +28,7 @@ CASES = [
 
 def test_the_trace_shows_the_bits_at_every_step() -> None:
     """RW, dirty and soft-dirty of the entry through the canonical loss, worked out by hand."""
-    trace, _ = with_fixed("before", "shmem", "softdirty-complete", LOSS)
+    trace, _ = with_fixed(Where("before", "shmem", "softdirty-complete"), LOSS)
     bits = [tuple(bool(int(s.values["pte"]) & b) for b in (PAGE_RW, PAGE_DIRTY, PAGE_SOFT_DIRTY))
             for s in trace.steps]
     assert bits == [(False, False, False), (True, True, True), (False, True, False),
@@ -40,7 +40,7 @@ def test_the_trace_shows_the_bits_at_every_step() -> None:
 @pytest.mark.parametrize(("kernel", "mapping", "prop", "ops"), CASES)
 def test_a_foreign_reader_reads_the_itf(kernel: str, mapping: str, prop: str,
                                         ops: tuple[str, ...]) -> None:
-    trace, _ = with_fixed(kernel, mapping, prop, ops)
+    trace, _ = with_fixed(Where(kernel, mapping, prop), ops)
     text = itf.dumps(trace)
     document = json.loads(text)
     read = itf_py.trace_from_json(document)
@@ -58,13 +58,13 @@ def test_what_is_not_such_a_trace_is_said_to_be_none(text: str) -> None:
 
 @pytest.mark.parametrize(("kernel", "mapping", "prop", "ops"), CASES)
 def test_the_text_fits_a_mail(kernel: str, mapping: str, prop: str, ops: tuple[str, ...]) -> None:
-    text = trace_text(*with_fixed(kernel, mapping, prop, ops))
+    text = trace_text(*with_fixed(Where(kernel, mapping, prop), ops))
     assert max(map(len, text.splitlines())) <= 72
     assert "  " not in text.splitlines()[0]
 
 
 def test_the_explanation_names_the_call_where_the_fixed_edition_parts() -> None:
-    trace, fixed = with_fixed("before", "shmem", "softdirty-complete", LOSS)
+    trace, fixed = with_fixed(Where("before", "shmem", "softdirty-complete"), LOSS)
     told = explain(trace, fixed)
     assert "Call 4, unregister, clears VM_UFFD_WP and sets RW in the entry." in told
     assert "In after the same calls part at call 4, unregister" in told

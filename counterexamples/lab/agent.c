@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -40,19 +41,43 @@
 
 /* Below everything else of this process, so that smaps has it first; alone, so that it cannot merge. */
 #define PLACE ((char *)0x100000000ul)
+#define OTHER_PLACE ((char *)0x140000000ul)
 #define PAGE 4096ul
+#define HUGE_PAGE (2ul << 20)
+#define HUGE_PAGES "8"		/* kept for hugetlb: the mapping, its copies, and some to spare */
+#define LOOK 20000		/* microseconds between two looks at an access that does not end */
+#define ENDLESS 1000		/* faults of one access: it will never end */
+#define MOST_FAULTS 4		/* are told of such an access */
 #define PRESENT_BIT 63
 #define SOFT_DIRTY_BIT 55
 
 static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
 static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd" };
 
+/* Without MAP_ANONYMOUS: of a fresh tmpfs file of the same length that has content. */
 static const struct {
 	const char *name;
 	int flags;
+	unsigned long length;
 } mappings[] = {
-	{ "anon", MAP_PRIVATE | MAP_ANONYMOUS },
-	{ "shmem", MAP_SHARED | MAP_ANONYMOUS },
+	{ "anon", MAP_PRIVATE | MAP_ANONYMOUS, PAGE },
+	{ "shmem", MAP_SHARED | MAP_ANONYMOUS, PAGE },
+	{ "private-shmem", MAP_PRIVATE, PAGE },
+	{ "hugetlb", MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, HUGE_PAGE },
+	{ "private-hugetlb", MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, HUGE_PAGE },
+};
+
+/* VmFlags letters have no place for PROT_EXEC without PROT_READ: "x" alone is left out. */
+static const struct {
+	const char *name;
+	int prot;
+} protections[] = {
+	{ "none", PROT_NONE },
+	{ "r", PROT_READ },
+	{ "w", PROT_WRITE },
+	{ "rw", PROT_READ | PROT_WRITE },
+	{ "rx", PROT_READ | PROT_EXEC },
+	{ "rwx", PROT_READ | PROT_WRITE | PROT_EXEC },
 };
 
 static char *place = PLACE;
@@ -65,8 +90,14 @@ static sigjmp_buf back;
 static volatile int caught;
 static volatile char sink;
 
+static struct rusage before, after;
+
+/* An access that faults for ever is given up; one that the machine is slow with is not. */
 static void on_signal(int sig)
 {
+	getrusage(RUSAGE_THREAD, &after);
+	if (sig == SIGALRM && after.ru_minflt - before.ru_minflt < ENDLESS)
+		return;
 	caught = sig;
 	siglongjmp(back, 1);
 }
@@ -89,9 +120,10 @@ static void __attribute__((noinline)) warm(void)
 
 static const char *access_page(int write, long *faults)
 {
-	static struct rusage before, after;
+	struct itimerval look = { { 0, LOOK }, { 0, LOOK } }, never = { 0 };
 
 	warm();
+	setitimer(ITIMER_REAL, &look, NULL);
 	before.ru_minflt = after.ru_minflt = 0;
 	getrusage(RUSAGE_THREAD, &before);
 	if (!sigsetjmp(back, 1)) {
@@ -101,8 +133,12 @@ static const char *access_page(int write, long *faults)
 			sink = *(volatile char *)place;
 	}
 	getrusage(RUSAGE_THREAD, &after);
+	setitimer(ITIMER_REAL, &never, NULL);
 	*faults = after.ru_minflt - before.ru_minflt;
-	return caught == 0 ? "ok" : caught == SIGBUS ? "event" : "segv";
+	if (caught == SIGALRM && *faults > MOST_FAULTS)
+		*faults = MOST_FAULTS;
+	return caught == 0 ? "ok" : caught == SIGBUS ? "event" :
+	       caught == SIGALRM ? "refault" : "segv";
 }
 
 /* --- the other operations --- */
@@ -127,6 +163,50 @@ static const char *writeprotect(unsigned long mode)
 	return result(ioctl(uffd, UFFDIO_WRITEPROTECT, &arg));
 }
 
+static const char *register_range(struct uffdio_range range, unsigned long mode)
+{
+	struct uffdio_register arg = { .range = range, .mode = mode };
+
+	return result(ioctl(uffd, UFFDIO_REGISTER, &arg));
+}
+
+static const char *protect(const char *letters)
+{
+	for (unsigned int i = 0; i < sizeof(protections) / sizeof(*protections); i++)
+		if (!strcmp(letters, protections[i].name))
+			return result(mprotect(place, length, protections[i].prot));
+	return NULL;
+}
+
+static const char *move(void)
+{
+	char *to = place == PLACE ? OTHER_PLACE : PLACE;
+
+	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+		return result(1);
+	place = to;
+	return "ok";
+}
+
+static const char *fork_and_wait(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	return result(child < 0 || waitpid(child, NULL, 0) != child);
+}
+
+static const char *open_userfaultfd(void);
+
+static const char *close_userfaultfd(void)
+{
+	int failed = close(uffd);
+
+	uffd = -1;
+	return result(failed);
+}
+
 static const char *operate(const char *op, long *faults)
 {
 	struct uffdio_range range = { (unsigned long)place, length };
@@ -138,23 +218,30 @@ static const char *operate(const char *op, long *faults)
 		return access_page(0, faults);
 	if (!strcmp(op, "clear_refs"))
 		return result(pwrite(refs, "4", 1, 0) != 1);
-	if (!strcmp(op, "register")) {
-		struct uffdio_register arg = { .range = range, .mode = UFFDIO_REGISTER_MODE_WP };
-
-		return result(ioctl(uffd, UFFDIO_REGISTER, &arg));
-	}
+	if (!strcmp(op, "register"))
+		return register_range(range, UFFDIO_REGISTER_MODE_WP);
+	if (!strcmp(op, "register:missing"))
+		return register_range(range, UFFDIO_REGISTER_MODE_MISSING);
+	if (!strcmp(op, "register:wp+missing"))
+		return register_range(range, UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING);
 	if (!strcmp(op, "unregister"))
 		return result(ioctl(uffd, UFFDIO_UNREGISTER, &range));
 	if (!strcmp(op, "wp"))
 		return writeprotect(UFFDIO_WRITEPROTECT_MODE_WP);
 	if (!strcmp(op, "unwp"))
 		return writeprotect(0);
-	if (!strcmp(op, "mprotect:none"))
-		return result(mprotect(place, length, PROT_NONE));
-	if (!strcmp(op, "mprotect:r"))
-		return result(mprotect(place, length, PROT_READ));
-	if (!strcmp(op, "mprotect:rw"))
-		return result(mprotect(place, length, PROT_READ | PROT_WRITE));
+	if (!strncmp(op, "mprotect:", 9))
+		return protect(op + 9);
+	if (!strcmp(op, "close"))
+		return close_userfaultfd();
+	if (!strcmp(op, "open"))
+		return uffd >= 0 || !open_userfaultfd() ? "ok" : result(1);
+	if (!strcmp(op, "dontneed"))
+		return result(madvise(place, length, MADV_DONTNEED));
+	if (!strcmp(op, "fork"))
+		return fork_and_wait();
+	if (!strcmp(op, "mremap"))
+		return move();
 	return NULL;
 }
 
@@ -218,21 +305,44 @@ static const char *open_userfaultfd(void)
 	return NULL;
 }
 
+static int filled_file(void)
+{
+	int fd = memfd_create("page", MFD_CLOEXEC);
+
+	if (fd >= 0 && (ftruncate(fd, length) || pwrite(fd, "x", 1, 0) != 1)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static const char *make_mapping(const char *name)
 {
-	for (unsigned int i = 0; i < sizeof(mappings) / sizeof(*mappings); i++)
-		if (!strcmp(name, mappings[i].name)) {
-			char *got = mmap(place, length, PROT_READ | PROT_WRITE,
-					 mappings[i].flags | MAP_FIXED_NOREPLACE, -1, 0);
+	unsigned int i = 0;
+	int fd = -1;
+	char *got;
 
-			return got == place ? NULL : "mmap fails";
-		}
-	return "the agent does not know this mapping";
+	while (i < sizeof(mappings) / sizeof(*mappings) && strcmp(name, mappings[i].name))
+		i++;
+	if (i == sizeof(mappings) / sizeof(*mappings))
+		return "the agent does not know this mapping";
+	length = mappings[i].length;
+	if (!(mappings[i].flags & MAP_ANONYMOUS)) {
+		fd = filled_file();
+		if (fd < 0)
+			return "no file can be made";
+	}
+	got = mmap(place, length, PROT_READ | PROT_WRITE, mappings[i].flags | MAP_FIXED_NOREPLACE,
+		   fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return got == place ? NULL : "mmap fails";
 }
 
 static void drop(void)
 {
 	munmap(place, length);
+	place = PLACE;
 	if (uffd >= 0)
 		close(uffd);
 	uffd = -1;
@@ -292,6 +402,7 @@ static const char *without_uffd_wp(void)
 
 	if (wrong)
 		return wrong;
+	operate("store", &faults);	/* an empty anonymous entry cannot be protected */
 	if (strcmp(operate("register", &faults), "ok"))
 		return "this mapping cannot be registered for write protection";
 	if (strcmp(operate("wp", &faults), "ok"))
@@ -305,12 +416,16 @@ static void probe(char *words)
 {
 	const char *wrong = make_mapping(words);
 
+	drop();
 	if (wrong) {
 		printf("lacks mapping: %s\n", wrong);
 		return;
 	}
+	make_mapping("anon");
 	wrong = without_soft_dirty();
 	printf(wrong ? "lacks soft-dirty: %s; " : "has soft-dirty; ", wrong);
+	drop();
+	make_mapping(words);
 	wrong = without_uffd_wp();
 	printf(wrong ? "lacks uffd-wp: %s; " : "has uffd-wp; ", wrong);
 	printf("has mapping\n");
@@ -334,6 +449,15 @@ static void execute(char *path)
 	printf("exit %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		perror(path);
+	close(fd);
+}
+
 static int be_init(void)
 {
 	struct termios raw;
@@ -342,6 +466,7 @@ static int be_init(void)
 	mkdir("/proc", 0755);
 	mkdir("/dev", 0755);
 	mount("proc", "/proc", "proc", 0, NULL);
+	write_file("/proc/sys/vm/nr_hugepages", HUGE_PAGES);
 	mknod("/dev/ttyS1", S_IFCHR | 0600, makedev(4, 65));
 	fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY);
 	if (fd < 0 || tcgetattr(fd, &raw))
@@ -367,6 +492,7 @@ int main(void)
 	}
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
 	pagemap = open("/proc/self/pagemap", O_RDONLY);
 	smaps = open("/proc/self/smaps", O_RDONLY);
 	refs = open("/proc/self/clear_refs", O_WRONLY);

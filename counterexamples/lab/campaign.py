@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from counterexamples.lab.observe import Seen, difference
 from counterexamples.lab.session import Run, Runner
-from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs
+from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs, tour
 from counterexamples.shrink import shrink
 from model.system.kernel import KernelSystem
 from model.system.reach import StateGraph, explore
@@ -38,17 +38,19 @@ class Tally:
 class Campaign:
     """The runs for one model, made before any kernel starts.
 
-    `extra` is how many more states than the model the guided runs allow the kernel; `without` are
-    operations that this kernel cannot do, `ignored` what it cannot show.
+    `extra` is how many more states than the model the guided runs allow the kernel (None: they
+    only take every transition); `without` are operations that this kernel cannot do, `ignored`
+    what it cannot show.
     """
 
-    def __init__(self, model: KernelSystem, *, extra: int, runs: int, steps: int,
+    def __init__(self, model: KernelSystem, *, extra: int | None, runs: int, steps: int,
                  seed: int) -> None:
         self.model = model
         self.actions = model.system.actions
         self.graph: StateGraph = explore(model.machine)
         self.machine: Mealy = observable(model, self.graph)
-        self.guided: Sequence[Word] = guided(self.machine, extra)
+        self.guided: Sequence[Word] = (tour(self.machine) if extra is None
+                                       else guided(self.machine, extra))
         self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
 

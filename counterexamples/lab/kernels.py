@@ -11,7 +11,7 @@ from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import cache_folder, file_digest
-from model.kernel.editions import EDITIONS, UsageError, unknown
+from model.kernel.editions import ALIASES, EDITIONS, UsageError, unknown
 
 KINDS = ("debian:VERSION", "bzimage:PATH", "tree:PATH[+PATCHFILE...]", "host")
 
@@ -82,9 +82,9 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
 
 
 def edition_of(release: str) -> str | None:
-    """The edition that models an unchanged kernel of a release (6.1.192) or line (6.1)."""
-    edition = "v" + ".".join(release.split(".")[:2])
-    return edition if edition in EDITIONS else None
+    """The edition that models an unchanged kernel of a release (6.1.170) or line (6.1)."""
+    names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
+    return next((name for name in names if name in EDITIONS or name in ALIASES), None)
 
 
 def _usage(check: Callable[[Path], str | None], path: Path) -> str:

@@ -12,7 +12,8 @@ from model.system.kernel import KernelSystem, Step
 
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
 """The pagemap bits in the order in which the agent prints them: 63 62 61 56 57 55."""
-_STEP = re.compile(r"(ok|event|segv|bus|E[A-Z0-9]+) (\d+) ([01]{6}) (-|[a-z]{2}(?:,[a-z]{2})*)")
+_STEP = re.compile(r"(ok|event|segv|bus|refault|E[A-Z0-9]+) (\d+) ([01]{6}) "
+                   r"(-|[a-z]{2}(?:,[a-z]{2})*)")
 
 
 @dataclass(frozen=True)

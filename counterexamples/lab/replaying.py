@@ -13,7 +13,7 @@ from counterexamples.lab.observe import Difference
 from counterexamples.lab.session import Session
 from counterexamples.visible import made_visible
 from model.kernel.editions import Edition, find_edition
-from model.system.kernel import kernel_system
+from model.system.kernel import whole_system
 from model.system.mappings import find_mapping
 from properties import PROPERTIES
 
@@ -42,8 +42,8 @@ def plan_of(calls: itf.Calls, edition: Edition | None = None) -> Plan:
     own, mapping = find_edition(calls.kernel), find_mapping(calls.mapping)
     promise = PROPERTIES.get(calls.prop)
     near = promise and fixed_edition(own, mapping, promise, calls.ops)
-    extra = made_visible(kernel_system(own, mapping),
-                         kernel_system(near, mapping) if near else None, calls.ops)
+    extra = made_visible(whole_system(own, mapping),
+                         whole_system(near, mapping) if near else None, calls.ops)
     return Plan(edition or own, mapping.name, calls.prop, calls.ops + extra, len(extra))
 
 
@@ -86,7 +86,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     """
     able = abilities(session, plan.mapping)
     able.require(plan.ops)
-    model = kernel_system(plan.edition, find_mapping(plan.mapping))
+    model = whole_system(plan.edition, find_mapping(plan.mapping))
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     own = kernel.edition or (plan.edition.name if claimed else None)
     return Replay(plan, kernel, session.release, compared,

@@ -88,35 +88,81 @@ def quotient(machine: Mealy) -> Mealy:
 def identifiers(machine: Mealy) -> list[frozenset[Word]]:
     """For each state of a minimal machine, words whose answers tell it from every other state.
 
-    Harmonised: two states are told apart by a word that both have, the one that splits them in a
-    tree of blocks.
+    Harmonised: two states are told apart by a word that both have, that of the block of a splitting
+    tree (Lee and Yannakakis, IEEE Trans. Computers 43:3, 1994) in which they part.
     """
+    root = _Block(None, list(range(len(machine.after))))
+    block_of = [root] * len(machine.after)
     found: list[frozenset[Word]] = [frozenset()] * len(machine.after)
-    todo = [list(range(len(machine.after)))]
+    todo = [root]
     while todo:
-        block = todo.pop()
-        if len(block) > 1:
-            word, parts = _split(machine, block)
-            for state in block:
+        again = []
+        for block, word in [(b, _splitter(machine, b, block_of)) for b in todo]:
+            if not word:
+                again.append(block)
+                continue
+            parts: dict[tuple[Seen, ...], list[int]] = {}
+            for state in block.states:
+                parts.setdefault(machine.answers(state, word), []).append(state)
                 found[state] |= {word}
-            todo += parts
+            block.word = word
+            for part in parts.values():
+                child = _Block(block, part)
+                for state in part:
+                    block_of[state] = child
+                if len(part) > 1:
+                    again.append(child)
+        todo = again
     return found
 
 
-def _split(machine: Mealy, block: Sequence[int]) -> tuple[Word, list[list[int]]]:
-    """The shortest, then most telling word for a block, and the parts it makes."""
-    actions = range(len(machine.after[0]))
-    for length in range(1, len(machine.after) + 1):
-        best: tuple[Word, list[list[int]]] = ((), [])
-        for word in product(actions, repeat=length):
-            parts: dict[tuple[Seen, ...], list[int]] = {}
-            for state in block:
-                parts.setdefault(machine.answers(state, word), []).append(state)
-            if len(parts) > max(1, len(best[1])):
-                best = word, list(parts.values())
-        if best[0]:
-            return best
-    raise AssertionError("a minimal machine tells its states apart")
+class _Block:
+    """A node of the splitting tree; `word` tells its children apart, empty while it has none."""
+
+    def __init__(self, parent: _Block | None, states: list[int]) -> None:
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.states = states
+        self.word: Word = ()
+
+
+def _splitter(machine: Mealy, block: _Block, block_of: Sequence[_Block]) -> Word:
+    """The shortest, then most telling word that the tree so far gives; empty where it gives none.
+
+    One action with different answers; or one that leads to states that the tree tells apart.
+    """
+    best: tuple[int, int, Word] = (0, 0, ())
+    for action in range(len(machine.after[0])):
+        answers = {machine.output[s][action] for s in block.states}
+        word: Word = (action,)
+        parts = len(answers)
+        if parts == 1:
+            reached = {id(block_of[machine.after[s][action]]): block_of[machine.after[s][action]]
+                       for s in block.states}
+            if len(reached) == 1:
+                continue
+            word += _meeting(list(reached.values())).word
+            parts = len({machine.answers(s, word) for s in block.states})
+        if best[2] == () or (len(word), -parts) < best[:2]:
+            best = len(word), -parts, word
+    return best[2]
+
+
+def _meeting(blocks: list[_Block]) -> _Block:
+    """The deepest block that holds all of these."""
+    first, *rest = blocks
+    for other in rest:
+        while first is not other:
+            if first.depth < other.depth:
+                first, other = other, first
+            assert first.parent
+            first = first.parent
+    return first
+
+
+def tour(machine: Mealy) -> list[Word]:
+    """Walks that take every transition."""
+    return list(_tour(machine, set()))
 
 
 def guided(full: Mealy, extra: int = 0) -> list[Word]:

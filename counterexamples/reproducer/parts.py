@@ -28,11 +28,41 @@ CALLS = {
     "mprotect:none": Call("MPROTECT(PROT_NONE)", ("mprotect",)),
     "mprotect:r": Call("MPROTECT(PROT_READ)", ("mprotect",)),
     "mprotect:rw": Call("MPROTECT(PROT_READ | PROT_WRITE)", ("mprotect",)),
+    "mprotect:w": Call("MPROTECT(PROT_WRITE)", ("mprotect",)),
+    "mprotect:rx": Call("MPROTECT(PROT_READ | PROT_EXEC)", ("mprotect",)),
+    "mprotect:rwx": Call("MPROTECT(PROT_READ | PROT_WRITE | PROT_EXEC)", ("mprotect",)),
+    "register:missing": Call("UFFD(REGISTER, reg_missing)", ("uffd", "reg:missing")),
+    "register:wp+missing": Call("UFFD(REGISTER, reg_both)", ("uffd", "reg:both")),
+    "close": Call("close(uffd) ? errno : (uffd = -1, 0)", ("uffd",)),
+    "open": Call("open_uffd()", ("uffd", "open")),
+    "dontneed": Call("madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0", ()),
+    "fork": Call("fork_and_wait()", ("fork",)),
+    "mremap": Call("move()", ("mremap",)),
 }
 
-MAPPINGS = {"anon": "MAP_PRIVATE | MAP_ANONYMOUS", "shmem": "MAP_SHARED | MAP_ANONYMOUS"}
 
-OUTCOMES = {"ok": "0", "event": "-SIGBUS", "bus": "-SIGBUS", "segv": "-SIGSEGV"}
+@dataclass(frozen=True)
+class Memory:
+    """A mapping: the flags, the file and the length that mmap() gets, and what that needs."""
+
+    flags: str
+    needs: tuple[str, ...] = ()
+    file: str = "-1"
+    length: str = "PAGE"
+
+
+_HUGE = "(2UL << 20)"
+MAPPINGS = {
+    "anon": Memory("MAP_PRIVATE | MAP_ANONYMOUS"),
+    "shmem": Memory("MAP_SHARED | MAP_ANONYMOUS"),
+    "private-shmem": Memory("MAP_PRIVATE", ("file",), "file()"),
+    "hugetlb": Memory("MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",), length=_HUGE),
+    "private-hugetlb": Memory("MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",),
+                              length=_HUGE),
+}
+
+OUTCOMES = {"ok": "0", "event": "-SIGBUS", "bus": "-SIGBUS", "segv": "-SIGSEGV",
+            "refault": "-SIGALRM"}
 """Other outcomes are errno names, which C knows."""
 
 BITS = {"present": ("PM_PRESENT", 63), "swap": ("PM_SWAP", 62), "file": ("PM_FILE", 61),
@@ -76,6 +106,7 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 
 PARTS = {
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
+#define MOST_FAULTS 4
 static sigjmp_buf back;
 static volatile sig_atomic_t caught;
 
@@ -85,7 +116,10 @@ static void on_signal(int signal)
 	siglongjmp(back, 1);
 }
 
-/* A hole first: that takes the faults of our own pages, which clear_refs write-protects too. */
+/*
+ * A hole first: that takes the faults of our own pages, which clear_refs write-protects too. The
+ * alarm ends an access that would fault for ever.
+ */
 static int touch(int write)
 {
 	static struct rusage before, after;
@@ -93,18 +127,55 @@ static int touch(int write)
 
 	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
 		caught = 0;
+		alarm(2);
 		getrusage(RUSAGE_THREAD, &before);
 		if (!sigsetjmp(back, 1))
 			write ? (void)(*at = 1) : (void)*at;
 		getrusage(RUSAGE_THREAD, &after);
 	}
-	faults = after.ru_minflt - before.ru_minflt;
+	alarm(0);
+	faults = caught == SIGALRM ? MOST_FAULTS : after.ru_minflt - before.ru_minflt;
 	return -caught;
 }
 
 """, """\
 	signal(SIGBUS, on_signal);
 	signal(SIGSEGV, on_signal);
+	signal(SIGALRM, on_signal);
+"""),
+    "file": Part((), """
+/* A tmpfs file of the mapping's length that has content. */
+static int file(void)
+{
+	int fd = memfd_create("page", 0);
+
+	return fd < 0 || ftruncate(fd, LENGTH) || pwrite(fd, "x", 1, 0) != 1 ? -1 : fd;
+}
+"""),
+    "hugetlb": Part((), "", """\
+	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
+		SKIP("huge pages", errno);
+"""),
+    "mremap": Part((), """
+static int move(void)
+{
+	char *to = PLACE + (1L << 30);
+
+	if (mremap(PLACE, LENGTH, LENGTH, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+		return errno;
+	place = to;
+	return 0;
+}
+"""),
+    "fork": Part(("sys/wait.h",), """
+static int fork_and_wait(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	return child < 0 || waitpid(child, NULL, 0) != child ? errno : 0;
+}
 """),
     "clear_refs": Part((), """\
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
@@ -113,27 +184,54 @@ static int refs;
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 """),
     "mprotect": Part((), """\
-#define MPROTECT(prot) (mprotect(PLACE, PAGE, prot) ? errno : 0)
+#define MPROTECT(prot) (mprotect(PLACE, LENGTH, prot) ? errno : 0)
 """),
     "uffd": Part(("linux/userfaultfd.h", "sys/ioctl.h", "sys/syscall.h"), """\
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
 #define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+#define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
-static struct uffdio_api api = { .api = UFFD_API,
-	.features = UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS };
-#define RANGE { (long)PLACE, PAGE }
+static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 """, """\
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
+"""),
+    "fixed": Part((), """\
+#define RANGE { (long)PLACE, LENGTH }
+"""),
+    "moving": Part((), """\
+#undef UFFD /* every argument starts with the address */
+#define UFFD(call, arg) \\
+	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+#define RANGE { 0, LENGTH }
+"""),
+    "open": Part((), """
+static int open_uffd(void)
+{
+	if (uffd >= 0)
+		return 0;
+	api.features = FEATURES; /* the call before put there all that the kernel has */
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	return uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
+}
+
 """),
     "range": Part((), """\
 static struct uffdio_range range = RANGE;
 """),
     "reg": Part((), """\
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
+"""),
+    "reg:missing": Part((), """\
+static struct uffdio_register reg_missing = { .range = RANGE,
+	.mode = UFFDIO_REGISTER_MODE_MISSING };
+"""),
+    "reg:both": Part((), """\
+static struct uffdio_register reg_both = { .range = RANGE,
+	.mode = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING };
 """),
     "wp": Part((), """\
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };

@@ -21,18 +21,26 @@ _CLAIM = ("The steps are those of {kernel} ({title}), where they break the promi
           "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
 
 
+_FIXED = ("#define PLACE ((char *)0x100000000UL)",)
+_MOVING = ("static char *place = (char *)0x100000000UL;", "#define PLACE place")
+
+
 def program(trace: Trace, shown: int = 0) -> str:
     """The program; the last `shown` steps belong to no trace but make the violation visible.
 
     Raises KeyError for a mapping or an operation that no C is known for.
     """
-    needs = {name for op in trace.ops for name in CALLS[op].needs}
+    memory = MAPPINGS[trace.mapping]
+    needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
+    if needs & {"range", "reg", "reg:missing", "reg:both", "wp", "unwp"}:
+        needs.add("moving" if "mremap" in needs else "fixed")
     parts = [part for name, part in PARTS.items() if name in needs]
     headers = sorted({*HEADERS, *(header for part in parts for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',
              "/* A page with holes on both sides: its VMA neither splits nor merges. */",
-             "#define PLACE ((char *)0x100000000UL)", "#define PAGE 4096UL",
+             *(_MOVING if "mremap" in needs else _FIXED), "#define PAGE 4096UL",
+             f"#define LENGTH {memory.length}",
              *_bits(trace), "", COMMON.strip(), "",
              *"".join(part.text for part in parts).strip().split("\n"), "",
              "int main(void)", "{", '\tprintf("KTAP version 1\\n1..1\\n");',
@@ -71,8 +79,9 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
     edition = find_edition(trace.kernel)
     compared = _compared(trace)
     yield f"\t/* {_state(edition, trace.steps[0])} */"
-    yield "\tif (mmap(PLACE, PAGE, PROT_READ | PROT_WRITE,"
-    yield f"\t\t {MAPPINGS[trace.mapping]} | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)"
+    memory = MAPPINGS[trace.mapping]
+    yield "\tif (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,"
+    yield f"\t\t {memory.flags} | MAP_FIXED_NOREPLACE, {memory.file}, 0) != PLACE)"
     yield '\t\tSKIP("mmap", errno);'
     yield from _step(trace.steps[0], "0", compared)
     if "soft_dirty" in compared:

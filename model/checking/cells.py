@@ -10,6 +10,7 @@ from enum import IntEnum
 from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
+from model.system.operations import CORE, OPERATIONS, modelled
 from properties import PROPERTIES
 from properties.base import Property
 
@@ -40,6 +41,13 @@ class Cell:
     edition: Edition
     mapping: Mapping
     prop: Property
+    allow: tuple[str, ...] = ()
+    """Operations beyond the core, and beyond those that the promise is about."""
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """All that is allowed beyond the core."""
+        return tuple(dict.fromkeys((*self.prop.about, *self.allow)))
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,9 @@ class CellResult:
     """The answer, as plain data.
 
     `trace` are the operations of the violation; `certificate` the SMT-LIB text of a proof;
-    `states` and `diameter` those of the reachable graph, where it was explored.
+    `allow` are the operations that were allowed beyond the core and the promise's own, `loss` what
+    kind of loss a violation is; `states` and `diameter` those of the reachable graph, where it was
+    explored.
     """
 
     kernel: str
@@ -63,8 +73,15 @@ class CellResult:
     certificate: str | None = None
     lemmas: tuple[str, ...] = ()
     reason: str = ""
+    allow: tuple[str, ...] = ()
+    loss: str = ""
     states: int | None = None
     diameter: int | None = None
+
+    @property
+    def scope(self) -> str:
+        """The mapping, and the operations beyond the core that were allowed."""
+        return self.mapping + (f" with {', '.join(self.allow)}" if self.allow else "")
 
     @property
     def met(self) -> bool:
@@ -140,18 +157,25 @@ def _must_alter(old: list[Edition], new: list[Edition], change: str, verb: str) 
         raise UsageError(f"{change} makes no difference: {names} {verb} it already")
 
 
-def plan(editions: Sequence[Edition], mappings: Sequence[str],
-         properties: Sequence[str]) -> list[Cell]:
-    """The cells, edition by edition and mapping by mapping. Raises UsageError."""
+def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Sequence[str],
+         allow: Sequence[str] = (), *, each: bool = False) -> list[Cell]:
+    """The cells, edition by edition and mapping by mapping; a promise that does not speak of a
+    mapping has none there.
+
+    `allow` are names or globs of operations beyond the core; with `each`, every one of them is
+    allowed by itself in cells of its own. Raises UsageError.
+    """
     chosen_mappings = [MAPPINGS[m] for m in _select("mapping", mappings, list(MAPPINGS))]
     chosen = [PROPERTIES[p] for p in _select("property", properties, list(PROPERTIES))]
-    return [Cell(e, m, p) for e in editions for m in chosen_mappings for p in chosen]
+    beyond = [o for o in _select("operation", allow, list(OPERATIONS)) if o not in CORE]
+    scopes = [(op,) for op in beyond] if each else [tuple(beyond)]
+    return [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
+            if set(scope) <= set(modelled(e, m)) for p in chosen if p.speaks_of(m)]
 
 
 def listing() -> str:
     """Everything that can be selected, for --list."""
     from model.engines.registry import ENGINES
-    from model.system.operations import OPERATIONS
     lines = ["editions"]
     lines += [f"  {e.name:28}{e.title}" for e in EDITIONS.values()]
     lines += ["", "mappings"]
@@ -159,7 +183,9 @@ def listing() -> str:
     lines += ["", "properties"]
     lines += [f"  {p.name:28}{p.claim}" for p in PROPERTIES.values()]
     lines += ["", "operations"]
-    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values()]
+    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if o.core]
+    lines += ["", "operations beyond the core (for --allow)"]
+    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if not o.core]
     lines += ["", "changes (for --with and --without)"]
     for c in CHANGES.values():
         lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]

@@ -32,6 +32,7 @@ def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
         "kernel": r.kernel, "mapping": r.mapping, "property": r.prop, "verdict": r.verdict,
         "depth": r.depth, "engine": r.engine, "expected": r.expected, "met": r.met,
         "seconds": r.seconds, "trace": f.trace, "certificate": f.certificate,
+        **({"allow": list(r.allow)} if r.allow else {}),
     } for r, f in zip(results, files, strict=True)]
     return json.dumps({"tool": tool(), "results": rows}, indent=1)
 
@@ -52,11 +53,15 @@ def _passes(r: CellResult, strict: bool) -> bool:
     return r.exit_code(strict) == Exit.MET
 
 
+def _dotted(r: CellResult) -> str:
+    return "+".join((r.mapping, *r.allow))
+
+
 def as_ktap(results: Sequence[CellResult], strict: bool) -> str:
     lines = ["KTAP version 1", f"1..{len(results)}"]
     for number, r in enumerate(results, start=1):
         result = "ok" if _passes(r, strict) else "not ok"
-        lines.append(f"{result} {number} {r.kernel}.{r.mapping}.{r.prop} # {_story(r)}")
+        lines.append(f"{result} {number} {r.kernel}.{_dotted(r)}.{r.prop} # {_story(r)}")
     return "\n".join(lines)
 
 
@@ -65,7 +70,7 @@ def as_junit(results: Sequence[CellResult], strict: bool) -> str:
     suite = ElementTree.Element("testsuite", name=TOOL, tests=str(len(results)),
                                 failures=str(failed))
     for r in results:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"{r.kernel}.{r.mapping}",
+        case = ElementTree.SubElement(suite, "testcase", classname=f"{r.kernel}.{_dotted(r)}",
                                       name=r.prop, time=f"{r.seconds:.3f}")
         if _passes(r, strict):
             ElementTree.SubElement(case, "system-out").text = _story(r)
@@ -99,11 +104,11 @@ class TextReport:
     def _tables(self) -> list[str]:
         kernels = list(dict.fromkeys(r.kernel for r in self._results))
         groups = [kernels[i:i + _COLUMNS] for i in range(0, len(kernels), _COLUMNS)]
-        mappings = dict.fromkeys(r.mapping for r in self._results)
+        mappings = dict.fromkeys(r.scope for r in self._results)
         return [self._table(m, group) for m in mappings for group in groups]
 
     def _table(self, mapping: str, kernels: Sequence[str]) -> str:
-        cells = {(r.prop, r.kernel): r for r in self._results if r.mapping == mapping}
+        cells = {(r.prop, r.kernel): r for r in self._results if r.scope == mapping}
         widths = {k: max(14, len(k) + 2) for k in kernels}
         lines = [f"{mapping:30}" + "".join(f"{k:{widths[k]}}" for k in kernels).rstrip()]
         for prop in dict.fromkeys(p for p, _ in cells):
@@ -129,18 +134,18 @@ class TextReport:
         told: dict[tuple[object, ...], list[CellResult]] = {}
         for r in self._results:
             if r.verdict == "violated":
-                told.setdefault((r.prop, r.mapping, r.trace, r.because, r.met), []).append(r)
+                told.setdefault((r.prop, r.scope, r.trace, r.because, r.met), []).append(r)
         return [_violation(group) for group in told.values()]
 
     def _others(self) -> list[str]:
         """What was not settled or not as expected; with -v also what each proof leans on."""
-        lines = [f"{r.prop} on {r.mapping} in {r.kernel}: {_story(r)}" for r in self._results
+        lines = [f"{r.prop} on {r.scope} in {r.kernel}: {_story(r)}" for r in self._results
                  if r.verdict != "violated" and not _passes(r, self._strict)]
         if self._verbose:
-            lines += [f"{r.prop} on {r.mapping} in {r.kernel}: proved by {r.engine} in "
+            lines += [f"{r.prop} on {r.scope} in {r.kernel}: proved by {r.engine} in "
                       f"{r.seconds:.2f} s; leans on {', '.join(r.lemmas) or 'no lemma'}"
                       for r in self._results if r.verdict == "proved"]
-            sizes = {(r.kernel, r.mapping): (r.states, r.diameter) for r in self._results
+            sizes = {(r.kernel, r.scope): (r.states, r.diameter) for r in self._results
                      if r.states is not None}
             lines += [f"{mapping} in {kernel}: {states} reachable states, diameter {diameter}"
                       for (kernel, mapping), (states, diameter) in sizes.items()]
@@ -151,7 +156,7 @@ class TextReport:
         kernels = list(dict.fromkeys(r.kernel for r in self._results))
         if len(kernels) != 2:
             return ""
-        old, new = ({(r.mapping, r.prop): r for r in self._results if r.kernel == k}
+        old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
                     for k in kernels)
         changed = [(mapping, prop) for mapping, prop in old
                    if old[mapping, prop].verdict != new[mapping, prop].verdict]
@@ -167,8 +172,10 @@ class TextReport:
 def _violation(group: Sequence[CellResult]) -> str:
     r = group[0]
     kernels = ", ".join(g.kernel for g in group)
-    lines = [f"{r.prop} on {r.mapping} in {kernels}: violated at step {r.depth}, "
+    lines = [f"{r.prop} on {r.scope} in {kernels}: violated at step {r.depth}, "
              + ("as expected" if r.met else "NOT EXPECTED"), f"    {', '.join(r.trace or ())}"]
+    if r.loss:
+        lines.append(f"    {r.loss}")
     return "\n".join(lines + textwrap.wrap(r.because, 68, initial_indent="    ",
                                            subsequent_indent="    "))
 

@@ -55,7 +55,7 @@ def run(cells: Sequence[Cell], options: Options,
     A cell that was not finished is `bounded` at the deepest bound found safe, or `unknown`.
     """
     tasks = [list(group) for _, group in groupby(
-        enumerate(cells), key=lambda c: (c[1].edition, c[1].mapping))]
+        enumerate(cells), key=lambda c: (c[1].edition, c[1].mapping, c[1].operations))]
     jobs = min(options.jobs, len(tasks))
     bounds = [-1] * len(cells) if jobs == 1 else _fork().RawArray("i", [-1] * len(cells))
     done: dict[int, CellResult] = {}
@@ -135,20 +135,21 @@ def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: 
 
 
 class _System:
-    """What the cells of one edition and mapping share."""
+    """What the cells of one edition, mapping and set of operations share."""
 
     def __init__(self, cell: Cell, options: Options) -> None:
-        self.kernel = kernel_system(cell.edition, cell.mapping)
+        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
         self.certifier = Certifier()
         self._graph: StateGraph | None = None
         suspects = {p.name for p in PROPERTIES.values()
-                    if p.expected(cell.edition, cell.mapping) == VIOLATED}
+                    if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
         self.engine: Engine = (Auto(self.candidates, suspects) if options.engine == "auto"
                                else ENGINES[options.engine])
 
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
-        promises = (p.question(self.kernel) for p in PROPERTIES.values())
+        promises = (p.question(self.kernel) for p in PROPERTIES.values()
+                    if p.speaks_of(self.kernel.mapping))
         return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
 
     def counted(self, result: CellResult) -> CellResult:
@@ -221,9 +222,10 @@ def _result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
     return CellResult(
         kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
         verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
-        expected=cell.prop.expected(cell.edition, cell.mapping),
-        because=cell.prop.reason(cell.edition, cell.mapping), seconds=seconds,
-        trace=verdict.trace, reason=verdict.reason)
+        expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
+        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
+        trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
+        loss=cell.prop.loss(verdict.trace or ()))
 
 
 def default_jobs() -> int:

@@ -40,6 +40,8 @@ PAGE_PCD = 1 << 4
 PAGE_ACCESSED = 1 << 5
 PAGE_DIRTY = 1 << 6
 PAGE_PAT = 1 << 7
+PAGE_PSE = 1 << 7
+"""In an entry that maps a huge page; the same bit as PAGE_PAT."""
 PAGE_PROTNONE = 1 << 8
 PAGE_SPECIAL = 1 << 9
 PAGE_UFFD_WP = 1 << 10

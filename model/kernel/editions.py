@@ -59,6 +59,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "be written"),
     Change("15520a3f0469", "mm: use pte markers for swap errors", "v6.2",
            "none: renumbers the swap type of PTE markers, which no program can see"),
+    Change("6a56ccbcf6c6", "mm/autonuma: use can_change_(pte|pmd)_writable() to replace savedwrite",
+           "v6.2", "none here: the one PROT_NONE entry that a fault repairs, that of a write-only "
+           "mapping protected without 931298e103c2, may not be written to either way"),
     Change("51d3d5eb74ff", "mm/userfaultfd: enable writenotify while userfaultfd-wp is enabled for "
            "a VMA", "v6.2 (6.1.8)",
            "dropped: on shmem vm_page_prot stays writable under uffd-wp, and mprotect makes a "
@@ -74,6 +77,12 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("2bad466cc9d9", "mm/uffd: UFFD_FEATURE_WP_UNPOPULATED", "v6.4",
            "none here: the feature is not requested, and without it file mappings alone take "
            "markers"),
+    Change("c88033efe9a3", "mm/userfaultfd: reset ptes when close() for wr-protected ones",
+           "v6.9 (6.1.191)",
+           "dropped: uffd-wp bits and markers outlive a userfaultfd that is closed"),
+    Change("0cef0bb836e3", "mm: clear uffd-wp PTE/PMD state on mremap()",
+           "v6.13 (6.12.11, 6.1.191)",
+           "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
     Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
            "none: keeps the dirty bit of a read-only entry in another place"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
@@ -124,14 +133,17 @@ class Edition:
                        changes=changes)
 
 
-_V6_1 = frozenset({"76aefad628aa", "f369b07c8614", "51d3d5eb74ff"})
-_V6_2 = _V6_1 | {"d84887739d5c", "7ea7e333842e", "b9086fde6d44", "15520a3f0469"}
+_V6_0 = frozenset({"76aefad628aa", "f369b07c8614"})
+_V6_1_170 = _V6_0 | {"51d3d5eb74ff"}
+_V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
+_V6_2 = _V6_1_170 | {"6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e", "b9086fde6d44", "15520a3f0469"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
-_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty"}
+_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty", "c88033efe9a3", "0cef0bb836e3"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),
     Edition("after", "v6.2 with 931298e103c2 alone", _V6_2 | {"931298e103c2"}),
+    Edition("v6.1.170", "6.1.170 as Debian ships it", _V6_1_170),
     Edition("v6.1", "6.1.192 as Debian ships it", _V6_1),
     Edition("v6.2", "the last release before the patch", _V6_2),
     Edition("v6.3", "the first release with the patch", _V6_3),
@@ -140,6 +152,10 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
             _V6_3 | {"as-described"}),
     Edition("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
 )}
+
+
+ALIASES = {"v6.1.192": "v6.1", "v6.12.100": "v6.12", "v6.12.117": "v6.12"}
+"""Releases that differ from an edition in nothing that is modelled."""
 
 
 def find_change(name: str) -> Change:
@@ -161,6 +177,7 @@ def find_edition(name: str) -> Edition:
 
     Raises UsageError when there is none.
     """
+    name = ALIASES.get(name, name)
     if name in EDITIONS:
         return EDITIONS[name]
     base = max((e for e in EDITIONS if name.startswith(e)), key=len, default="")

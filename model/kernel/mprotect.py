@@ -6,12 +6,11 @@ mappings, huge pages, and running out of memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import z3
 
 from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.hugetlb import hugetlb_change_protection
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import (
@@ -37,19 +36,10 @@ from model.kernel.pgtable import (
     pte_write,
     pte_wrprotect,
 )
-from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.userfaultfd_k import userfaultfd_pte_wp, userfaultfd_wp_use_markers
 
 _C = "mm/mprotect.c"
-
-
-@dataclass(frozen=True)
-class CpFlags:
-    """The MM_CP_* flags of change_protection()."""
-
-    try_change_writable: Bool = False
-    uffd_wp: bool = False
-    uffd_wp_resolve: bool = False
 
 
 @mirrors(_C)
@@ -87,7 +77,7 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
     upgrade = conj(cp.try_change_writable, negate(pte_write(changed)),
-                   can_change_pte_writable(ed, vma, _with_pte(entry, changed)))
+                   can_change_pte_writable(ed, vma, entry.with_pte(changed)))
     changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
 
     marker = pte
@@ -98,19 +88,17 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     if cp.uffd_wp:
         empty = ite(userfaultfd_wp_use_markers(ed, vma), make_uffd_wp_marker(ed), pte)
 
-    return _with_pte(entry, ite(pte_present(pte), changed,
-                                ite(is_pte_marker(ed, pte), marker,
-                                    ite(pte_none(pte), empty, pte))))
-
-
-def _with_pte(entry: Entry, pte: BV) -> Entry:
-    return Entry(pte, entry.anon, entry.anon_exclusive, entry.zero_page)
+    return entry.with_pte(ite(pte_present(pte), changed,
+                              ite(is_pte_marker(ed, pte), marker,
+                                  ite(pte_none(pte), empty, pte))))
 
 
 @mirrors(_C)
 def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """The argument `newprot` is gone since 1ef488edd6c4: vma->vm_page_prot is what every caller
     passed by then, so the modelled callers go on passing it."""
+    if vma.mapping.hugetlb:
+        return hugetlb_change_protection(ed, vma, entry, newprot, cp)
     return change_pte_range(ed, vma, entry, newprot, cp)
 
 

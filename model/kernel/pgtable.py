@@ -166,6 +166,10 @@ def pte_clear_soft_dirty(pte: BV) -> BV:
     return clear_bits(pte, PAGE_SOFT_DIRTY)
 
 
+def pte_mksoft_dirty(pte: BV) -> BV:
+    return set_bits(pte, PAGE_SOFT_DIRTY)
+
+
 def pte_clear_uffd_wp(pte: BV) -> BV:
     return clear_bits(pte, PAGE_UFFD_WP)
 
@@ -242,6 +246,14 @@ def pte_swp_soft_dirty(pte: BV) -> Bool:
 
 def pte_swp_clear_soft_dirty(pte: BV) -> BV:
     return clear_bits(pte, SWP_SOFT_DIRTY)
+
+
+def pte_swp_mksoft_dirty(pte: BV) -> BV:
+    return set_bits(pte, SWP_SOFT_DIRTY)
+
+
+def pte_swp_clear_uffd_wp(pte: BV) -> BV:
+    return clear_bits(pte, SWP_UFFD_WP)
 
 
 # --- the protection map ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ system is explored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import z3
@@ -29,6 +29,8 @@ class Mapping:
     page_mkwrite: bool = False
     can_writeback: bool = False
     hugetlb: bool = False
+    filled: bool = False
+    """The file has content before the mapping is first touched."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,26 @@ class Vma:
 
 @dataclass(frozen=True)
 class Entry:
-    """One PTE (64 bits) and the facts of the page it maps.
+    """One PTE (64 bits), the facts of the page it maps, and of the file behind it.
 
     `anon` is PageAnon, `anon_exclusive` PageAnonExclusive, `zero_page` is_zero_pfn(); all three
-    are false where the entry maps no page.
+    are false where the entry maps no page. `in_cache`: the page cache has the file's page.
     """
 
     pte: BV
     anon: Bool
     anon_exclusive: Bool
     zero_page: Bool
+    in_cache: Bool
+
+    def with_pte(self, pte: BV) -> Entry:
+        """The same page under another PTE."""
+        return replace(self, pte=pte)
+
+    def unmapped(self, pte: BV) -> Entry:
+        """No page: `pte` is empty or not present."""
+        return Entry(pte, anon=False, anon_exclusive=False, zero_page=False,
+                     in_cache=self.in_cache)
 
 
 class Outcome(IntEnum):
@@ -67,6 +79,7 @@ class Outcome(IntEnum):
     EINVAL = 6
     EPERM = 7
     EACCES = 8
+    EBADF = 9
 
 
 OUTCOME_BITS = 4
@@ -75,3 +88,24 @@ OUTCOME_BITS = 4
 def outcome(value: Outcome) -> BV:
     """The outcome as a 4-bit vector."""
     return z3.BitVecVal(int(value), OUTCOME_BITS)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One run of handle_mm_fault(): the entry it leaves, and whether the access is over.
+
+    `outcome` is `event` (VM_UFFD_WP delivered), `bus`, or `ok` for "try the access again"; only
+    the last is counted as a minor fault (mm_account_fault).
+    """
+
+    entry: Entry
+    outcome: BV
+
+
+@dataclass(frozen=True)
+class CpFlags:
+    """The MM_CP_* flags of change_protection() (include/linux/mm.h)."""
+
+    try_change_writable: Bool = False
+    uffd_wp: bool = False
+    uffd_wp_resolve: bool = False

@@ -31,11 +31,12 @@ _C = "fs/proc/task_mmu.c"
 
 @mirrors(_C)
 def clear_soft_dirty(ed: Edition, entry: Entry) -> Entry:
-    """A present entry loses soft-dirty and write permission; one that is not, its swap bit."""
+    """A present entry loses soft-dirty and write permission; one that is not, its swap bit.
+    (Its caller clear_refs_pte_range is not called for hugetlb.)"""
     present = pte_clear_soft_dirty(pte_wrprotect(ed, entry.pte))
     pte = ite(pte_present(entry.pte), present,
               ite(is_swap_pte(entry.pte), pte_swp_clear_soft_dirty(entry.pte), entry.pte))
-    return Entry(pte, entry.anon, entry.anon_exclusive, entry.zero_page)
+    return entry.with_pte(pte)
 
 
 @mirrors(_C)
@@ -44,7 +45,7 @@ def clear_refs_write(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     VM_SOFTDIRTY was set."""
     cleared = Vma(clear_bits(vma.vm_flags, VM_SOFTDIRTY), vma.vm_page_prot, vma.mapping)
     new = ite(has(vma.vm_flags, VM_SOFTDIRTY), vma_set_page_prot(ed, cleared), vma)
-    return new, clear_soft_dirty(ed, entry)
+    return new, entry if vma.mapping.hugetlb else clear_soft_dirty(ed, entry)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,24 @@ class Pagemap:
     exclusive: Bool
     uffd_wp: Bool
     soft_dirty: Bool
+
+
+@mirrors(_C)
+def pagemap_hugetlb_range(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
+    """The entry's own soft-dirty bit is not looked at, and a marker does not read as swap."""
+    present = pte_present(entry.pte)
+    return Pagemap(
+        present=present, swap=False, file=conj(present, negate(entry.anon)), exclusive=present,
+        uffd_wp=ite(present, pte_uffd_wp(entry.pte), pte_swp_uffd_wp_any(ed, entry.pte)),
+        soft_dirty=has(vma.vm_flags, VM_SOFTDIRTY))
+
+
+@mirrors(_C)
+def pagemap_read(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
+    """What one entry of /proc/PID/pagemap says."""
+    if vma.mapping.hugetlb:
+        return pagemap_hugetlb_range(ed, vma, entry)
+    return pte_to_pagemap_entry(ed, vma, entry)
 
 
 @mirrors(_C)

@@ -11,9 +11,9 @@ from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, clear_bits, conj, has, has_all, ite, negate, set_bits
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
-from model.kernel.mprotect import CpFlags, change_protection
+from model.kernel.mprotect import change_protection
 from model.kernel.pgtable import vm_get_page_prot
-from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 _FS = "fs/userfaultfd.c"
@@ -56,6 +56,24 @@ def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, En
         resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     return ite(armed, new, vma), ite(armed, resolved, entry), outcome(Outcome.ok)
+
+
+@mirrors(_FS)
+def userfaultfd_release(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
+    """The last close of the userfaultfd: as unregister of all that it has (6.12:
+    userfaultfd_release_all); without c88033efe9a3 the entries stay protected."""
+    resolved = entry
+    if ed.has("c88033efe9a3"):
+        resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
+    new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
+    return ite(userfaultfd_armed(vma), new, vma), resolved
+
+
+@mirrors(_FS)
+def mremap_userfaultfd_prep(ed: Edition, vma: Vma) -> Vma:
+    """The mapping's new place: without UFFD_FEATURE_EVENT_REMAP it is not registered."""
+    new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
+    return ite(userfaultfd_armed(vma), new, vma)
 
 
 @mirrors(_MM)

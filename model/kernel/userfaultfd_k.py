@@ -1,12 +1,13 @@
 """include/linux/userfaultfd_k.h: what a VMA's userfaultfd registration means for its entries.
 
 Read from 6.1.192 and 6.12.117. The userfaultfd asks for UFFD_FEATURE_WP_HUGETLBFS_SHMEM and
-UFFD_FEATURE_SIGBUS alone: not for WP_UNPOPULATED, not for WP_ASYNC.
+UFFD_FEATURE_SIGBUS alone: not for WP_UNPOPULATED, not for WP_ASYNC, not for an event of fork,
+mremap or removal.
 """
 
 from __future__ import annotations
 
-from model.kernel.bits import VM_UFFD_FLAGS, VM_UFFD_WP
+from model.kernel.bits import VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, has
 from model.kernel.mirror import mirrors
@@ -18,6 +19,10 @@ _H = "include/linux/userfaultfd_k.h"
 
 def userfaultfd_wp(vma: Vma) -> Bool:
     return has(vma.vm_flags, VM_UFFD_WP)
+
+
+def userfaultfd_missing(vma: Vma) -> Bool:
+    return has(vma.vm_flags, VM_UFFD_MISSING)
 
 
 def userfaultfd_armed(vma: Vma) -> Bool:

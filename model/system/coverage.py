@@ -22,13 +22,15 @@ from typing import Any
 import z3
 
 from model.kernel.logic import conj, disj, ite
-from model.kernel.task_mmu import pte_to_pagemap_entry
+from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Terms, Values
 from model.system.kernel import KernelSystem
 from model.system.reach import StateGraph
-from model.system.state import flatten
+from model.system.state import History, flatten
 
 _PACKAGE = "model.kernel."
+_HISTORY = len(fields(History))
+"""The last leaves of a state."""
 _WATCHED = {f.__code__: f.__name__ for f in (ite, conj, disj)}
 
 
@@ -63,11 +65,11 @@ class Coverage:
     """The branches of one model. `branches` are those that its kernel functions have."""
 
     def __init__(self, kernel: KernelSystem) -> None:
-        self._fresh = KernelSystem(kernel.edition, kernel.mapping)
+        self._fresh = KernelSystem(kernel.edition, kernel.mapping, kernel.actions)
         watch = _Watch()
         with watch:
             effects = self._fresh.effects
-            pagemap = pte_to_pagemap_entry(kernel.edition, self._fresh.before.vma,
+            pagemap = pagemap_read(kernel.edition, self._fresh.before.vma,
                                            self._fresh.before.entry)
         self.branches = frozenset(b for conditions in watch.found.values()
                                   for found in conditions for condition in found
@@ -94,8 +96,12 @@ class Coverage:
 
     def by_transitions(self, graph: StateGraph,
                        transitions: Iterable[tuple[int, int]]) -> frozenset[Branch]:
-        """What these transitions take, each a state's number in the graph and an action."""
-        return frozenset[Branch]().union(*(self.of(graph.states[s], a) for s, a in transitions))
+        """What these transitions take, each a state's number in the graph and an action.
+
+        No kernel function sees the history, so of states that differ in that alone one is enough.
+        """
+        seen = {(graph.states[s][:-_HISTORY], a): (s, a) for s, a in transitions}
+        return frozenset[Branch]().union(*(self.of(graph.states[s], a) for s, a in seen.values()))
 
 
 def by_function(branches: Collection[Branch], reachable: Collection[Branch],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -14,10 +14,10 @@ from model.kernel.editions import Edition
 from model.kernel.logic import BV, word
 from model.kernel.memory import FAULT_BITS
 from model.kernel.records import OUTCOME_BITS, Entry, Mapping, Outcome
-from model.kernel.task_mmu import pte_to_pagemap_entry
+from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Machine, Values, compile_terms
 from model.system.mappings import fresh_vma
-from model.system.operations import OPERATIONS, Effect
+from model.system.operations import CORE, OPERATIONS, Effect, allowing, modelled
 from model.system.state import History, State, flatten, leaf_names, rebuild, variables_like
 from model.system.transition import TransitionSystem
 
@@ -33,22 +33,28 @@ class Step:
 
 
 class KernelSystem:
-    """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`)."""
+    """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`).
 
-    def __init__(self, edition: Edition, mapping: Mapping) -> None:
+    `actions` are the operations, by name, that it explores.
+    """
+
+    def __init__(self, edition: Edition, mapping: Mapping,
+                 actions: Sequence[str] = CORE) -> None:
         self.edition = edition
         self.mapping = mapping
-        vma = fresh_vma(edition, mapping)
-        empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False)
-        self.initial = State(vma, empty, History(False, False, False))
+        self.actions = tuple(actions)
+        empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
+                      in_cache=mapping.filled)
+        self.initial = State(fresh_vma(edition, mapping), empty, uffd_open=True,
+                             history=History(False, False, False))
         self.before: State = variables_like(self.initial)
         self.names = leaf_names(self.initial)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
-        """The effect of each operation on the symbolic state, in the order of OPERATIONS."""
-        return tuple(o.run(self.edition, self.before) for o in OPERATIONS.values())
+        """The effect of each action on the symbolic state."""
+        return tuple(OPERATIONS[a].run(self.edition, self.before) for a in self.actions)
 
     @cached_property
     def system(self) -> TransitionSystem:
@@ -56,7 +62,7 @@ class KernelSystem:
             name=f"{self.edition.name}/{self.mapping.name}",
             variables=flatten(self.before),
             initial=flatten(self.initial),
-            actions=tuple(OPERATIONS),
+            actions=self.actions,
             branches=tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects),
             outputs=(self.outcome, z3.BitVec("faults", FAULT_BITS)),
         )
@@ -71,7 +77,7 @@ class KernelSystem:
         return Machine(self.system)
 
     def run(self, ops: Sequence[str]) -> list[Step]:
-        """Run `ops` from a fresh mapping. Raises KeyError for an operation that is not modelled."""
+        """Run `ops` from a fresh mapping. Raises KeyError for one that is not among the actions."""
         values, steps = self.machine.initial, []
         for op in ops:
             values, (outcome, faults) = self.machine.step(values, op)
@@ -80,7 +86,7 @@ class KernelSystem:
 
     @cached_property
     def _pagemap(self) -> Any:
-        entry = pte_to_pagemap_entry(self.edition, self.before.vma, self.before.entry)
+        entry = pagemap_read(self.edition, self.before.vma, self.before.entry)
         names = leaf_names(entry)
         function = compile_terms(flatten(self.before), flatten(entry))
         return lru_cache(maxsize=None)(
@@ -103,10 +109,19 @@ class KernelSystem:
 
 
 @cache
-def _cached(edition: Edition, mapping: Mapping) -> KernelSystem:
-    return KernelSystem(edition, mapping)
+def _cached(edition: Edition, mapping: Mapping, actions: tuple[str, ...]) -> KernelSystem:
+    return KernelSystem(edition, mapping, actions)
 
 
-def kernel_system(edition: Edition, mapping: Mapping) -> KernelSystem:
-    """The system of an edition and mapping; one is built once, unless functions are overridden."""
-    return KernelSystem(edition, mapping) if edition.overrides else _cached(edition, mapping)
+def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = ()) -> KernelSystem:
+    """The system with the core operations and those of `allow`; one is built once, unless functions
+    are overridden. Raises UsageError for an operation that is not modelled there."""
+    actions = allowing(edition, mapping, allow)
+    if edition.overrides:
+        return KernelSystem(edition, mapping, actions)
+    return _cached(edition, mapping, actions)
+
+
+def whole_system(edition: Edition, mapping: Mapping) -> KernelSystem:
+    """The system with every operation that is modelled there."""
+    return kernel_system(edition, mapping, modelled(edition, mapping))

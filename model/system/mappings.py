@@ -21,6 +21,12 @@ from model.kernel.records import Mapping, Vma
 MAPPINGS: dict[str, Mapping] = {m.name: m for m in (
     Mapping("anon", "MAP_PRIVATE|MAP_ANONYMOUS, one 4K page", anonymous=True, shared=False),
     Mapping("shmem", "MAP_SHARED|MAP_ANONYMOUS, one 4K page", anonymous=False, shared=True),
+    Mapping("private-shmem", "MAP_PRIVATE of a tmpfs file of one 4K page that has content",
+            anonymous=False, shared=False, filled=True),
+    Mapping("hugetlb", "MAP_SHARED|MAP_ANONYMOUS|MAP_HUGETLB, one 2M page",
+            anonymous=False, shared=True, hugetlb=True),
+    Mapping("private-hugetlb", "MAP_PRIVATE|MAP_ANONYMOUS|MAP_HUGETLB, one 2M page",
+            anonymous=False, shared=False, hugetlb=True),
 )}
 
 

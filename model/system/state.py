@@ -21,7 +21,8 @@ class History:
     """What has happened that a promise speaks of; no kernel keeps it.
 
     `stored`: a store has completed since clear_refs last returned (or since mmap).
-    `protected`: `wp` has returned ok, and no `unwp` or `unregister` since.
+    `protected`: `wp` has returned ok, and nothing since that ends it by its own documentation:
+    `unwp`, `unregister`, `close`, `mremap`, or registering anew without write-protect mode.
     `protected_populated`: likewise, and the page was mapped when that `wp` returned.
     """
 
@@ -32,8 +33,11 @@ class History:
 
 @dataclass(frozen=True)
 class State:
+    """`uffd_open`: the process has an open userfaultfd."""
+
     vma: Vma
     entry: Entry
+    uffd_open: Bool
     history: History
 
 

@@ -10,6 +10,7 @@ from model.kernel.bits import (
     PAGE_NX,
     PAGE_PRESENT,
     PAGE_PROTNONE,
+    PAGE_PSE,
     PAGE_RW,
     PAGE_SAVED_DIRTY,
     PAGE_SOFT_DIRTY,
@@ -20,7 +21,7 @@ from model.kernel.bits import (
     VM_READ,
     VM_SHARED,
     VM_SOFTDIRTY,
-    VM_UFFD_WP,
+    VM_UFFD_FLAGS,
     VM_WRITE,
 )
 from model.kernel.editions import Edition
@@ -43,16 +44,20 @@ from model.kernel.pgtable import (
     pte_write,
 )
 from model.kernel.records import Outcome, outcome
-from model.kernel.task_mmu import Pagemap, pte_to_pagemap_entry
-from model.kernel.userfaultfd_k import userfaultfd_wp, userfaultfd_wp_use_markers
+from model.kernel.task_mmu import Pagemap, pagemap_read
+from model.kernel.userfaultfd_k import (
+    userfaultfd_missing,
+    userfaultfd_wp,
+    userfaultfd_wp_use_markers,
+)
 from model.system.kernel import KernelSystem
 from model.system.mappings import fresh_vma
-from model.system.operations import OPERATIONS
 from model.system.state import State
 
-_MUTABLE_VM = VM_READ | VM_WRITE | VM_SOFTDIRTY | VM_UFFD_WP
+_MUTABLE_VM = VM_ACCESS_FLAGS | VM_SOFTDIRTY | VM_UFFD_FLAGS
 _USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | PAGE_PROTNONE
-             | PAGE_SPECIAL | PAGE_UFFD_WP | PAGE_SOFT_DIRTY | PAGE_SAVED_DIRTY | PAGE_NX)
+             | PAGE_SPECIAL | PAGE_UFFD_WP | PAGE_SOFT_DIRTY | PAGE_SAVED_DIRTY | PAGE_NX
+             | PAGE_PSE)
 
 
 class View:
@@ -67,6 +72,7 @@ class View:
         self.edition = edition.unpatched
         self.vma = state.vma
         self.entry = state.entry
+        self.uffd_open = state.uffd_open
         self.history = state.history
         self.mapping = state.vma.mapping
 
@@ -134,6 +140,11 @@ class View:
     def registered(self) -> Bool:
         """The VMA is registered for write-protect mode (VM_UFFD_WP)."""
         return userfaultfd_wp(self.vma)
+
+    @property
+    def registered_missing(self) -> Bool:
+        """The VMA is registered for missing pages (VM_UFFD_MISSING)."""
+        return userfaultfd_missing(self.vma)
 
     @property
     def takes_markers(self) -> Bool:
@@ -237,7 +248,7 @@ class View:
 
     @cached_property
     def pagemap(self) -> Pagemap:
-        return pte_to_pagemap_entry(self._reporting, self.vma, self.entry)
+        return pagemap_read(self._reporting, self.vma, self.entry)
 
 
 class StepView:
@@ -253,8 +264,9 @@ class StepView:
 
     def op(self, *names: str) -> Bool:
         """The operation is one of `names`."""
-        order = list(OPERATIONS)
-        return disj(*(self._kernel.system.choose(order.index(name)) for name in names))
+        order = self._kernel.actions
+        return disj(*(self._kernel.system.choose(order.index(name))
+                      for name in names if name in order))
 
     def ended(self, *outcomes: Outcome) -> Bool:
         """The outcome is one of `outcomes`."""

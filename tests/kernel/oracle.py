@@ -39,6 +39,8 @@ RULES = {
     "v6.12": Rules(True, True, True, True),
 }
 
+KINDS = ("anon", "shmem")
+
 OPS = ("store", "load", "clear_refs", "register", "unregister", "wp", "unwp",
        "mprotect:none", "mprotect:r", "mprotect:rw")
 
@@ -238,7 +240,9 @@ def encode(k: Rules, s: World) -> dict[str, int | bool]:
     own = s.form == "page" and s.content == "own"
     return {"vm_flags": flags, "vm_page_prot": _pgprot(s.pp_open, s.pp_rw), "pte": pte,
             "anon": own, "anon_exclusive": own,
-            "zero_page": s.form == "page" and s.content == "zero", "stored": s.stored,
+            "zero_page": s.form == "page" and s.content == "zero",
+            "in_cache": s.form == "page" and s.content == "file", "uffd_open": True,
+            "stored": s.stored,
             "protected": s.protected, "protected_populated": s.populated}
 
 

@@ -1,0 +1,151 @@
+"""mm/hugetlb.c: faults, change of protection, unmapping, fork and mremap of one huge page.
+
+Read from 6.1.192 and 6.12.117. clear_refs does not come here: soft-dirty is no concern of hugetlb.
+Left out: migration and poison entries, sharing of page tables, reservations (there are pages
+enough), and unsharing for GUP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.bits import PAGE_PSE, PAGE_RW, VM_MAYSHARE, VM_SHARED, VM_WRITE
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, conj, disj, has, has_all, ite, negate, set_bits, word
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    is_pte_marker,
+    is_swap_pte,
+    make_uffd_wp_marker,
+    pte_clear_uffd_wp,
+    pte_marker_uffd_wp,
+    pte_mkdirty,
+    pte_mkuffd_wp,
+    pte_mkyoung,
+    pte_modify,
+    pte_none,
+    pte_present,
+    pte_swp_clear_uffd_wp,
+    pte_swp_uffd_wp_any,
+    pte_uffd_wp,
+    pte_write,
+    pte_wrprotect,
+)
+from model.kernel.records import CpFlags, Entry, Fault, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_missing, userfaultfd_wp
+
+_C = "mm/hugetlb.c"
+
+
+@mirrors("include/asm-generic/hugetlb.h")
+def huge_pte_mkwrite(_ed: Edition, pte: BV) -> BV:
+    """The saved dirty bit stays where it is: pte_mkwrite_novma() does not move it."""
+    return set_bits(pte, PAGE_RW)
+
+
+@mirrors("include/asm-generic/hugetlb.h")
+def huge_pte_mkuffd_wp(ed: Edition, pte: BV) -> BV:
+    """From f1eb1bacfba9 on it write-protects by itself; before, every caller does."""
+    return pte_mkuffd_wp(ed, pte if ed.has("f1eb1bacfba9") else pte_wrprotect(ed, pte))
+
+
+@mirrors(_C)
+def make_huge_pte(ed: Edition, vma: Vma, writable: bool) -> BV:
+    """The entry for a new page. Writable or not is the caller's word, not vm_page_prot's."""
+    pte = vma.vm_page_prot
+    if writable:
+        pte = huge_pte_mkwrite(ed, pte_mkdirty(ed, pte))
+    else:
+        pte = pte_wrprotect(ed, pte)
+    return set_bits(pte_mkyoung(pte), PAGE_PSE)
+
+
+@mirrors(_C)
+def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A store to a present, read-only page: nothing while the uffd-wp bit is set, whoever is
+    registered; else write permission, for a private page of the file after a copy.
+
+    An anonymous page has no other user left: the child of every fork has exited.
+    """
+    writable = replace(entry, pte=huge_pte_mkwrite(ed, pte_mkdirty(ed, entry.pte)),
+                       anon_exclusive=entry.anon)
+    copied = replace(entry, pte=make_huge_pte(ed, vma, writable=True), anon=True,
+                     anon_exclusive=True)
+    return ite(pte_uffd_wp(entry.pte), entry,
+               ite(disj(has(vma.vm_flags, VM_MAYSHARE), entry.anon), writable, copied))
+
+
+@mirrors(_C)
+def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """An empty entry or a marker. A shared writable mapping gets its page writable and dirty even
+    for a load; a private one read-only, and a store goes on into hugetlb_wp()."""
+    missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
+    pte = ite(has_all(vma.vm_flags, VM_WRITE | VM_SHARED),
+              make_huge_pte(ed, vma, writable=True), make_huge_pte(ed, vma, writable=False))
+    pte = ite(pte_marker_uffd_wp(ed, entry.pte), huge_pte_mkuffd_wp(ed, pte), pte)
+    own = not vma.mapping.shared
+    mapped = Entry(pte, anon=own, anon_exclusive=own, zero_page=False, in_cache=not own)
+    if write and own:
+        mapped = hugetlb_wp(ed, vma, mapped)
+    return ite(missing, Fault(entry, outcome(Outcome.event)), Fault(mapped, outcome(Outcome.ok)))
+
+
+@mirrors(_C)
+def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """handle_mm_fault() for hugetlb: the uffd-wp event before anything is copied."""
+    pte = entry.pte
+    young = entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte))
+    present = Fault(young, outcome(Outcome.ok))
+    if write:
+        event = conj(userfaultfd_wp(vma), pte_uffd_wp(pte), negate(pte_write(pte)))
+        resolved = ite(pte_write(pte), young, hugetlb_wp(ed, vma, entry))
+        present = ite(event, Fault(entry, outcome(Outcome.event)),
+                      Fault(resolved, outcome(Outcome.ok)))
+    return ite(disj(pte_none(pte), is_pte_marker(ed, pte)),
+               hugetlb_no_page(ed, vma, entry, write), present)
+
+
+@mirrors(_C)
+def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
+                              cp: CpFlags) -> Entry:
+    """MM_CP_TRY_CHANGE_WRITABLE is not looked at; an empty entry takes a marker always."""
+    pte = entry.pte
+    changed = pte_modify(ed, pte, newprot)
+    if cp.uffd_wp:
+        changed = huge_pte_mkuffd_wp(ed, changed)
+    elif cp.uffd_wp_resolve:
+        changed = pte_clear_uffd_wp(changed)
+    marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_wp_resolve else pte
+    empty = make_uffd_wp_marker(ed) if cp.uffd_wp else pte
+    return entry.with_pte(ite(is_pte_marker(ed, pte), marker,
+                              ite(pte_none(pte), empty, changed)))
+
+
+@mirrors(_C)
+def unmap_hugepage_range(ed: Edition, entry: Entry) -> Entry:
+    """__unmap_hugepage_range, without ZAP_FLAG_DROP_MARKER: what was write-protected leaves a
+    marker, whoever is registered, and private or not."""
+    armed = ite(pte_present(entry.pte), pte_uffd_wp(entry.pte),
+                pte_swp_uffd_wp_any(ed, entry.pte))
+    return entry.unmapped(ite(armed, make_uffd_wp_marker(ed), word(0)))
+
+
+@mirrors(_C)
+def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """fork(2), of the parent's entry; see copy_present_pte()."""
+    if vma.mapping.shared:
+        return entry
+    return ite(pte_present(entry.pte),
+               replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False), entry)
+
+
+@mirrors(_C)
+def move_huge_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """mremap(2); see move_ptes(). Soft-dirty is not set."""
+    pte = entry.pte
+    if not ed.has("0cef0bb836e3"):
+        return entry
+    cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
+                  ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
+    moved = ite(pte_marker_uffd_wp(ed, pte), word(0), cleared)
+    return entry.with_pte(ite(userfaultfd_armed(vma), moved, pte))

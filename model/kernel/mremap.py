@@ -1,0 +1,54 @@
+"""mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192 and 6.12.117.
+
+Left out: growing and shrinking, MREMAP_DONTUNMAP, and moving whole page tables, which needs a range
+of 2M.
+"""
+
+from __future__ import annotations
+
+from model.kernel.editions import Edition
+from model.kernel.hugetlb import move_huge_pte
+from model.kernel.logic import BV, ite, word
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    is_swap_pte,
+    pte_clear_uffd_wp,
+    pte_marker_uffd_wp,
+    pte_mksoft_dirty,
+    pte_none,
+    pte_present,
+    pte_swp_clear_uffd_wp,
+    pte_swp_mksoft_dirty,
+)
+from model.kernel.records import Entry, Vma
+from model.kernel.userfaultfd import mremap_userfaultfd_prep
+from model.kernel.userfaultfd_k import userfaultfd_armed
+
+_C = "mm/mremap.c"
+
+
+@mirrors(_C)
+def move_soft_dirty_pte(_ed: Edition, pte: BV) -> BV:
+    """A moved entry is soft-dirty: who tracks addresses must look here again."""
+    return ite(pte_present(pte), pte_mksoft_dirty(pte),
+               ite(is_swap_pte(pte), pte_swp_mksoft_dirty(pte), pte))
+
+
+@mirrors(_C)
+def move_ptes(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """One iteration; `vma` is the old one. Its uffd-wp protection does not move along."""
+    pte = move_soft_dirty_pte(ed, entry.pte)
+    moved = pte
+    if ed.has("0cef0bb836e3"):
+        cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
+                      ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
+        moved = ite(userfaultfd_armed(vma),
+                    ite(pte_marker_uffd_wp(ed, pte), word(0), cleared), pte)
+    return entry.with_pte(ite(pte_none(entry.pte), word(0), moved))
+
+
+@mirrors(_C)
+def move_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
+    """The new VMA has the flags and the vm_page_prot of the old one, but no userfaultfd."""
+    move = move_huge_pte if vma.mapping.hugetlb else move_ptes
+    return mremap_userfaultfd_prep(ed, vma), move(ed, vma, entry)

@@ -1,0 +1,10 @@
+"""How uffd-wp bits come to stay in page tables whose VMA is not registered for them."""
+
+EVERY = "anon shmem private-shmem hugetlb private-hugetlb"
+REREGISTERED = ("UFFDIO_REGISTER with another mode takes write-protect mode from the VMA and "
+                "leaves the entries protected; only UFFDIO_UNREGISTER cleans them")
+CLOSED = "closing the userfaultfd leaves the entries protected"
+MOVED = "mremap drops the registration, and moves the entries with their uffd-wp bits"
+ENDLESS = ("; hugetlb_wp() resolves no entry that has the bit, and hugetlb_fault() raises no event "
+           "without the registration: the store faults for ever")
+BELIEVED = "; the next registration finds them on writable entries and believes them"
