@@ -26,6 +26,7 @@
 /* A page with holes on both sides: its VMA neither splits nor merges. */
 #define PLACE ((char *)0x100000000UL)
 #define PAGE 4096UL
+#define LENGTH PAGE
 static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, PM_FILE = 1ULL << 61,
 	PM_UFFD_WP = 1ULL << 57, PM_MMAP_EXCLUSIVE = 1ULL << 56, PM_SOFT_DIRTY = 1ULL << 55;
 #define COMPARED (PM_PRESENT | PM_SWAP | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY)
@@ -50,6 +51,7 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 	faults = 0;
 }
 
+#define MOST_FAULTS 4
 static sigjmp_buf back;
 static volatile sig_atomic_t caught;
 
@@ -59,7 +61,10 @@ static void on_signal(int signal)
 	siglongjmp(back, 1);
 }
 
-/* A hole first: that takes the faults of our own pages, which clear_refs write-protects too. */
+/*
+ * A hole first: that takes the faults of our own pages, which clear_refs write-protects too. The
+ * alarm ends an access that would fault for ever.
+ */
 static int touch(int write)
 {
 	static struct rusage before, after;
@@ -67,12 +72,14 @@ static int touch(int write)
 
 	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
 		caught = 0;
+		alarm(2);
 		getrusage(RUSAGE_THREAD, &before);
 		if (!sigsetjmp(back, 1))
 			write ? (void)(*at = 1) : (void)*at;
 		getrusage(RUSAGE_THREAD, &after);
 	}
-	faults = after.ru_minflt - before.ru_minflt;
+	alarm(0);
+	faults = caught == SIGALRM ? MOST_FAULTS : after.ru_minflt - before.ru_minflt;
 	return -caught;
 }
 
@@ -82,10 +89,10 @@ static int refs;
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
 #define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+#define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
-static struct uffdio_api api = { .api = UFFD_API,
-	.features = UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS };
-#define RANGE { (long)PLACE, PAGE }
+static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+#define RANGE { (long)PLACE, LENGTH }
 static struct uffdio_range range = RANGE;
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
 
@@ -95,12 +102,13 @@ int main(void)
 	pagemap = open("/proc/self/pagemap", O_RDONLY);
 	signal(SIGBUS, on_signal);
 	signal(SIGSEGV, on_signal);
+	signal(SIGALRM, on_signal);
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
-	if (mmap(PLACE, PAGE, PROT_READ | PROT_WRITE,
+	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, PM_SOFT_DIRTY);
