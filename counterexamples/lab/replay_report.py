@@ -18,15 +18,16 @@ def as_text(replay: Replay) -> str:
         return replay.verdict.line
     plan, kernel = replay.plan, replay.kernel
     head = "outcome flt pgmap  VmFlags"
+    wide = max(13, *(len(row.op) for row in replay.rows)) + 1
     lines = [f"{plan.title}: the model of {plan.edition.name} beside {kernel.name}",
              f"({kernel.version})", "",
-             f"{'':18}{plan.edition.name:31} {kernel.name}",
-             f" #  {'call':14}{head:31} {head}"]
+             f"{'':4}{'':{wide}}{plan.edition.name:31} {kernel.name}",
+             f" #  {'call':{wide}}{head:31} {head}"]
     for number, row in enumerate(replay.rows, start=1):
         if plan.shown and number == len(replay.rows) - plan.shown + 1:
             lines.append("    what shows it to a program:")
         mark = "" if row.difference is None else f" <- {row.difference.field}"
-        lines.append(f"{number:>2}  {row.op:14}{_cells(row.model):31} "
+        lines.append(f"{number:>2}  {row.op:{wide}}{_cells(row.model):31} "
                      f"{_cells(row.kernel)}{mark}")
     legend = ", ".join(f"{letter} {bit.replace('_', '-')}" for bit, letter in _LETTERS.items())
     return "\n".join([*lines, "", f"pgmap: {legend}", "", replay.verdict.line])

@@ -106,7 +106,6 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 
 PARTS = {
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
-#define MOST_FAULTS 4
 static sigjmp_buf back;
 static volatile sig_atomic_t caught;
 
@@ -116,10 +115,7 @@ static void on_signal(int signal)
 	siglongjmp(back, 1);
 }
 
-/*
- * A hole first: that takes the faults of our own pages, which clear_refs write-protects too. The
- * alarm ends an access that would fault for ever.
- */
+/* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
 static int touch(int write)
 {
 	static struct rusage before, after;
@@ -134,7 +130,7 @@ static int touch(int write)
 		getrusage(RUSAGE_THREAD, &after);
 	}
 	alarm(0);
-	faults = caught == SIGALRM ? MOST_FAULTS : after.ru_minflt - before.ru_minflt;
+	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
 	return -caught;
 }
 
@@ -203,9 +199,10 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 #define RANGE { (long)PLACE, LENGTH }
 """),
     "moving": Part((), """\
-#undef UFFD /* every argument starts with the address */
+#undef UFFD /* every argument but that of UFFDIO_API starts with the address */
 #define UFFD(call, arg) \\
-	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+	((void)(UFFDIO_##call == UFFDIO_API || (*(__u64 *)&arg = (long)PLACE)), \\
+	 ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
 """),
     "open": Part((), """

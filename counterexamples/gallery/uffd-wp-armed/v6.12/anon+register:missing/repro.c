@@ -51,7 +51,6 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 	faults = 0;
 }
 
-#define MOST_FAULTS 4
 static sigjmp_buf back;
 static volatile sig_atomic_t caught;
 
@@ -61,10 +60,7 @@ static void on_signal(int signal)
 	siglongjmp(back, 1);
 }
 
-/*
- * A hole first: that takes the faults of our own pages, which clear_refs write-protects too. The
- * alarm ends an access that would fault for ever.
- */
+/* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
 static int touch(int write)
 {
 	static struct rusage before, after;
@@ -79,7 +75,7 @@ static int touch(int write)
 		getrusage(RUSAGE_THREAD, &after);
 	}
 	alarm(0);
-	faults = caught == SIGALRM ? MOST_FAULTS : after.ru_minflt - before.ru_minflt;
+	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
 	return -caught;
 }
 
