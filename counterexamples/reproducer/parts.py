@@ -202,7 +202,7 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 #undef UFFD /* every argument but that of UFFDIO_API starts with the address */
 #define UFFD(call, arg) \\
 	((void)(UFFDIO_##call == UFFDIO_API || (*(__u64 *)&arg = (long)PLACE)), \\
-	 ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+		ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
 """),
     "open": Part((), """

@@ -16,7 +16,7 @@ from model.kernel.editions import Edition, find_edition
 
 WIDTH = 100
 _TAB = 8
-_ALWAYS = {"P", "US", "A", "NX"}
+_ALWAYS = {"P", "US", "A", "NX", "PAT"}
 _CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
           "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
 
@@ -115,4 +115,4 @@ def _state(edition: Edition, step: TraceStep) -> str:
     flags = " ".join(f for f in vm_flag_names(int(step.values["vm_flags"]))
                      if not f.startswith(("VM_MAY", "VM_SHARED")))
     prot = "RW" if step.values["vm_page_prot"] & PAGE_RW else "not RW"
-    return f"pte: {entry}; {flags or 'no VM_READ'}; vm_page_prot: {prot}"
+    return f"pte: {entry}; {flags or 'no VM_READ'}; prot: {prot}"

@@ -103,20 +103,20 @@ int main(void)
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
-	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, 0);
-	/* pte: RW D PAT SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE);
-	/* pte: RW D PAT SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
-	/* pte: D PAT SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: D SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("mprotect:w", MPROTECT(PROT_WRITE), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
-	/* pte: D PAT PROTNONE UFFD_WP SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: D PROTNONE UFFD_WP SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0, PM_PRESENT | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
-	/* pte: D PAT PROTNONE UFFD_WP SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: D PROTNONE UFFD_WP SOFT_DIRTY; VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("load", touch(0), -SIGALRM, 4, PM_PRESENT | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

@@ -102,24 +102,24 @@ int main(void)
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
-	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, PM_SOFT_DIRTY);
 	if (parted)
 		SKIP("soft-dirty tracking", EOPNOTSUPP);
-	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
-	/* pte: D; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: D; VM_READ VM_WRITE; prot: not RW */
 	step("clear_refs", CLEAR_REFS, 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: D; VM_READ VM_WRITE VM_UFFD_WP; vm_page_prot: not RW */
+	/* pte: D; VM_READ VM_WRITE VM_UFFD_WP; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: RW D; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: RW D; VM_READ VM_WRITE; prot: not RW */
 	step("close", close(uffd) ? errno : (uffd = -1, 0), 0, 0,
 	     PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
 	/* The promise is broken. This shows it to a program: */
-	/* pte: RW D; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: RW D; VM_READ VM_WRITE; prot: not RW */
 	step("store", touch(1), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

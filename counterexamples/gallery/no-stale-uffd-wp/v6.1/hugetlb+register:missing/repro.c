@@ -70,16 +70,16 @@ int main(void)
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
-	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, 0);
-	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, 0);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0, PM_UFFD_WP);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
 	step("register:missing", UFFD(REGISTER, reg_missing), 0, 0, PM_UFFD_WP);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

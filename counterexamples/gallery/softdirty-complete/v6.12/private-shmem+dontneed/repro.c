@@ -95,18 +95,18 @@ int main(void)
 	signal(SIGSEGV, on_signal);
 	signal(SIGALRM, on_signal);
 	refs = open("/proc/self/clear_refs", O_WRONLY);
-	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_FIXED_NOREPLACE, file(), 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, PM_SOFT_DIRTY);
 	if (parted)
 		SKIP("soft-dirty tracking", EOPNOTSUPP);
-	/* pte: empty; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: empty; VM_READ VM_WRITE; prot: not RW */
 	step("clear_refs", CLEAR_REFS, 0, 0, 0);
-	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
-	/* pte: empty; VM_READ VM_WRITE; vm_page_prot: not RW */
+	/* pte: empty; VM_READ VM_WRITE; prot: not RW */
 	step("dontneed", madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0, 0, 0, 0);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

@@ -102,24 +102,24 @@ int main(void)
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || UFFD(API, api))
 		SKIP("userfaultfd that write-protects shmem", errno);
-	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
 		SKIP("mmap", errno);
 	step("mmap", 0, 0, 0, 0);
-	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0,
 	     PM_PRESENT | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
-	/* pte: D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
 	step("register:missing", UFFD(REGISTER, reg_missing), 0, 0,
 	     PM_PRESENT | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
-	/* pte: RW D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; vm_page_prot: RW */
+	/* pte: RW D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
-	/* pte: RW D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; vm_page_prot: not RW */
+	/* pte: RW D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0,
 	     PM_PRESENT | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
 
