@@ -37,8 +37,8 @@ def plain(term: z3.ExprRef) -> int | bool:
 def test_both_give_one_answer(edition: str, mapping: str, data: Any) -> None:
     kernel = whole_system(EDITIONS[edition], MAPPINGS[mapping])
     system = kernel.system
-    flags, prot = data.draw(WORDS), data.draw(WORDS)
-    state = (flags, prot, data.draw(PTES), *(data.draw(st.booleans()) for _ in range(8)))
+    draw = {"pte": PTES, "vm_flags": WORDS, "vm_page_prot": WORDS}
+    state = tuple(data.draw(draw.get(name, st.booleans())) for name in kernel.names)
     action = data.draw(st.integers(0, len(system.actions) - 1))
     values = [constant(x, v) for x, v in zip(state, system.variables, strict=True)]
     pairs = list(zip(system.variables, values, strict=True))

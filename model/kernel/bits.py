@@ -72,6 +72,13 @@ SWP_TYPE_MASK = 31 << SWP_TYPE_SHIFT
 SWP_OFFSET_SHIFT = 9
 SWP_OFFSET_MASK = (1 << SWP_TYPE_SHIFT) - (1 << SWP_OFFSET_SHIFT)
 """The offset is stored inverted."""
+SWP_SLOT_OFFSET = 1
+"""The swap slot of the one page, in the first swap area (type 0)."""
+SWP_MIGRATION_READ_6_1 = 27
+SWP_MIGRATION_READ = 28
+"""SWP_MIGRATION_READ_EXCLUSIVE and SWP_MIGRATION_WRITE come next."""
+SWP_MIG_DIRTY = 1 << 41
+"""In the offset of a migration entry, above the frame number (swapops.h: SWP_MIG_DIRTY_BIT)."""
 SWP_PTE_MARKER_6_1 = 30
 SWP_PTE_MARKER = 31
 PTE_MARKER_UFFD_WP = 1 << 0

@@ -85,6 +85,14 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
     Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
            "none: keeps the dirty bit of a read-only entry in another place"),
+    Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
+           "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
+    Change("63222c14c269", "mm/migrate: preserve exact soft-dirty state", "v6.9",
+           "dropped: a dirty page that migrates comes back soft-dirty"),
+    Change("migration-prot", "remove_migration_pte() leaves write permission to vm_page_prot",
+           "after v6.1", "dropped: a shared page that migrates comes back read-only"),
+    Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
+           "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -138,7 +146,8 @@ _V6_1_170 = _V6_0 | {"51d3d5eb74ff"}
 _V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
 _V6_2 = _V6_1_170 | {"6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e", "b9086fde6d44", "15520a3f0469"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
-_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty", "c88033efe9a3", "0cef0bb836e3"}
+_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty", "d61ea1cb0095", "63222c14c269", "migration-prot",
+                  "c88033efe9a3", "20dfa5b7adc5", "0cef0bb836e3"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),

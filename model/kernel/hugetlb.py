@@ -65,14 +65,14 @@ def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A store to a present, read-only page: nothing while the uffd-wp bit is set, whoever is
     registered; else write permission, for a private page of the file after a copy.
 
-    An anonymous page has no other user left: the child of every fork has exited.
+    An anonymous page that a living child maps too is copied.
     """
     writable = replace(entry, pte=huge_pte_mkwrite(ed, pte_mkdirty(ed, entry.pte)),
                        anon_exclusive=entry.anon)
-    copied = replace(entry, pte=make_huge_pte(ed, vma, writable=True), anon=True,
-                     anon_exclusive=True)
+    copied = entry.mapping_anon(make_huge_pte(ed, vma, writable=True))
+    own = conj(entry.anon, negate(entry.in_child))
     return ite(pte_uffd_wp(entry.pte), entry,
-               ite(disj(has(vma.vm_flags, VM_MAYSHARE), entry.anon), writable, copied))
+               ite(disj(has(vma.vm_flags, VM_MAYSHARE), own), writable, copied))
 
 
 @mirrors(_C)
@@ -84,7 +84,7 @@ def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
               make_huge_pte(ed, vma, writable=True), make_huge_pte(ed, vma, writable=False))
     pte = ite(pte_marker_uffd_wp(ed, entry.pte), huge_pte_mkuffd_wp(ed, pte), pte)
     own = not vma.mapping.shared
-    mapped = Entry(pte, anon=own, anon_exclusive=own, zero_page=False, in_cache=not own)
+    mapped = entry.mapping_anon(pte) if own else entry.mapping_cache(pte, dirty=False)
     if write and own:
         mapped = hugetlb_wp(ed, vma, mapped)
     return ite(missing, Fault(entry, outcome(Outcome.event)), Fault(mapped, outcome(Outcome.ok)))
@@ -98,6 +98,10 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     present = Fault(young, outcome(Outcome.ok))
     if write:
         event = conj(userfaultfd_wp(vma), pte_uffd_wp(pte), negate(pte_write(pte)))
+        if ed.has("d61ea1cb0095"):
+            resumed = entry.with_pte(pte_clear_uffd_wp(pte))
+            entry = ite(conj(event, vma.wp_async), resumed, entry)
+            event = conj(event, negate(vma.wp_async))
         resolved = ite(pte_write(pte), young, hugetlb_wp(ed, vma, entry))
         present = ite(event, Fault(entry, outcome(Outcome.event)),
                       Fault(resolved, outcome(Outcome.ok)))
@@ -122,6 +126,17 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
 
 
 @mirrors(_C)
+def hugetlb_mfill_atomic_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
+    """UFFDIO_COPY of a huge page (6.1: hugetlb_mcopy_atomic_pte)."""
+    writable = conj(not wp, has(vma.vm_flags, VM_WRITE))
+    pte = ite(writable, make_huge_pte(ed, vma, writable=True),
+              make_huge_pte(ed, vma, writable=False))
+    pte = pte_mkdirty(ed, pte)
+    pte = huge_pte_mkuffd_wp(ed, pte) if wp else pte
+    return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
+
+
+@mirrors(_C)
 def unmap_hugepage_range(ed: Edition, entry: Entry) -> Entry:
     """__unmap_hugepage_range, without ZAP_FLAG_DROP_MARKER: what was write-protected leaves a
     marker, whoever is registered, and private or not."""
@@ -131,12 +146,14 @@ def unmap_hugepage_range(ed: Edition, entry: Entry) -> Entry:
 
 
 @mirrors(_C)
-def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's entry; see copy_present_pte()."""
     if vma.mapping.shared:
         return entry
-    return ite(pte_present(entry.pte),
-               replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False), entry)
+    shared = replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False,
+                     in_child=disj(entry.in_child, child_lives))
+    pinned = conj(entry.pinned, entry.anon_exclusive)
+    return ite(conj(pte_present(entry.pte), negate(pinned)), shared, entry)
 
 
 @mirrors(_C)

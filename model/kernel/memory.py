@@ -1,7 +1,7 @@
 """mm/memory.c and arch/x86/mm/fault.c: what a load or a store does, fault by fault.
 
-Read from 6.1.192 and 6.12.117. Left out: swap entries other than PTE markers, device memory, large
-folios, and lost races: each attempt sees the entry that the one before it left.
+Read from 6.1.192 and 6.12.117. Left out: device memory, large folios, and lost races: each attempt
+sees the entry that the one before it left.
 """
 
 from __future__ import annotations
@@ -18,16 +18,24 @@ from model.kernel.hugetlb import (
     unmap_hugepage_range,
 )
 from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, word
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
-from model.kernel.mmap import vma_wants_manual_pte_write_upgrade
+from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.pgtable import (
+    is_migration_entry,
+    is_pte_marker,
+    is_swap_slot,
+    make_readable_migration_pte,
     make_uffd_wp_marker,
     maybe_mkwrite,
     mmu_access,
     mmu_permits,
+    pte_clear_uffd_wp,
+    pte_dirty,
     pte_marker_uffd_wp,
     pte_mkdirty,
+    pte_mksoft_dirty,
     pte_mkspecial,
     pte_mkuffd_wp,
     pte_mkwrite,
@@ -37,6 +45,10 @@ from model.kernel.pgtable import (
     pte_present,
     pte_protnone,
     pte_special,
+    pte_swp_clear_exclusive,
+    pte_swp_exclusive,
+    pte_swp_soft_dirty,
+    pte_swp_uffd_wp,
     pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
@@ -83,7 +95,8 @@ def do_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         pte = pte_mkspecial(vma.vm_page_prot)
     if ed.has("2bad466cc9d9"):
         pte = ite(pte_marker_uffd_wp(ed, entry.pte), pte_mkuffd_wp(ed, pte), pte)
-    mapped = Entry(pte, anon=write, anon_exclusive=write, zero_page=not write, in_cache=False)
+    mapped = (entry.mapping_anon(pte) if write
+              else replace(entry.unmapped(pte), zero_page=True))
     return ite(userfaultfd_missing(vma), Fault(entry, outcome(Outcome.event)), _retry(mapped))
 
 
@@ -93,13 +106,15 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     do_cow_fault, do_shared_fault). The marker in the empty entry becomes the uffd-wp bit.
 
     mm/shmem.c: a page that the page cache lacks is a missing-page event where the VMA is
-    registered for those, and is allocated elsewhere.
+    registered for those, and is allocated elsewhere; one that is swapped out is read back, dirty.
     """
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
     pte = set_pte_range(ed, vma, write, pte_marker_uffd_wp(ed, entry.pte))
     cow = write and not vma.mapping.shared
-    mapped = Entry(pte, anon=cow, anon_exclusive=cow, zero_page=False, in_cache=True)
-    return ite(missing, Fault(entry, outcome(Outcome.event)), _retry(mapped))
+    found = replace(entry, in_cache=True, cache_swapped=False)
+    mapped = found.mapping_anon(pte) if cow else found.mapping_cache(pte, dirty=write)
+    return ite(missing, Fault(entry, outcome(Outcome.event)),
+               Fault(mapped, outcome(Outcome.ok), major=entry.cache_swapped))
 
 
 @mirrors(_C)
@@ -136,34 +151,89 @@ def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
 @mirrors(_C)
 def wp_page_reuse(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """Record the store and map the same page writable. The uffd-wp bit stays as it is, and an
-    anonymous page is the process's own from now on."""
+    anonymous page is the process's own from now on; a page of the file is dirty
+    (fault_dirty_shared_page)."""
     pte = maybe_mkwrite(ed, pte_mkdirty(ed, pte_mkyoung(entry.pte)), vma)
-    return replace(entry, pte=pte, anon_exclusive=entry.anon)
+    return replace(entry, pte=pte, anon_exclusive=entry.anon,
+                   cache_dirty=disj(entry.cache_dirty, negate(entry.anon)))
 
 
 @mirrors(_C)
 def wp_page_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A new anonymous page; the entry starts from vm_page_prot, so the uffd-wp bit is gone."""
     pte = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
-    return Entry(pte, anon=True, anon_exclusive=True, zero_page=False, in_cache=entry.in_cache)
+    return entry.mapping_anon(pte)
+
+
+def wp_can_reuse_anon_folio(entry: Entry) -> Bool:
+    """Nobody else has the page: no living child, neither mapped nor in the swap slot, and no
+    other that KSM merged it with. (6.1: open-coded in do_wp_page.)"""
+    return negate(disj(entry.in_child, entry.slot_in_child, entry.ksm))
 
 
 @mirrors(_C)
 def do_wp_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     """A store to a present, read-only entry: the event, or reuse of the page, or a copy.
 
-    An anonymous page that is not exclusive has no other user left either (wp_can_reuse_anon_folio:
-    the child of every fork has exited), so it is reused too.
+    With WP_ASYNC there is no event: the uffd-wp bit is cleared, and the store goes on.
     """
+    armed = userfaultfd_pte_wp(vma, entry.pte)
+    if ed.has("d61ea1cb0095"):
+        resumed = entry.with_pte(pte_clear_uffd_wp(entry.pte))
+        entry = ite(conj(armed, vma.wp_async), resumed, entry)
+        armed = conj(armed, negate(vma.wp_async))
     normal_page = negate(pte_special(entry.pte))
-    owned = conj(normal_page, entry.anon)
+    owned = conj(normal_page, entry.anon,
+                 disj(entry.anon_exclusive, wp_can_reuse_anon_folio(entry)))
     if ed.has("b9086fde6d44"):
         shared = has(vma.vm_flags, VM_SHARED | VM_MAYSHARE)
     else:
         shared = has_all(vma.vm_flags, VM_WRITE | VM_SHARED)
     resolved = ite(disj(shared, owned), wp_page_reuse(ed, vma, entry), wp_page_copy(ed, vma, entry))
-    return ite(userfaultfd_pte_wp(vma, entry.pte),
-               Fault(entry, outcome(Outcome.event)), _retry(resolved))
+    return ite(armed, Fault(entry, outcome(Outcome.event)), _retry(resolved))
+
+
+@mirrors(_C)
+def do_swap_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """An entry that is neither empty nor present. An access to a page that migrates waits until
+    the migration is over."""
+    waited = _retry(remove_migration_pte(ed, vma, entry))
+    return ite(is_migration_entry(ed, entry.pte), waited,
+               ite(is_pte_marker(ed, entry.pte), handle_pte_marker(ed, vma, entry, write),
+                   swap_in(ed, vma, entry, write)))
+
+
+def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """The part of do_swap_page() that reads the page from its slot. A page that nobody else has
+    in the slot is new and the process's own (SWP_SYNCHRONOUS_IO passes the swap cache by).
+
+    Before 20dfa5b7adc5 a store to such a page is done and recorded at once, write-protected or
+    not, and a load maps it read-only. Since then it is mapped writable wherever a write fault
+    would have nothing to do, and every other store goes on into do_wp_page().
+    """
+    alone = negate(disj(entry.slot_in_child, entry.in_swap_cache))
+    exclusive = disj(alone, pte_swp_exclusive(entry.pte),
+                     conj(write, negate(entry.slot_in_child)))
+    pte = _restored(ed, vma.vm_page_prot, entry.pte)
+    if ed.has("20dfa5b7adc5"):
+        done = conj(exclusive, has(vma.vm_flags, VM_WRITE), negate(userfaultfd_pte_wp(vma, pte)),
+                    negate(pte_needs_soft_dirty_wp(vma, pte)))
+        taken = pte_mkwrite(ed, pte)
+        taken = pte_mkdirty(ed, taken) if write else taken
+    else:
+        done = conj(exclusive, write)
+        stored = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+        taken = _restored(ed, stored, entry.pte)
+    mapped = replace(entry.mapping_anon(ite(done, taken, pte)), anon_exclusive=exclusive,
+                     slot_in_child=entry.slot_in_child)
+    fault = ite(done, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
+    return replace(fault, major=negate(entry.in_swap_cache))
+
+
+def _restored(ed: Edition, pte: BV, swapped: BV) -> BV:
+    """`pte` with the soft-dirty and uffd-wp bits that the swap entry has kept."""
+    pte = ite(pte_swp_soft_dirty(swapped), pte_mksoft_dirty(pte), pte)
+    return ite(pte_swp_uffd_wp(swapped), pte_wrprotect(ed, pte_mkuffd_wp(ed, pte)), pte)
 
 
 @mirrors(_C)
@@ -190,7 +260,7 @@ def handle_pte_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     young = _retry(entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte)))
     present = ite(negate(pte_write(pte)), do_wp_page(ed, vma, entry), young) if write else young
     return ite(pte_none(pte), do_pte_missing(ed, vma, entry, write),
-               ite(negate(pte_present(pte)), handle_pte_marker(ed, vma, entry, write),
+               ite(negate(pte_present(pte)), do_swap_page(ed, vma, entry, write),
                    ite(conj(pte_protnone(pte), vma_is_accessible(vma)),
                        do_numa_page(ed, vma, entry), present)))
 
@@ -214,21 +284,22 @@ class Access:
 def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
     """The CPU tries, faults, and tries again (exc_page_fault, do_user_addr_fault)."""
 
-    def attempt(entry: Entry, faults: int) -> Access:
-        count = z3.BitVecVal(faults, FAULT_BITS)
+    def attempt(entry: Entry, count: BV, tries: int) -> Access:
         done = Access(entry.with_pte(mmu_access(entry.pte, write)), outcome(Outcome.ok), count)
         denied = Access(entry, outcome(Outcome.segv), count)
-        if faults == MAX_FAULTS:
+        if tries == MAX_FAULTS:
             other = Access(entry, outcome(Outcome.refault), count)
         else:
             fault = handle_mm_fault(ed, vma, entry, write)
             over = Access(fault.entry, fault.outcome, count)
             again = fault.outcome == outcome(Outcome.ok)
-            other = ite(again, attempt(fault.entry, faults + 1), over)
+            minor = count + z3.BitVecVal(1, FAULT_BITS)
+            counted = z3.simplify(ite(fault.major, count, minor))
+            other = ite(again, attempt(fault.entry, counted, tries + 1), over)
         return ite(mmu_permits(entry.pte, write), done,
                    ite(access_error(ed, vma, write), denied, other))
 
-    return attempt(entry, 0)
+    return attempt(entry, z3.BitVecVal(0, FAULT_BITS), 0)
 
 
 # --- calls that drop or copy page tables ----------------------------------------------------------
@@ -250,7 +321,13 @@ def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     kept = conj(pte_marker_uffd_wp(ed, entry.pte), not vma.mapping.anonymous)
     pte = ite(pte_none(entry.pte), entry.pte,
               ite(kept, entry.pte, pte_install_uffd_wp_if_needed(ed, vma, entry.pte)))
-    return entry.unmapped(pte)
+    return folio_unmapped(ed, entry).unmapped(pte)
+
+
+def folio_unmapped(ed: Edition, entry: Entry) -> Entry:
+    """A page of the file takes over the dirty bit of the entry that mapped it."""
+    dirty = conj(pte_present(entry.pte), negate(entry.anon), pte_dirty(ed, entry.pte))
+    return replace(entry, cache_dirty=disj(entry.cache_dirty, dirty))
 
 
 @mirrors(_C)
@@ -261,21 +338,54 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 @mirrors(_C)
-def copy_present_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def copy_present_pte(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's entry: an anonymous page is now shared with the child, and no
-    longer exclusive; a private entry loses write permission. (6.12: copy_present_ptes.)
+    longer exclusive; a private entry loses write permission. A pinned page stays the parent's
+    own: the child gets a copy (copy_present_page). (6.12: copy_present_ptes.)
 
-    Page tables are copied where the VMA has an anon_vma (vma_needs_copy); without one there is no
-    anonymous page and no writable private entry, and copying would change nothing.
+    Page tables are copied where the VMA has an anon_vma (vma_needs_copy).
     """
+    copied = disj(entry.anon, vma.anon_vma)
+    normal_page = negate(pte_special(entry.pte))
     wrprotect = conj(not vma.mapping.shared, pte_write(entry.pte))
     pte = ite(wrprotect, pte_wrprotect(ed, entry.pte), entry.pte)
-    return ite(pte_present(entry.pte), replace(entry, pte=pte, anon_exclusive=False), entry)
+    in_child = disj(entry.in_child, conj(child_lives, copied, normal_page))
+    shared = replace(entry, pte=pte, anon_exclusive=False, in_child=in_child)
+    return ite(conj(entry.pinned, entry.anon_exclusive), entry, shared)
 
 
 @mirrors(_C)
-def copy_page_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """fork(2) with a child that exits at once: what it leaves of the parent's entry."""
+def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
+    """fork(2), of the parent's entry: a swap slot or a migrating page is no longer exclusive, and
+    comes back read-only. Markers stay."""
+    pte = entry.pte
+    slot = replace(entry, pte=pte_swp_clear_exclusive(pte),
+                   slot_in_child=disj(entry.slot_in_child, child_lives))
+    migrating = replace(entry, pte=make_readable_migration_pte(ed, pte, False),
+                        anon_exclusive=False, in_child=disj(entry.in_child, child_lives))
+    return ite(is_swap_slot(pte), slot, ite(is_migration_entry(ed, pte), migrating, entry))
+
+
+@mirrors(_C)
+def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = False) -> Entry:
+    """fork(2): what it leaves of the parent's entry, once the child has exited or while it
+    lives. The page tables of a shared mapping are not copied (vma_needs_copy)."""
     if vma.mapping.hugetlb:
-        return copy_hugetlb_page_range(ed, vma, entry)
-    return copy_present_pte(ed, vma, entry)
+        return copy_hugetlb_page_range(ed, vma, entry, child_lives)
+    if vma.mapping.shared:
+        return entry
+    return ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
+               copy_nonpresent_pte(ed, entry, child_lives))
+
+
+def stored_by_child(vma: Vma, entry: Entry) -> Entry:
+    """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
+    that a private mapping swapped out, in the swap cache, since the parent has its slot too."""
+    private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
+    read = conj(not vma.mapping.anonymous, negate(entry.anon), negate(private_slot))
+    stored = replace(
+        entry, in_cache=disj(entry.in_cache, read),
+        cache_dirty=disj(entry.cache_dirty, conj(vma.mapping.shared, read)),
+        cache_swapped=conj(entry.cache_swapped, negate(read)),
+        in_swap_cache=disj(entry.in_swap_cache, private_slot))
+    return ite(has(vma.vm_flags, VM_WRITE), stored, entry)

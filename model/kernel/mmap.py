@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.kernel.bits import VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, has_all, ite, negate
@@ -49,7 +51,7 @@ def vma_set_page_prot(ed: Edition, vma: Vma) -> Vma:
     prot = vm_pgprot_modify(ed, vma.vm_page_prot, vma.vm_flags)
     notified = vm_pgprot_modify(ed, prot, clear_bits(vma.vm_flags, VM_SHARED))
     prot = ite(vma_wants_writenotify(ed, vma, prot), notified, prot)
-    return Vma(vma.vm_flags, prot, vma.mapping)
+    return replace(vma, vm_page_prot=prot)
 
 
 @mirrors("mm/vma.h")

@@ -1,6 +1,6 @@
 """mm/mprotect.c: change_protection() and mprotect(2), of one PTE. Read from 6.1.192 and 6.12.117.
 
-Left out: NUMA hinting (no modelled operation makes it), VM_ACCOUNT and the commit charge, PFN
+Left out: VM_ACCOUNT and the commit charge, PFN
 mappings, huge pages, and running out of memory.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import z3
 
-from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
+from model.kernel.bits import PROT_NONE_PGPROT, VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import hugetlb_change_protection
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
@@ -21,6 +21,8 @@ from model.kernel.mmap import (
 )
 from model.kernel.pgtable import (
     is_pte_marker,
+    is_writable_migration_entry,
+    make_readable_migration_pte,
     make_uffd_wp_marker,
     pte_clear_uffd_wp,
     pte_dirty,
@@ -33,6 +35,8 @@ from model.kernel.pgtable import (
     pte_protnone,
     pte_soft_dirty,
     pte_special,
+    pte_swp_clear_uffd_wp,
+    pte_swp_mkuffd_wp,
     pte_write,
     pte_wrprotect,
 )
@@ -67,7 +71,10 @@ def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 
 @mirrors(_C)
 def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
-    """One iteration: a present entry, a PTE marker, or nothing."""
+    """One iteration: a present entry, a swap entry, a migration entry, a PTE marker, or nothing.
+
+    A writable migration entry becomes a readable one: vm_page_prot decides when it comes back.
+    """
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
     if cp.uffd_wp:
@@ -84,13 +91,22 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     if cp.uffd_wp_resolve:
         marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
 
+    downgraded = make_readable_migration_pte(ed, pte, entry.anon)
+    if ed.has("migration-prot"):
+        downgraded = pte_swp_clear_uffd_wp(downgraded)
+    swapped = ite(is_writable_migration_entry(ed, pte), downgraded, pte)
+    if cp.uffd_wp:
+        swapped = pte_swp_mkuffd_wp(swapped)
+    elif cp.uffd_wp_resolve:
+        swapped = pte_swp_clear_uffd_wp(swapped)
+
     empty = pte
     if cp.uffd_wp:
         empty = ite(userfaultfd_wp_use_markers(ed, vma), make_uffd_wp_marker(ed), pte)
 
     return entry.with_pte(ite(pte_present(pte), changed,
-                              ite(is_pte_marker(ed, pte), marker,
-                                  ite(pte_none(pte), empty, pte))))
+                              ite(pte_none(pte), empty,
+                                  ite(is_pte_marker(ed, pte), marker, swapped))))
 
 
 @mirrors(_C)
@@ -102,10 +118,29 @@ def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFl
     return change_pte_range(ed, vma, entry, newprot, cp)
 
 
+@mirrors("mm/mempolicy.c")
+def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """change_protection() with MM_CP_PROT_NUMA, of a VMA that may be accessed (task_numa_work):
+    the entry becomes PROT_NONE, for the next access to fault. Pages that KSM merged, and those of
+    a private mapping that others map too, are left alone.
+
+    Before 6a56ccbcf6c6 the entry keeps its write permission (pte_savedwrite).
+    """
+    pte = entry.pte
+    hint = pte_modify(ed, pte, word(PROT_NONE_PGPROT))
+    if not ed.has("6a56ccbcf6c6"):
+        hint = ite(pte_write(pte), pte_mkwrite(ed, hint), hint)
+    hinted = conj(has(vma.vm_flags, VM_ACCESS_FLAGS), pte_present(pte), negate(pte_special(pte)),
+                  negate(pte_protnone(pte)), negate(entry.ksm),
+                  disj(vma.mapping.shared, negate(disj(entry.in_child, entry.slot_in_child,
+                                                       entry.pinned))))
+    return ite(hinted, entry.with_pte(hint), entry)
+
+
 @mirrors(_C)
 def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[Vma, Entry]:
     """Set `newflags`; the upgrade is asked for with the new flags and the old vm_page_prot."""
-    new = Vma(newflags, vma.vm_page_prot, vma.mapping)
+    new = vma.with_flags(newflags)
     upgrade = vma_wants_manual_pte_write_upgrade(ed, new)
     new = vma_set_page_prot(ed, new)
     changed = change_protection(ed, new, entry, new.vm_page_prot, CpFlags(upgrade))

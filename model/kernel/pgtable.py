@@ -32,10 +32,15 @@ from model.kernel.bits import (
     PTE_KNL_ERRATUM,
     PTE_MARKER_UFFD_WP,
     PTE_PFN_MASK,
+    SWP_EXCLUSIVE,
+    SWP_MIG_DIRTY,
+    SWP_MIGRATION_READ,
+    SWP_MIGRATION_READ_6_1,
     SWP_OFFSET_MASK,
     SWP_OFFSET_SHIFT,
     SWP_PTE_MARKER,
     SWP_PTE_MARKER_6_1,
+    SWP_SLOT_OFFSET,
     SWP_SOFT_DIRTY,
     SWP_TYPE_MASK,
     SWP_TYPE_SHIFT,
@@ -49,6 +54,7 @@ from model.kernel.editions import Edition
 from model.kernel.logic import (
     BV,
     Bool,
+    as_term,
     clear_bits,
     conj,
     disj,
@@ -235,6 +241,11 @@ def pte_marker_uffd_wp(ed: Edition, pte: BV) -> Bool:
     return conj(is_pte_marker(ed, pte), negate(has(pte, PTE_MARKER_UFFD_WP << SWP_OFFSET_SHIFT)))
 
 
+def pte_none_mostly(ed: Edition, pte: BV) -> Bool:
+    """swapops.h: pte_none_mostly: empty, or a marker."""
+    return disj(pte_none(pte), is_pte_marker(ed, pte))
+
+
 def pte_swp_uffd_wp_any(ed: Edition, pte: BV) -> Bool:
     """include/linux/swapops.h: pte_swp_uffd_wp_any, of an entry that may also be present."""
     return conj(is_swap_pte(pte), disj(has(pte, SWP_UFFD_WP), pte_marker_uffd_wp(ed, pte)))
@@ -254,6 +265,92 @@ def pte_swp_mksoft_dirty(pte: BV) -> BV:
 
 def pte_swp_clear_uffd_wp(pte: BV) -> BV:
     return clear_bits(pte, SWP_UFFD_WP)
+
+
+def pte_swp_mkuffd_wp(pte: BV) -> BV:
+    return set_bits(pte, SWP_UFFD_WP)
+
+
+def pte_swp_uffd_wp(pte: BV) -> Bool:
+    return has(pte, SWP_UFFD_WP)
+
+
+def pte_swp_exclusive(pte: BV) -> Bool:
+    return has(pte, SWP_EXCLUSIVE)
+
+
+def pte_swp_mkexclusive(pte: BV) -> BV:
+    return set_bits(pte, SWP_EXCLUSIVE)
+
+
+def pte_swp_clear_exclusive(pte: BV) -> BV:
+    return clear_bits(pte, SWP_EXCLUSIVE)
+
+
+# --- entries that are not present: swap slots and migration ---------------------------------------
+
+
+def _swp_entry(swp_type: int, offset: int) -> int:
+    """arch/x86/include/asm/pgtable_64.h: __swp_entry. The offset is stored inverted."""
+    return swp_type << SWP_TYPE_SHIFT | ~(offset << SWP_OFFSET_SHIFT) & SWP_OFFSET_MASK
+
+
+def make_swap_pte() -> BV:
+    """swp_entry_to_pte() of the slot that holds the one page."""
+    return word(_swp_entry(0, SWP_SLOT_OFFSET))
+
+
+def is_swap_slot(pte: BV) -> Bool:
+    """A genuine swap entry: is_swap_pte() and not non_swap_entry()."""
+    return conj(is_swap_pte(pte), as_term((pte & word(SWP_TYPE_MASK)) == word(0)))
+
+
+def swp_migration_read(ed: Edition) -> int:
+    """include/linux/swap.h: SWP_MIGRATION_READ, one less while swap errors had their own type."""
+    return SWP_MIGRATION_READ if ed.has("15520a3f0469") else SWP_MIGRATION_READ_6_1
+
+
+def make_migration_pte(ed: Edition, writable: Bool, exclusive: Bool, dirty: Bool) -> BV:
+    """swp_entry_to_pte() of a migration entry: writable, else readable and exclusive, else
+    readable. The frame number is left 0, and the accessed bit out."""
+    first = swp_migration_read(ed)
+    kinds = [word(_swp_entry(first + kind, 0)) for kind in range(3)]
+    entry = ite(writable, kinds[2], ite(exclusive, kinds[1], kinds[0]))
+    return ite(dirty, clear_bits(entry, SWP_MIG_DIRTY << SWP_OFFSET_SHIFT), entry)
+
+
+def _is_migration(ed: Edition, pte: BV, kind: int) -> Bool:
+    swp_type = (swp_migration_read(ed) + kind) << SWP_TYPE_SHIFT
+    return conj(is_swap_pte(pte), as_term((pte & word(SWP_TYPE_MASK)) == word(swp_type)))
+
+
+def is_readable_migration_entry(ed: Edition, pte: BV) -> Bool:
+    return _is_migration(ed, pte, 0)
+
+
+def is_readable_exclusive_migration_entry(ed: Edition, pte: BV) -> Bool:
+    return _is_migration(ed, pte, 1)
+
+
+def is_writable_migration_entry(ed: Edition, pte: BV) -> Bool:
+    return _is_migration(ed, pte, 2)
+
+
+def is_migration_entry(ed: Edition, pte: BV) -> Bool:
+    return disj(*(_is_migration(ed, pte, kind) for kind in range(3)))
+
+
+def is_migration_entry_dirty(pte: BV) -> Bool:
+    """swapops.h: is_migration_entry_dirty. The offset is stored inverted."""
+    return negate(has(pte, SWP_MIG_DIRTY << SWP_OFFSET_SHIFT))
+
+
+def make_readable_migration_pte(ed: Edition, pte: BV, exclusive: Bool) -> BV:
+    """A migration entry made readable, its offset and its swap bits kept."""
+    first = swp_migration_read(ed)
+    rest = clear_bits(pte, SWP_TYPE_MASK)
+    return ite(exclusive, set_bits(rest, (first + 1) << SWP_TYPE_SHIFT),
+               set_bits(rest, first << SWP_TYPE_SHIFT))
 
 
 # --- the protection map ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import z3
 
-from model.kernel.logic import BV, Bool
+from model.kernel.logic import BV, Bool, disj
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,36 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Vma:
-    """struct vm_area_struct: `vm_flags` and the stored `vm_page_prot`, 64 bits each."""
+    """struct vm_area_struct: `vm_flags` and the stored `vm_page_prot`, 64 bits each.
+
+    `anon_vma`: the VMA has one, because it has had an anonymous page. `wp_unpopulated` and
+    `wp_async` are the features of the userfaultfd that it is, or would be, registered with.
+    """
 
     vm_flags: BV
     vm_page_prot: BV
     mapping: Mapping
+    anon_vma: Bool = False
+    wp_unpopulated: Bool = False
+    wp_async: Bool = False
+
+    def with_flags(self, vm_flags: BV) -> Vma:
+        """The same VMA under other flags; vm_page_prot stays as it is stored."""
+        return replace(self, vm_flags=vm_flags)
 
 
 @dataclass(frozen=True)
 class Entry:
     """One PTE (64 bits), the facts of the page it maps, and of the file behind it.
 
-    `anon` is PageAnon, `anon_exclusive` PageAnonExclusive, `zero_page` is_zero_pfn(); all three
-    are false where the entry maps no page. `in_cache`: the page cache has the file's page.
+    `anon` is PageAnon, `anon_exclusive` PageAnonExclusive, `zero_page` is_zero_pfn(), `ksm` is
+    PageKsm, `pinned` says that the process holds a long-term pin, `in_child` that a living child
+    maps the page too; all are false where the entry maps no page. `slot_in_child`: a living child
+    refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
+    all the same.
+
+    Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
+    `cache_dirty`: it may not be dropped unwritten.
     """
 
     pte: BV
@@ -55,6 +72,13 @@ class Entry:
     anon_exclusive: Bool
     zero_page: Bool
     in_cache: Bool
+    cache_dirty: Bool = False
+    cache_swapped: Bool = False
+    ksm: Bool = False
+    pinned: Bool = False
+    in_child: Bool = False
+    slot_in_child: Bool = False
+    in_swap_cache: Bool = False
 
     def with_pte(self, pte: BV) -> Entry:
         """The same page under another PTE."""
@@ -62,8 +86,18 @@ class Entry:
 
     def unmapped(self, pte: BV) -> Entry:
         """No page: `pte` is empty or not present."""
-        return Entry(pte, anon=False, anon_exclusive=False, zero_page=False,
-                     in_cache=self.in_cache)
+        return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
+                       ksm=False, pinned=False, in_child=False, slot_in_child=False,
+                       in_swap_cache=False)
+
+    def mapping_anon(self, pte: BV) -> Entry:
+        """A new anonymous page that the process owns exclusively."""
+        return replace(self.unmapped(pte), anon=True, anon_exclusive=True)
+
+    def mapping_cache(self, pte: BV, dirty: Bool) -> Entry:
+        """The page that the page cache has, in memory; `dirty` where it was stored to."""
+        return replace(self.unmapped(pte), in_cache=True, cache_swapped=False,
+                       cache_dirty=disj(self.cache_dirty, dirty))
 
 
 class Outcome(IntEnum):
@@ -80,6 +114,8 @@ class Outcome(IntEnum):
     EPERM = 7
     EACCES = 8
     EBADF = 9
+    EEXIST = 10
+    EFAULT = 11
 
 
 OUTCOME_BITS = 4
@@ -95,11 +131,13 @@ class Fault:
     """One run of handle_mm_fault(): the entry it leaves, and whether the access is over.
 
     `outcome` is `event` (VM_UFFD_WP delivered), `bus`, or `ok` for "try the access again"; only
-    the last is counted as a minor fault (mm_account_fault).
+    the last is counted as a minor fault (mm_account_fault), unless it is `major`: something was
+    read from swap.
     """
 
     entry: Entry
     outcome: BV
+    major: Bool = False
 
 
 @dataclass(frozen=True)

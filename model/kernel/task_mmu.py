@@ -1,6 +1,4 @@
 """fs/proc/task_mmu.c: clear_refs, and what pagemap and smaps report. 6.1.192 and 6.12.117.
-
-Left out: pinned pages (nothing pins), which clear_refs leaves writable.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from model.kernel.pgtable import (
     pte_swp_soft_dirty,
     pte_swp_uffd_wp_any,
     pte_uffd_wp,
+    pte_write,
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
@@ -30,10 +29,17 @@ _C = "fs/proc/task_mmu.c"
 
 
 @mirrors(_C)
-def clear_soft_dirty(ed: Edition, entry: Entry) -> Entry:
-    """A present entry loses soft-dirty and write permission; one that is not, its swap bit.
-    (Its caller clear_refs_pte_range is not called for hugetlb.)"""
+def pte_is_pinned(_ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """A writable page of a private mapping that is pinned: a device may write to it at any time."""
+    return conj(not vma.mapping.shared, pte_write(entry.pte), entry.pinned)
+
+
+@mirrors(_C)
+def clear_soft_dirty(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A present entry loses soft-dirty and write permission, unless it is pinned; one that is not
+    present, its swap bit. (Its caller clear_refs_pte_range is not called for hugetlb.)"""
     present = pte_clear_soft_dirty(pte_wrprotect(ed, entry.pte))
+    present = ite(pte_is_pinned(ed, vma, entry), entry.pte, present)
     pte = ite(pte_present(entry.pte), present,
               ite(is_swap_pte(entry.pte), pte_swp_clear_soft_dirty(entry.pte), entry.pte))
     return entry.with_pte(pte)
@@ -43,9 +49,9 @@ def clear_soft_dirty(ed: Edition, entry: Entry) -> Entry:
 def clear_refs_write(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """Writing "4" (CLEAR_REFS_SOFT_DIRTY). vm_page_prot is worked out anew only where
     VM_SOFTDIRTY was set."""
-    cleared = Vma(clear_bits(vma.vm_flags, VM_SOFTDIRTY), vma.vm_page_prot, vma.mapping)
+    cleared = vma.with_flags(clear_bits(vma.vm_flags, VM_SOFTDIRTY))
     new = ite(has(vma.vm_flags, VM_SOFTDIRTY), vma_set_page_prot(ed, cleared), vma)
-    return new, entry if vma.mapping.hugetlb else clear_soft_dirty(ed, entry)
+    return new, entry if vma.mapping.hugetlb else clear_soft_dirty(ed, vma, entry)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ def pagemap_hugetlb_range(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     """The entry's own soft-dirty bit is not looked at, and a marker does not read as swap."""
     present = pte_present(entry.pte)
     return Pagemap(
-        present=present, swap=False, file=conj(present, negate(entry.anon)), exclusive=present,
+        present=present, swap=False, file=conj(present, negate(entry.anon)),
+        exclusive=conj(present, negate(entry.in_child)),
         uffd_wp=ite(present, pte_uffd_wp(entry.pte), pte_swp_uffd_wp_any(ed, entry.pte)),
         soft_dirty=has(vma.vm_flags, VM_SOFTDIRTY))
 
@@ -80,7 +87,7 @@ def pagemap_read(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
 
 @mirrors(_C)
 def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
-    """What pagemap says of the page; one process maps it, so a normal page is mapped once.
+    """What pagemap says of the page, which no other process maps but a living child.
 
     A marker reads as swap. VM_SOFTDIRTY makes every page of the VMA read as soft-dirty.
     """
@@ -91,7 +98,7 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
         present=present,
         swap=is_swap_pte(pte),
         file=conj(page, negate(entry.anon)),
-        exclusive=page,
+        exclusive=conj(page, negate(entry.in_child)),
         uffd_wp=ite(present, pte_uffd_wp(pte), pte_swp_uffd_wp_any(ed, pte)),
         soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte)),
                         conj(is_swap_pte(pte), pte_swp_soft_dirty(pte))),

@@ -1,4 +1,4 @@
-"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect.
+"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy.
 
 Read from 6.1.192 and 6.12.117, for one VMA wholly inside the range and one userfaultfd. Left out:
 range and mode checks (the arguments are right), merging with neighbours (there are none), waking.
@@ -8,11 +8,32 @@ from __future__ import annotations
 
 from model.kernel.bits import VM_MAYWRITE, VM_SHARED, VM_UFFD_FLAGS, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, clear_bits, conj, has, has_all, ite, negate, set_bits
+from model.kernel.hugetlb import hugetlb_mfill_atomic_pte
+from model.kernel.logic import (
+    BV,
+    Bool,
+    as_term,
+    clear_bits,
+    conj,
+    disj,
+    has,
+    has_all,
+    ite,
+    negate,
+    set_bits,
+)
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
 from model.kernel.mprotect import change_protection
-from model.kernel.pgtable import vm_get_page_prot
+from model.kernel.pgtable import (
+    maybe_mkwrite,
+    pte_mkdirty,
+    pte_mkuffd_wp,
+    pte_mkwrite,
+    pte_none_mostly,
+    pte_wrprotect,
+    vm_get_page_prot,
+)
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
@@ -26,7 +47,7 @@ def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
 
     In mm/userfaultfd.c from 6.13 on and in 6.12.117.
     """
-    new = Vma(flags, vma.vm_page_prot, vma.mapping)
+    new = vma.with_flags(flags)
     if not ed.has("51d3d5eb74ff"):
         return new
     uffd_wp_changed = has(vma.vm_flags ^ flags, VM_UFFD_WP)
@@ -101,6 +122,34 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
     if ed.has("as-described"):
         return has(vma.vm_flags, VM_WRITE)
     return vma_wants_manual_pte_write_upgrade(ed, vma)
+
+
+@mirrors(_MM)
+def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, BV]:
+    """UFFDIO_COPY with or without MODE_WP: ENOENT where the VMA is not registered, EINVAL where
+    MODE_WP is asked for without write-protect mode, EEXIST where there is a page already."""
+    filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
+        ed, vma, entry, wp)
+    refused = conj(wp, negate(userfaultfd_wp(vma)))
+    exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache))
+    result = ite(negate(userfaultfd_armed(vma)), outcome(Outcome.ENOENT),
+                 ite(refused, outcome(Outcome.EINVAL),
+                     ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
+    return ite(as_term(result == outcome(Outcome.ok)), filled, entry), result
+
+
+@mirrors(_MM)
+def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
+    """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one."""
+    pte = pte_mkdirty(ed, vma.vm_page_prot)
+    if ed.has("f1eb1bacfba9"):
+        pte = maybe_mkwrite(ed, pte, vma)
+        pte = pte_mkuffd_wp(ed, pte) if wp else pte
+    elif wp:
+        pte = pte_wrprotect(ed, pte_mkuffd_wp(ed, pte))
+    else:
+        pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), pte_wrprotect(ed, pte))
+    return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
 
 
 @mirrors(_MM)

@@ -1,15 +1,15 @@
 """include/linux/userfaultfd_k.h: what a VMA's userfaultfd registration means for its entries.
 
 Read from 6.1.192 and 6.12.117. The userfaultfd asks for UFFD_FEATURE_WP_HUGETLBFS_SHMEM and
-UFFD_FEATURE_SIGBUS alone: not for WP_UNPOPULATED, not for WP_ASYNC, not for an event of fork,
-mremap or removal.
+UFFD_FEATURE_SIGBUS, and where it is opened so for WP_UNPOPULATED or WP_ASYNC; not for an event of
+fork, mremap or removal.
 """
 
 from __future__ import annotations
 
 from model.kernel.bits import VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, conj, has
+from model.kernel.logic import BV, Bool, conj, disj, has
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pte_uffd_wp
 from model.kernel.records import Vma
@@ -35,8 +35,8 @@ def userfaultfd_pte_wp(vma: Vma, pte: BV) -> Bool:
 
 @mirrors(_H)
 def userfaultfd_wp_use_markers(ed: Edition, vma: Vma) -> Bool:
-    """Whether an empty entry is protected by a marker: file mappings only, as WP_UNPOPULATED is not
-    requested. 6.1 asks the kind of mapping alone (open-coded in change_pte_range)."""
+    """Whether an empty entry is protected by a marker: always in file mappings, in anonymous ones
+    with WP_UNPOPULATED. 6.1 asks the kind of mapping alone (open-coded in change_pte_range)."""
     if ed.has("2bad466cc9d9"):
-        return conj(userfaultfd_wp(vma), not vma.mapping.anonymous)
+        return conj(userfaultfd_wp(vma), disj(not vma.mapping.anonymous, vma.wp_unpopulated))
     return not vma.mapping.anonymous

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
@@ -17,8 +17,16 @@ from model.kernel.records import OUTCOME_BITS, Entry, Mapping, Outcome
 from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Machine, Values, compile_terms
 from model.system.mappings import fresh_vma
-from model.system.operations import CORE, OPERATIONS, Effect, allowing, modelled
-from model.system.state import History, State, flatten, leaf_names, rebuild, variables_like
+from model.system.operations import CORE, OPERATIONS, TRACKED, Effect, allowing, modelled
+from model.system.state import (
+    History,
+    State,
+    flatten,
+    leaf_names,
+    leaves,
+    rebuild,
+    variables_like,
+)
 from model.system.transition import TransitionSystem
 
 
@@ -44,23 +52,33 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
-                      in_cache=mapping.filled)
+                      in_cache=mapping.filled, cache_dirty=mapping.filled)
         self.initial = State(fresh_vma(edition, mapping), empty, uffd_open=True,
                              history=History(False, False, False))
-        self.before: State = variables_like(self.initial)
         self.names = leaf_names(self.initial)
+        followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}
+        self._fixed = TRACKED - followed
+        self._variables: State = variables_like(self.initial)
+        self.before: State = self._with_fixed(self._variables)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)
+
+    def _with_fixed(self, state: State) -> State:
+        """The state with its initial value in every fact that no action here needs."""
+        return rebuild(self.initial, [
+            first if name in self._fixed else value for name, first, value in zip(
+                self.names, leaves(self.initial), leaves(state), strict=True)])
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """The effect of each action on the symbolic state."""
-        return tuple(OPERATIONS[a].run(self.edition, self.before) for a in self.actions)
+        effects = [OPERATIONS[a].run(self.edition, self.before) for a in self.actions]
+        return tuple(replace(e, state=self._with_fixed(e.state)) for e in effects)
 
     @cached_property
     def system(self) -> TransitionSystem:
         return TransitionSystem(
             name=f"{self.edition.name}/{self.mapping.name}",
-            variables=flatten(self.before),
+            variables=flatten(self._variables),
             initial=flatten(self.initial),
             actions=self.actions,
             branches=tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects),
@@ -88,7 +106,7 @@ class KernelSystem:
     def _pagemap(self) -> Any:
         entry = pagemap_read(self.edition, self.before.vma, self.before.entry)
         names = leaf_names(entry)
-        function = compile_terms(flatten(self.before), flatten(entry))
+        function = compile_terms(flatten(self._variables), flatten(entry))
         return lru_cache(maxsize=None)(
             lambda values: dict(zip(names, map(bool, function(values)), strict=True)))
 

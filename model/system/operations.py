@@ -22,20 +22,31 @@ from model.kernel.bits import (
     VM_WRITE,
 )
 from model.kernel.editions import Edition, UsageError, unknown
-from model.kernel.logic import BV, Bool, conj, has_all, ite
-from model.kernel.memory import FAULT_BITS, copy_page_range, unmap_single_vma, user_access
-from model.kernel.mprotect import do_mprotect_pkey
+from model.kernel.gup import pin_user_pages
+from model.kernel.ksm import try_to_merge_one_page
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
+from model.kernel.memory import (
+    FAULT_BITS,
+    copy_page_range,
+    stored_by_child,
+    unmap_single_vma,
+    user_access,
+)
+from model.kernel.migrate import remove_migration_pte, try_to_migrate_one
+from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import move_vma
 from model.kernel.pgtable import pte_present
 from model.kernel.records import Mapping, Outcome, outcome
 from model.kernel.task_mmu import clear_refs_write
 from model.kernel.userfaultfd import (
+    mfill_atomic,
     mwriteprotect_range,
     userfaultfd_register,
     userfaultfd_release,
     userfaultfd_unregister,
 )
-from model.system.state import State
+from model.kernel.vmscan import madvise_pageout
+from model.system.state import History, State
 
 NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
 OK = outcome(Outcome.ok)
@@ -56,25 +67,40 @@ class Operation:
 
     `core` are the operations that every check allows: what a program does with protection and
     tracking. The others, which copy, move or drop memory or change who listens, are allowed by
-    name.
+    name. `by_kernel` are those that the kernel does on its own (the environment's steps), although
+    a program may be able to ask for them. `tracks` are the facts of the state, beyond those that
+    always change, that the operation reads or makes true.
     """
 
     name: str
     call: str
     run: Callable[[Edition, State], Effect]
     core: bool = False
+    by_kernel: bool = False
+    tracks: tuple[str, ...] = ()
 
 
 def _store(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=True)
-    stored = ite(access.outcome == OK, True, s.history.stored)
-    return Effect(replace(s, entry=access.entry, history=replace(s.history, stored=stored)),
+    done = as_term(access.outcome == OK)
+    return Effect(_with_anon_vma(replace(s, entry=access.entry, history=_stored(s, done))),
                   access.outcome, access.faults)
+
+
+def _stored(s: State, done: Bool) -> History:
+    """A store has completed where `done`."""
+    return replace(s.history, stored=disj(s.history.stored, done),
+                   stored_since_wp=disj(s.history.stored_since_wp, done))
+
+
+def _with_anon_vma(s: State) -> State:
+    """Who gets its first anonymous page gets an anon_vma before (anon_vma_prepare)."""
+    return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, s.entry.anon)))
 
 
 def _load(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=False)
-    return Effect(replace(s, entry=access.entry), access.outcome, access.faults)
+    return Effect(_with_anon_vma(replace(s, entry=access.entry)), access.outcome, access.faults)
 
 
 def _clear_refs(ed: Edition, s: State) -> Effect:
@@ -88,7 +114,8 @@ def _ioctl(s: State, effect: Effect) -> Effect:
 
 
 def _unprotected(s: State, ended: Bool = True) -> State:
-    history = replace(s.history, protected=False, protected_populated=False)
+    history = replace(s.history, protected=False, protected_populated=False,
+                      protected_async=False)
     return replace(s, history=ite(ended, history, s.history))
 
 
@@ -108,7 +135,10 @@ def _unregister(ed: Edition, s: State) -> Effect:
 def _writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
     entry, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
     populated = conj(enable_wp, pte_present(entry.pte))
-    history = replace(s.history, protected=enable_wp, protected_populated=populated)
+    sync = conj(enable_wp, negate(s.vma.wp_async))
+    history = replace(s.history, protected=sync,
+                      protected_populated=conj(sync, populated),
+                      protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
     done = replace(s, entry=entry, history=ite(result == OK, history, s.history))
     return _ioctl(s, Effect(done, result))
 
@@ -124,8 +154,26 @@ def _close(ed: Edition, s: State) -> Effect:
     return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
 
 
-def _open(_ed: Edition, s: State) -> Effect:
-    return Effect(replace(s, uffd_open=True))
+def _open(ed: Edition, s: State, wp_unpopulated: bool = False, wp_async: bool = False) -> Effect:
+    """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
+    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
+    opened = Effect(replace(s, vma=vma, uffd_open=True))
+    lacking = ((wp_unpopulated and not ed.has("2bad466cc9d9"))
+               or (wp_async and not ed.has("d61ea1cb0095")))
+    if lacking:
+        opened = Effect(s, outcome(Outcome.EINVAL))
+    return ite(s.uffd_open, Effect(s), opened)
+
+
+def _copy(ed: Edition, s: State, wp: bool) -> Effect:
+    """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
+    entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
+    done = as_term(result == OK)
+    sync = conj(wp, negate(s.vma.wp_async))
+    history = replace(_stored(s, True), protected=sync, protected_populated=sync,
+                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False)
+    copied = _with_anon_vma(replace(s, entry=entry, history=ite(done, history, s.history)))
+    return _ioctl(s, Effect(ite(done, copied, s), result))
 
 
 def _dontneed(ed: Edition, s: State) -> Effect:
@@ -133,8 +181,43 @@ def _dontneed(ed: Edition, s: State) -> Effect:
     return Effect(replace(s, entry=unmap_single_vma(ed, s.vma, s.entry)))
 
 
-def _fork(ed: Edition, s: State) -> Effect:
-    return Effect(replace(s, entry=copy_page_range(ed, s.vma, s.entry)))
+def _fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
+    entry = copy_page_range(ed, s.vma, s.entry, child_lives=lives)
+    return Effect(replace(s, entry=stored_by_child(s.vma, entry) if stores else entry))
+
+
+def _pageout(ed: Edition, s: State) -> Effect:
+    entry, result = madvise_pageout(ed, s.vma, s.entry)
+    return Effect(replace(s, entry=entry), result)
+
+
+def _migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
+    entry = try_to_migrate_one(ed, s.entry) if begin else s.entry
+    entry = remove_migration_pte(ed, s.vma, entry) if end else entry
+    return Effect(replace(s, entry=entry))
+
+
+def _ksm(ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=try_to_merge_one_page(ed, s.vma, s.entry)))
+
+
+def _pin(ed: Edition, s: State) -> Effect:
+    entry, result = pin_user_pages(ed, s.vma, s.entry)
+    return Effect(_with_anon_vma(replace(s, entry=entry)), result)
+
+
+def _unpin(_ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=replace(s.entry, pinned=False)))
+
+
+def _device_store(_ed: Edition, s: State) -> Effect:
+    """No page table is asked. Where the page that is pinned is no longer mapped, the program has
+    lost it, and the store with it."""
+    return Effect(replace(s, history=_stored(s, s.entry.pinned)))
+
+
+def _numa(ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=change_prot_numa(ed, s.vma, s.entry)))
 
 
 def _mremap(ed: Edition, s: State) -> Effect:
@@ -173,14 +256,47 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("dontneed", "madvise(MADV_DONTNEED)", _dontneed),
     Operation("fork", "fork(2), the child exits and is waited for", _fork),
     Operation("mremap", "mremap(2) to another address", _mremap),
+    Operation("open:unpopulated", "open a userfaultfd with UFFD_FEATURE_WP_UNPOPULATED",
+              partial(_open, wp_unpopulated=True), tracks=("wp_unpopulated",)),
+    Operation("open:async", "open a userfaultfd with UFFD_FEATURE_WP_ASYNC",
+              partial(_open, wp_unpopulated=True, wp_async=True),
+              tracks=("wp_unpopulated", "wp_async", "protected_async", "stored_since_wp")),
+    Operation("copy", "UFFDIO_COPY", partial(_copy, wp=False)),
+    Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(_copy, wp=True)),
+    Operation("fork:stay", "fork(2), the child lives on", partial(_fork, lives=True),
+              tracks=("in_child", "slot_in_child", "anon_vma")),
+    Operation("fork:write", "fork(2), the child stores one byte and exits",
+              partial(_fork, stores=True), tracks=("in_swap_cache", "cache_dirty")),
+    Operation("pin", "a long-term pin of the page, for writing (io_uring)", _pin,
+              tracks=("pinned",)),
+    Operation("unpin", "the pin is given up", _unpin, tracks=("pinned",)),
+    Operation("pin:write", "a device writes through the pin", _device_store, tracks=("pinned",)),
+    Operation("pageout", "reclaim, as by madvise(MADV_PAGEOUT)", _pageout, by_kernel=True,
+              tracks=("cache_dirty", "cache_swapped")),
+    Operation("migrate", "the page moves to another NUMA node, as by move_pages(2)", _migrate,
+              by_kernel=True),
+    Operation("migrate:begin", "the page begins to migrate", partial(_migrate, end=False),
+              by_kernel=True),
+    Operation("migrate:end", "the page has migrated", partial(_migrate, begin=False),
+              by_kernel=True),
+    Operation("ksm", "KSM merges the page with an equal one", _ksm, by_kernel=True,
+              tracks=("ksm",)),
+    Operation("numa", "NUMA balancing makes the entry a hint", _numa, by_kernel=True),
 )}
 
 CORE = tuple(name for name, operation in OPERATIONS.items() if operation.core)
 
 
-def modelled(_ed: Edition, _mapping: Mapping) -> tuple[str, ...]:
+TRACKED = frozenset(fact for operation in OPERATIONS.values() for fact in operation.tracks)
+"""The facts that are followed only where an operation that needs them is explored."""
+
+_NOT_HUGETLB = frozenset({"pin", "unpin", "pin:write", "migrate", "migrate:begin", "migrate:end",
+                          "numa"})
+
+
+def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and mapping model, plainest first."""
-    return tuple(OPERATIONS)
+    return tuple(name for name in OPERATIONS if not (mapping.hugetlb and name in _NOT_HUGETLB))
 
 
 def find_operation(name: str) -> Operation:

@@ -24,11 +24,15 @@ class History:
     `protected`: `wp` has returned ok, and nothing since that ends it by its own documentation:
     `unwp`, `unregister`, `close`, `mremap`, or registering anew without write-protect mode.
     `protected_populated`: likewise, and the page was mapped when that `wp` returned.
+    `protected_async`: likewise, with WP_ASYNC, where a store raises no event; `stored_since_wp`: a
+    store has completed since the last such `wp`.
     """
 
     stored: Bool
     protected: Bool
     protected_populated: Bool
+    protected_async: Bool = False
+    stored_since_wp: Bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ def _leaves(record: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         elif not isinstance(value, Mapping):
             yield f.name, value
+
+
+def leaves(record: Any) -> tuple[Any, ...]:
+    """The leaves of a record, depth first, as they stand."""
+    return tuple(value for _, value in _leaves(record))
 
 
 def flatten(record: Any) -> tuple[z3.ExprRef, ...]:

@@ -44,6 +44,10 @@ KINDS = ("anon", "shmem")
 OPS = ("store", "load", "clear_refs", "register", "unregister", "wp", "unwp",
        "mprotect:none", "mprotect:r", "mprotect:rw")
 
+NEVER = ("anon_vma", "wp_unpopulated", "wp_async", "cache_dirty", "cache_swapped", "ksm", "pinned",
+         "in_child", "slot_in_child", "in_swap_cache", "protected_async", "stored_since_wp")
+"""Facts that these operations do not need."""
+
 Form = Literal["none", "marker", "page"]
 Content = Literal["", "zero", "own", "file"]
 
@@ -243,7 +247,8 @@ def encode(k: Rules, s: World) -> dict[str, int | bool]:
             "zero_page": s.form == "page" and s.content == "zero",
             "in_cache": s.form == "page" and s.content == "file", "uffd_open": True,
             "stored": s.stored,
-            "protected": s.protected, "protected_populated": s.populated}
+            "protected": s.protected, "protected_populated": s.populated,
+            **dict.fromkeys(NEVER, False)}
 
 
 def _pgprot(is_open: bool, rw: bool) -> int:

@@ -447,12 +447,12 @@ def test_marker_faults(ed: Edition) -> None:
 def test_missing_page(ed: Edition) -> None:
     """What is mapped for an empty entry, by kind of memory: whose page, how writable, how dirty.
     Where missing pages are waited for, an event comes first, but for a page in the page cache."""
-    empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False, in_cache=CACHED)
     mapped = z3.And(PP & ~word(1 << RW | 1 << P | 1 << A | 1 << 2 | 1 << NX) == 0, bit(PP, P))
     for mapping, write in product((SHM, OWN, FILE_COPY), (False, True)):
+        there = CACHED if mapping is not OWN else z3.BoolVal(False)
+        empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False, in_cache=there)
         fault = memory.handle_pte_fault(ed, vma(mapping), empty, write)
         it, pte = fault.entry, fault.entry.pte
-        there = CACHED if mapping is not OWN else z3.BoolVal(False)
         awaited = z3.And(bit(FLAGS, MISSING), z3.Not(there))
         always(same(ended(fault.outcome, Outcome.event), awaited))
         always(same(ended(fault.outcome, Outcome.ok), z3.Not(awaited)))
