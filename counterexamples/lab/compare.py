@@ -10,8 +10,9 @@ from counterexamples.lab.observe import Difference, Seen, difference, seen_by_mo
 from counterexamples.lab.session import Session
 from model.system.kernel import KernelSystem
 
-_NEEDS = {"clear_refs": "soft-dirty",
-          **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp")}
+_NEEDS = {"clear_refs": "soft-dirty", "pageout": "swap", "migrate": "second-node", "ksm": "ksm",
+          **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp"),
+          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"})}
 """What a program cannot see on a kernel that lacks a feature."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import subprocess
@@ -18,6 +19,8 @@ from model.kernel.editions import UsageError
 
 _PACKAGE = r"^linux-image-[0-9].*-cloud-amd64(-unsigned)?$"
 _IMAGE = re.compile(r"\./boot/vmlinuz-.+")
+_MODULE = re.compile(r"\./lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz)?")
+"""RAM disks, for a swap area and a file system."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def fetch(wanted: str, progress: Callable[[str], object]) -> tuple[Package, Path
                          + (", ".join(same_line or known) or "none"))
     chosen = max(fits, key=lambda p: p.order)
     folder = cache_folder() / "debian" / f"{chosen.name}_{chosen.version}"
-    if not (folder / "kernel.json").exists():
+    if not (folder / "brd.ko").exists():  # earlier versions kept the image alone
         progress(f"fetching {chosen.name} {chosen.version}")
         _unpack(chosen, folder)
     return chosen, folder / "vmlinuz"
@@ -110,9 +113,12 @@ def _unpack(package: Package, folder: Path) -> None:
             raise CannotRun(f"{package.name} {package.version} does not have apt's SHA-256")
         kept = Path(work) / "kept"
         kept.mkdir()
-        _take_image(deb, kept / "vmlinuz")
+        _take(deb, kept)
         (kept / "kernel.json").write_text(json.dumps(
             {"package": asdict(package), "image_sha256": file_digest(kept / "vmlinuz")}, indent=1))
+        if folder.exists():
+            (kept / "brd.ko").replace(folder / "brd.ko")
+            return
         try:
             kept.rename(folder)
         except OSError:
@@ -120,14 +126,21 @@ def _unpack(package: Package, folder: Path) -> None:
                 raise
 
 
-def _take_image(deb: Path, image: Path) -> None:
+def _take(deb: Path, folder: Path) -> None:
+    """The kernel image and its module for RAM disks."""
+    image, brd = folder / "vmlinuz", folder / "brd.ko"
     with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as dpkg:
         with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
             for member in archive:
-                data = archive.extractfile(member) if _IMAGE.fullmatch(member.name) else None
-                if data is not None:
+                data = archive.extractfile(member) if member.isfile() else None
+                if data is not None and _IMAGE.fullmatch(member.name):
                     image.write_bytes(data.read())
+                elif data is not None and _MODULE.fullmatch(member.name):
+                    packed = member.name.endswith(".xz")
+                    brd.write_bytes(lzma.decompress(data.read()) if packed else data.read())
+                if image.exists() and brd.exists():
                     break
         dpkg.kill()
-    if not image.exists():
-        raise CannotRun(f"{deb.name} holds no boot/vmlinuz")
+    for file, wanted in ((image, "boot/vmlinuz"), (brd, "brd.ko")):
+        if not file.exists():
+            raise CannotRun(f"{deb.name} holds no {wanted}")

@@ -7,17 +7,19 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, need, static_program
+from counterexamples.lab.tools import cache_folder, capture, need, static_program
 
-AGENT = Path(__file__).parent / "agent.c"
+AGENT = Path(__file__).parent / "agent"
 BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
-_MEMORY_MB = 1024
+_NODES_MB = (768, 256)
+"""The memory of each NUMA node; the one CPU belongs to the first."""
+_FILE_SYSTEM_KB = 1024
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
@@ -42,8 +44,10 @@ def check_image(image: Path) -> None:
 
 
 def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | None = None,
-         limit: float = ANSWER_SECONDS, boot_limit: float = BOOT_SECONDS) -> Session:
-    """A session with `image`; `files` are put at the root of its file system, executable.
+         modules: Sequence[Path] = (), limit: float = ANSWER_SECONDS,
+         boot_limit: float = BOOT_SECONDS) -> Session:
+    """A session with `image`; `files` are put at the root of its file system, executable, and
+    `modules` are loaded in order.
 
     Raises CannotRun where it cannot be tried, KernelFailed where the agent does not come up.
     """
@@ -56,15 +60,40 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
     console = Path(name)
     with tempfile.TemporaryDirectory(prefix="ptecheck-") as work:
         initrd = Path(work) / "initrd.gz"
-        _pack({"init": init or agent(), **(files or {})}, Path(work) / "root", initrd)
+        loaded = {f"module{n}.ko": module for n, module in enumerate(modules)}
+        _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
+              Path(work) / "root", initrd)
         # Software emulation: the same everywhere, and faults are counted the same.
         process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-m", str(_MEMORY_MB), "-display", "none",
+            ["qemu-system-x86_64", "-accel", "tcg", *_nodes(), "-display", "none",
              "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
              "-initrd", str(initrd), "-append", _APPEND,
              "-serial", f"file:{console}", "-serial", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return Session(process, console, limit, boot_limit)
+
+
+def _nodes() -> list[str]:
+    """Memory on two NUMA nodes, so that pages can migrate."""
+    arguments = ["-m", str(sum(_NODES_MB)), "-smp", "1"]
+    for node, size in enumerate(_NODES_MB):
+        cpu = ",cpus=0" if node == 0 else ""
+        arguments += ["-object", f"memory-backend-ram,id=m{node},size={size}M",
+                      "-numa", f"node,nodeid={node},memdev=m{node}{cpu}"]
+    return arguments
+
+
+def file_system() -> Path:
+    """The image of an empty ext4 file system, made once. Raises CannotRun."""
+    image = cache_folder() / f"ext4-{_FILE_SYSTEM_KB}k"
+    if not image.exists():
+        need("mke2fs")
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
+            made = Path(work) / "made"
+            capture(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
+                     f"{_FILE_SYSTEM_KB}k"])
+            made.rename(image)
+    return image
 
 
 def on_host(limit: float = ANSWER_SECONDS) -> Session:

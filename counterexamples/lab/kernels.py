@@ -21,7 +21,8 @@ class Kernel:
     """A kernel that the user has named.
 
     `edition` models it, where that is known: what Debian ships, and its unchanged sources. Once it
-    is at hand `version` says what it is, and `image` (None for the host) has digest `sha256`.
+    is at hand `version` says what it is, and `image` (None for the host) has digest `sha256`; `modules` are
+    loaded in order.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Kernel:
     version: str = ""
     image: Path | None = None
     sha256: str | None = None
+    modules: tuple[Path, ...] = ()
 
     def start(self, *, files: Mapping[str, Path] | None = None,
               limit: float = guest.ANSWER_SECONDS) -> Session:
@@ -38,7 +40,7 @@ class Kernel:
         """
         if self.image is None:
             return guest.on_host(limit)
-        return guest.boot(self.image, files=files, limit=limit)
+        return guest.boot(self.image, files=files, modules=self.modules, limit=limit)
 
 
 def named(name: str) -> Kernel:
@@ -70,6 +72,7 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
         case "debian":
             package, image = debian.fetch(rest, progress)
             version = f"{package.name} {package.version}"
+            kernel = replace(kernel, modules=(image.parent / "brd.ko",))
         case "bzimage":
             image = Path(rest)
             version = f"image {image.name}"

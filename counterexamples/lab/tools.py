@@ -13,7 +13,7 @@ from pathlib import Path
 from counterexamples.lab.errors import CannotRun
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
-            "apt-get": "apt", "apt-cache": "apt", "dpkg": "dpkg"}
+            "apt-get": "apt", "apt-cache": "apt", "dpkg": "dpkg", "mke2fs": "e2fsprogs"}
 
 
 def cache_folder() -> Path:
@@ -44,17 +44,21 @@ def capture(command: Sequence[str], cwd: Path | None = None) -> str:
 
 
 def static_program(source: Path, *options: str) -> Path:
-    """The C program in `source`, linked statically, built once for each content.
+    """The C program in `source`, a file or a folder, linked statically, built once for each
+    content.
 
     Raises CannotRun when it does not compile.
     """
     need("gcc")
-    digest = hashlib.sha256(source.read_bytes() + " ".join(options).encode()).hexdigest()[:16]
+    files = sorted(source.glob("*.[ch]")) if source.is_dir() else [source]
+    content = b"".join(file.read_bytes() for file in files) + " ".join(options).encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
     program = cache_folder() / f"{source.stem}-{digest}"
     if not program.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
             built = Path(work) / "built"
-            capture(["gcc", "-O2", "-Wall", *options, "-o", str(built), str(source)])
+            capture(["gcc", "-O2", "-Wall", *options, "-o", str(built),
+                     *(str(file) for file in files if file.suffix == ".c")])
             built.rename(program)
     return program
 

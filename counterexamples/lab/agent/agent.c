@@ -1,0 +1,287 @@
+/*
+ * The lab's agent: makes the calls of a run on the kernel it runs on, and says what a program sees.
+ *
+ * It speaks on standard input and output; as init of a virtual machine, on the second serial port.
+ *
+ *   it says first    agent RELEASE | VERSION
+ *   probe MAPPING    has FEATURE ... ; lacks FEATURE: REASON ; ...
+ *   run MAPPING OP…  OUTCOME FAULTS BITS FLAGS | ...      a field group for each operation
+ *   exec PATH        the program's lines, then: exit STATUS
+ *   end              (ends; as init, reboots)
+ *
+ * BITS are the pagemap bits 63 62 61 56 57 55, FLAGS the VmFlags of smaps, joined by commas.
+ */
+#define _GNU_SOURCE
+#include "calls.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define HUGE_PAGES "8"		/* kept for hugetlb: the mapping, its copies, and some to spare */
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+#define PRESENT_BIT 63
+#define SOFT_DIRTY_BIT 55
+
+static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
+static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd" };
+
+static int smaps = -1;
+
+/* --- what a program sees --- */
+
+/* Prints the VmFlags that the lab compares, in the order of `letters`. */
+static void print_vm_flags(void)
+{
+	char text[2048];
+	ssize_t got = pread(smaps, text, sizeof(text) - 1, 0);
+	const char *comma = "";
+
+	text[got > 0 ? got : 0] = 0;
+	char *flags = strstr(text, "VmFlags:");
+	if (strtoul(text, NULL, 16) != (unsigned long)place || !flags) {
+		printf(" ?");
+		return;
+	}
+	*strchrnul(flags, '\n') = 0;
+	putchar(' ');
+	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
+		if (strstr(flags, letters[i])) {
+			printf("%s%s", comma, letters[i]);
+			comma = ",";
+		}
+	if (!*comma)
+		putchar('-');
+}
+
+static void print_step(const char *outcome, long faults)
+{
+	unsigned long long entry = pagemap_entry();
+
+	printf("%s %ld ", outcome, faults);
+	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
+		putchar('0' + (int)(entry >> pagemap_bits[i] & 1));
+	print_vm_flags();
+}
+
+/* --- a run from a fresh mapping --- */
+
+static void run(char *words)
+{
+	char *rest, *name = strtok_r(words, " ", &rest), *op;
+	const char *wrong = name ? make_mapping(name) : "no mapping named", *bar = "";
+
+	if (!wrong)
+		wrong = open_userfaultfd();
+	if (wrong)
+		printf("error %s", wrong);
+	while (!wrong && (op = strtok_r(NULL, " ", &rest))) {
+		long faults;
+		const char *outcome = operate(op, &faults);
+
+		if (!outcome) {
+			printf("error the agent does not know operation %s", op);
+			break;
+		}
+		printf("%s", bar);
+		print_step(outcome, faults);
+		bar = "|";
+	}
+	putchar('\n');
+	drop();
+}
+
+/* --- which features work: by doing, not by asking --- */
+
+static int soft_dirty(void)
+{
+	return pagemap_entry() >> SOFT_DIRTY_BIT & 1;
+}
+
+static const char *without_soft_dirty(void)
+{
+	long faults;
+
+	operate("store", &faults);
+	if (strcmp(operate("clear_refs", &faults), "ok"))
+		return "clear_refs cannot be written";
+	if (!(pagemap_entry() >> PRESENT_BIT & 1))
+		return "pagemap cannot be read";
+	if (soft_dirty())
+		return "clear_refs leaves a page soft-dirty";
+	operate("store", &faults);
+	return soft_dirty() ? NULL : "a store does not make a page soft-dirty";
+}
+
+static const char *without_uffd_wp(void)
+{
+	long faults;
+	const char *wrong = open_userfaultfd();
+
+	if (wrong)
+		return wrong;
+	operate("store", &faults);	/* an empty anonymous entry cannot be protected */
+	if (strcmp(operate("register", &faults), "ok"))
+		return "this mapping cannot be registered for write protection";
+	if (strcmp(operate("wp", &faults), "ok"))
+		return "UFFDIO_WRITEPROTECT fails";
+	if (strcmp(operate("store", &faults), "event"))
+		return "a store to a protected page raises no event";
+	return NULL;
+}
+
+static void say(const char *feature, const char *wrong)
+{
+	printf(wrong ? "lacks %s: %s; " : "has %s; ", feature, wrong);
+}
+
+static void probe(char *words)
+{
+	const char *wrong = make_mapping(words);
+
+	drop();
+	if (wrong) {
+		printf("lacks mapping: %s\n", wrong);
+		return;
+	}
+	make_mapping("anon");
+	say("soft-dirty", without_soft_dirty());
+	drop();
+	make_mapping(words);
+	say("uffd-wp", without_uffd_wp());
+	drop();
+	say("swap", without_swap());
+	say("second-node", without_second_node());
+	say("pins", without_pins());
+	say("ksm", without_ksm());
+	printf("has mapping\n");
+}
+
+/* --- the life of the agent --- */
+
+static void execute(char *path)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	printf("exit %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		perror(path);
+	close(fd);
+}
+
+/* /module0.ko and on are loaded, in order; /ext4 is the image of a file system, for /dev/ram1. */
+static void make_devices(void)
+{
+	char name[64] = "/module0.ko";
+	char block[4096];
+	ssize_t got;
+	int from, to;
+
+	for (int i = 0; i < 9; i++) {
+		name[7] = '0' + i;
+		from = open(name, O_RDONLY | O_CLOEXEC);
+		if (from < 0)
+			break;
+		if (syscall(SYS_finit_module, from, "rd_nr=2 rd_size=32768", 0))
+			perror(name);
+		close(from);
+	}
+	mknod("/dev/ram0", S_IFBLK | 0600, makedev(1, 0));
+	mknod("/dev/ram1", S_IFBLK | 0600, makedev(1, 1));
+	from = open("/ext4", O_RDONLY | O_CLOEXEC);
+	to = open("/dev/ram1", O_WRONLY | O_CLOEXEC);
+	while ((got = read(from, block, sizeof(block))) > 0)
+		if (write(to, block, got) != got)
+			break;
+	close(from);
+	close(to);
+	mkdir("/file", 0755);
+	mount("/dev/ram1", "/file", "ext4", 0, NULL);
+}
+
+static int be_init(void)
+{
+	struct termios raw;
+	int fd;
+
+	mkdir("/proc", 0755);
+	mkdir("/dev", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mkdir("/sys", 0755);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	write_file("/proc/sys/vm/nr_hugepages", HUGE_PAGES);
+	write_file("/proc/sys/kernel/numa_balancing", "0");
+	write_file(THP "enabled", "madvise");
+	write_file(THP "shmem_enabled", "advise");
+	make_devices();
+	mknod("/dev/ttyS1", S_IFCHR | 0600, makedev(4, 65));
+	fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY);
+	if (fd < 0 || tcgetattr(fd, &raw))
+		return -1;
+	cfmakeraw(&raw);
+	tcsetattr(fd, TCSANOW, &raw);
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	return 0;
+}
+
+int main(void)
+{
+	struct utsname name;
+	char *line = NULL;
+	size_t room = 0;
+	int init = getpid() == 1;
+
+	if (init && be_init()) {
+		fprintf(stderr, "the agent finds no second serial port\n");
+		reboot(RB_AUTOBOOT);
+	}
+	prepare_calls();
+	smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	uname(&name);
+	printf("agent %s | %s\n", name.release, name.version);
+	fflush(stdout);
+
+	while (getline(&line, &room, stdin) > 0) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "run ", 4))
+			run(line + 4);
+		else if (!strncmp(line, "probe ", 6))
+			probe(line + 6);
+		else if (!strncmp(line, "exec ", 5))
+			execute(line + 5);
+		else if (!strcmp(line, "end"))
+			break;
+		else
+			printf("error the agent does not know '%s'\n", line);
+		fflush(stdout);
+	}
+	if (init)
+		reboot(RB_AUTOBOOT);
+	return 0;
+}

@@ -1,0 +1,692 @@
+/* The calls of a run; see calls.h. */
+#define _GNU_SOURCE
+#include "calls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
+#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
+#endif
+#ifndef UFFD_FEATURE_WP_UNPOPULATED
+#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
+#endif
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#define MPOL_MF_MOVE_ALL (1 << 2)
+
+/* Below everything else of this process, so that smaps has it first; alone, so that it cannot merge. */
+#define PLACE ((char *)0x100000000ul)
+#define OTHER_PLACE ((char *)0x140000000ul)
+#define LOOK 20000		/* microseconds between two looks at an access that does not end */
+#define ENDLESS 1000		/* faults of one access: it will never end */
+#define MOST_FAULTS 4		/* are told of such an access */
+#define CHILDREN 32		/* of one run, at most, that live on */
+#define FILE_SYSTEM "/file"	/* where the agent, as init, mounts ext4 */
+#define SWAP_DEVICE "/dev/ram0"
+#define NOT_OURS "this is no virtual machine, whose settings are not the lab's to change"
+#define KSM "/sys/kernel/mm/ksm/"
+
+enum from { ANONYMOUS, TMPFS, REGULAR };
+
+/* TMPFS and REGULAR: of a fresh file of the same length that has content. */
+static const struct {
+	const char *name;
+	int flags;
+	unsigned long length;
+	enum from from;
+	int huge;
+} mappings[] = {
+	{ "anon", MAP_PRIVATE | MAP_ANONYMOUS, PAGE },
+	{ "shmem", MAP_SHARED | MAP_ANONYMOUS, PAGE },
+	{ "private-shmem", MAP_PRIVATE, PAGE, TMPFS },
+	{ "hugetlb", MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, HUGE_PAGE },
+	{ "private-hugetlb", MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, HUGE_PAGE },
+	{ "file", MAP_SHARED, PAGE, REGULAR },
+	{ "private-file", MAP_PRIVATE, PAGE, REGULAR },
+	{ "thp", MAP_PRIVATE | MAP_ANONYMOUS, HUGE_PAGE, ANONYMOUS, 1 },
+	{ "shmem-thp", MAP_SHARED | MAP_ANONYMOUS, HUGE_PAGE, ANONYMOUS, 1 },
+};
+
+/* VmFlags letters have no place for PROT_EXEC without PROT_READ: "x" alone is left out. */
+static const struct {
+	const char *name;
+	int prot;
+} protections[] = {
+	{ "none", PROT_NONE },
+	{ "r", PROT_READ },
+	{ "w", PROT_WRITE },
+	{ "rw", PROT_READ | PROT_WRITE },
+	{ "rx", PROT_READ | PROT_EXEC },
+	{ "rwx", PROT_READ | PROT_WRITE | PROT_EXEC },
+};
+
+char *place = PLACE;
+unsigned long length = PAGE;
+static int uffd = -1, refs = -1, pagemap = -1, ring = -1;
+static pid_t children[CHILDREN];
+static int child_count;
+
+/* --- small helpers --- */
+
+static const char *result(int failed)
+{
+	static char other[32];
+
+	if (!failed)
+		return "ok";
+	const char *name = strerrorname_np(errno);
+	if (name)
+		return name;
+	snprintf(other, sizeof(other), "E%d", errno);
+	return other;
+}
+
+static int write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int failed = fd < 0 || write(fd, text, strlen(text)) < 0;
+
+	if (fd >= 0)
+		close(fd);
+	return failed;
+}
+
+static long number_in(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = 0;
+	if (fd >= 0)
+		close(fd);
+	return text[0] ? atol(text) : -1;
+}
+
+unsigned long long pagemap_entry(void)
+{
+	uint64_t entry = 0;
+
+	if (pread(pagemap, &entry, sizeof(entry), (unsigned long)place / PAGE * sizeof(entry)) < 0)
+		return 0;
+	return entry;
+}
+
+static int has_bit(int bit)
+{
+	return pagemap_entry() >> bit & 1;
+}
+
+/* --- one access, and the minor faults it takes --- */
+
+static sigjmp_buf back;
+static volatile int caught;
+static volatile char sink;
+
+static struct rusage before, after;
+
+/* An access that faults for ever is given up; one that the machine is slow with is not. */
+static void on_signal(int sig)
+{
+	getrusage(RUSAGE_THREAD, &after);
+	if (sig == SIGALRM && after.ru_minflt - before.ru_minflt < ENDLESS)
+		return;
+	caught = sig;
+	siglongjmp(back, 1);
+}
+
+/* clear_refs and fork write-protect our own pages too: take those faults before the count begins. */
+static void __attribute__((noinline)) warm(void)
+{
+	volatile char stack[8 * PAGE];
+	struct rusage usage;
+
+	for (unsigned long i = 0; i < sizeof(stack); i += PAGE / 8)
+		stack[i] = 1;
+	for (unsigned long i = 0; i < sizeof(back); i += 64)
+		((volatile char *)&back)[i] = ((volatile char *)&back)[i];
+	getrusage(RUSAGE_THREAD, &usage);
+	getrusage(RUSAGE_THREAD, &usage);
+	caught = 0;
+	sink = 0;
+}
+
+static const char *access_page(int write, long *faults)
+{
+	struct itimerval look = { { 0, LOOK }, { 0, LOOK } }, never = { 0 };
+
+	warm();
+	setitimer(ITIMER_REAL, &look, NULL);
+	before.ru_minflt = after.ru_minflt = 0;
+	getrusage(RUSAGE_THREAD, &before);
+	if (!sigsetjmp(back, 1)) {
+		if (write)
+			*(volatile char *)place = 1;
+		else
+			sink = *(volatile char *)place;
+	}
+	getrusage(RUSAGE_THREAD, &after);
+	setitimer(ITIMER_REAL, &never, NULL);
+	*faults = after.ru_minflt - before.ru_minflt;
+	if (caught == SIGALRM && *faults > MOST_FAULTS)
+		*faults = MOST_FAULTS;
+	return caught == 0 ? "ok" : caught == SIGBUS ? "event" :
+	       caught == SIGALRM ? "refault" : "segv";
+}
+
+/* --- userfaultfd --- */
+
+static const char *open_with(unsigned long features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features
+		| UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS };
+
+	if (uffd >= 0)
+		return "ok";
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0)
+		return result(1);
+	if (!ioctl(uffd, UFFDIO_API, &api))
+		return "ok";
+	const char *failed = result(1);
+	close(uffd);
+	uffd = -1;
+	return failed;
+}
+
+const char *open_userfaultfd(void)
+{
+	return strcmp(open_with(0), "ok") ? "no userfaultfd with WP_HUGETLBFS_SHMEM and SIGBUS" : NULL;
+}
+
+static const char *close_userfaultfd(void)
+{
+	int failed = close(uffd);
+
+	uffd = -1;
+	return result(failed);
+}
+
+static const char *writeprotect(unsigned long mode)
+{
+	struct uffdio_writeprotect arg = { .range = { (unsigned long)place, length }, .mode = mode };
+
+	return result(ioctl(uffd, UFFDIO_WRITEPROTECT, &arg));
+}
+
+static const char *register_range(unsigned long mode)
+{
+	struct uffdio_register arg = { .range = { (unsigned long)place, length }, .mode = mode };
+
+	return result(ioctl(uffd, UFFDIO_REGISTER, &arg));
+}
+
+static const char *unregister_range(void)
+{
+	struct uffdio_range range = { (unsigned long)place, length };
+
+	return result(ioctl(uffd, UFFDIO_UNREGISTER, &range));
+}
+
+static const char *copy(unsigned long mode)
+{
+	static char *source;
+	struct uffdio_copy arg = { .dst = (unsigned long)place, .len = length, .mode = mode };
+
+	if (!source) {
+		source = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		source[0] = 1;
+	}
+	arg.src = (unsigned long)source;
+	return result(ioctl(uffd, UFFDIO_COPY, &arg));
+}
+
+/* --- calls that change, drop or move memory --- */
+
+static const char *protect(const char *letters)
+{
+	for (unsigned int i = 0; i < sizeof(protections) / sizeof(*protections); i++)
+		if (!strcmp(letters, protections[i].name))
+			return result(mprotect(place, length, protections[i].prot));
+	return NULL;
+}
+
+static const char *move(void)
+{
+	char *to = place == PLACE ? OTHER_PLACE : PLACE;
+
+	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+		return result(1);
+	place = to;
+	return "ok";
+}
+
+/* A VMA split inside the huge page, and merged again: the page table is split and stays so. */
+static const char *split(void)
+{
+	char *last = place + length - PAGE;
+
+	return result(madvise(last, PAGE, MADV_DONTFORK) || madvise(last, PAGE, MADV_DOFORK));
+}
+
+/* --- fork --- */
+
+/* The child neither keeps the userfaultfd and the pin alive, nor shows up in the page's history. */
+static void be_child(int stores, int ready)
+{
+	if (uffd >= 0)
+		close(uffd);
+	if (ring >= 0)
+		close(ring);
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	if (stores)
+		*(volatile char *)place = 1;
+	if (ready < 0)
+		_exit(0);
+	if (write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static const char *fork_and_wait(int stores)
+{
+	pid_t child = fork();
+
+	if (!child)
+		be_child(stores, -1);
+	return result(child < 0 || waitpid(child, NULL, 0) != child);
+}
+
+static const char *fork_and_stay(void)
+{
+	int ends[2];
+	char got;
+
+	if (child_count == CHILDREN) {
+		errno = EAGAIN;
+		return result(1);
+	}
+	if (pipe(ends))
+		return result(1);
+	pid_t child = fork();
+	if (!child)
+		be_child(0, ends[1]);
+	close(ends[1]);
+	int failed = child < 0 || read(ends[0], &got, 1) != 1;
+	close(ends[0]);
+	if (child > 0)
+		children[child_count++] = child;
+	return result(failed);
+}
+
+static void end_children(void)
+{
+	while (child_count) {
+		pid_t child = children[--child_count];
+
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+}
+
+/* --- a pin: a buffer of io_uring --- */
+
+static struct io_uring_params params;
+static char *queue;
+static struct io_uring_sqe *entries;
+static int zeroes = -1;
+
+static int enter(int count)
+{
+	return syscall(SYS_io_uring_enter, ring, count, count, IORING_ENTER_GETEVENTS, NULL, 0);
+}
+
+static const char *open_ring(void)
+{
+	memset(&params, 0, sizeof(params));
+	ring = syscall(SYS_io_uring_setup, 2, &params);
+	if (ring < 0)
+		return result(1);
+	queue = mmap(NULL, HUGE_PAGE / 64, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		     IORING_OFF_SQ_RING);
+	entries = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	if (zeroes < 0) {
+		zeroes = memfd_create("zeroes", MFD_CLOEXEC);
+		if (ftruncate(zeroes, PAGE))
+			return result(1);
+	}
+	return queue == MAP_FAILED || entries == MAP_FAILED ? result(1) : NULL;
+}
+
+static void close_ring(void)
+{
+	if (ring < 0)
+		return;
+	syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
+	munmap(queue, HUGE_PAGE / 64);
+	munmap(entries, PAGE);
+	close(ring);
+	ring = -1;
+}
+
+/* A page that was pinned before and is mapped no more is let go. */
+static const char *pin(void)
+{
+	struct iovec buffer = { place, length };
+	const char *failed;
+
+	close_ring();
+	failed = open_ring();
+	if (failed)
+		return failed;
+	failed = result(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1));
+	if (strcmp(failed, "ok"))
+		close_ring();
+	return failed;
+}
+
+static const char *store_through_pin(void)
+{
+	unsigned int *tail = (unsigned int *)(queue + params.sq_off.tail);
+	unsigned int *array = (unsigned int *)(queue + params.sq_off.array);
+
+	if (ring < 0)
+		return "ok";
+	memset(entries, 0, sizeof(*entries));
+	entries->opcode = IORING_OP_READ_FIXED;
+	entries->fd = zeroes;
+	entries->addr = (unsigned long)place;
+	entries->len = 1;
+	array[*tail & 1] = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	return result(enter(1) != 1);
+}
+
+const char *without_pins(void)
+{
+	const char *failed = open_ring();
+
+	close_ring();
+	return failed ? "io_uring cannot be set up" : NULL;
+}
+
+/* --- what the kernel does on its own, asked for --- */
+
+static long node_of(const char *page)
+{
+	const void *pages[] = { page };
+	int status = -1;
+
+	return syscall(SYS_move_pages, 0, 1ul, pages, NULL, &status, 0) ? -1 : status;
+}
+
+static const char *migrate(void)
+{
+	const void *pages[] = { place };
+	int from = node_of(place), to = !from, status;
+
+	if (from < 0)
+		return "ok";
+	return result(syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL) < 0);
+}
+
+const char *without_second_node(void)
+{
+	static char page[PAGE] __attribute__((aligned(PAGE)));
+	const void *pages[] = { page };
+	int to = 1, status = -1;
+
+	page[0] = 1;
+	syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL);
+	if (node_of(page) != 1)
+		return "there is no second NUMA node";
+	to = 0;
+	syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL);
+	return NULL;
+}
+
+static void wait_for_scans(long scans)
+{
+	long until = number_in(KSM "full_scans") + scans;
+
+	for (int tries = 0; tries < 3000 && number_in(KSM "full_scans") < until; tries++)
+		usleep(1000);
+}
+
+/* Two twins become one KSM page first, so that ours is the one that is replaced. */
+static const char *merge(void)
+{
+	char content[PAGE];
+	char *twins;
+
+	if (!has_bit(63) || !has_bit(56) || has_bit(61))
+		return "ok";
+	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	if (memory < 0 || pread(memory, content, PAGE, (off_t)place) != PAGE)
+		return result(1);
+	close(memory);
+	twins = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(twins, content, PAGE);
+	memcpy(twins + PAGE, content, PAGE);
+	if (madvise(twins, 2 * PAGE, MADV_MERGEABLE))
+		return result(1);
+	write_to(KSM "run", "1");
+	wait_for_scans(3);
+	int failed = madvise(place, length, MADV_MERGEABLE);
+	wait_for_scans(3);
+	write_to(KSM "run", "0");
+	munmap(twins, 2 * PAGE);
+	return result(failed);
+}
+
+const char *without_ksm(void)
+{
+	if (getpid() != 1)
+		return NOT_OURS;
+	if (number_in(KSM "full_scans") < 0)
+		return "there is no KSM";
+	write_to(KSM "sleep_millisecs", "1");
+	write_to(KSM "pages_to_scan", "10000");
+	write_to(KSM "use_zero_pages", "0");
+	write_to(KSM "smart_scan", "0");
+	return write_to(KSM "run", "0") ? "KSM cannot be set" : NULL;
+}
+
+/* The header of a swap area (include/linux/swap.h: union swap_header). */
+const char *without_swap(void)
+{
+	static const char *reason = "";
+	char header[PAGE];
+	uint32_t info[3] = { 1, 0, 0 };
+	int fd;
+
+	if (!reason || *reason)
+		return reason;
+	if (getpid() != 1)
+		return NOT_OURS;
+	fd = open(SWAP_DEVICE, O_RDWR | O_CLOEXEC);
+	reason = "there is no " SWAP_DEVICE;
+	if (fd < 0)
+		return reason;
+	info[1] = lseek(fd, 0, SEEK_END) / PAGE - 1;
+	memset(header, 0, sizeof(header));
+	memcpy(header + 1024, info, sizeof(info));
+	memcpy(header + PAGE - 10, "SWAPSPACE2", 10);
+	reason = pwrite(fd, header, PAGE, 0) != PAGE || fsync(fd) ? SWAP_DEVICE " cannot be written"
+		: NULL;
+	close(fd);
+	if (!reason && swapon(SWAP_DEVICE, 0))
+		reason = "swapon fails";
+	return reason;
+}
+
+/* --- by name --- */
+
+static const char *operate_uffd(const char *op)
+{
+	if (!strcmp(op, "register"))
+		return register_range(UFFDIO_REGISTER_MODE_WP);
+	if (!strcmp(op, "register:missing"))
+		return register_range(UFFDIO_REGISTER_MODE_MISSING);
+	if (!strcmp(op, "register:wp+missing"))
+		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING);
+	if (!strcmp(op, "unregister"))
+		return unregister_range();
+	if (!strcmp(op, "wp"))
+		return writeprotect(UFFDIO_WRITEPROTECT_MODE_WP);
+	if (!strcmp(op, "unwp"))
+		return writeprotect(0);
+	if (!strcmp(op, "copy"))
+		return copy(0);
+	if (!strcmp(op, "copy:wp"))
+		return copy(UFFDIO_COPY_MODE_WP);
+	if (!strcmp(op, "close"))
+		return close_userfaultfd();
+	if (!strcmp(op, "open"))
+		return open_with(0);
+	if (!strcmp(op, "open:unpopulated"))
+		return open_with(UFFD_FEATURE_WP_UNPOPULATED);
+	if (!strcmp(op, "open:async"))
+		return open_with(UFFD_FEATURE_WP_ASYNC);
+	return NULL;
+}
+
+static const char *operate_kernel(const char *op)
+{
+	if (!strcmp(op, "pageout"))
+		return result(madvise(place, length, MADV_PAGEOUT));
+	if (!strcmp(op, "migrate"))
+		return migrate();
+	if (!strcmp(op, "ksm"))
+		return merge();
+	if (!strcmp(op, "collapse"))
+		return result(madvise(place, length, MADV_COLLAPSE));
+	if (!strcmp(op, "split"))
+		return split();
+	if (!strcmp(op, "writeback"))
+		return result(msync(place, length, MS_SYNC));
+	return NULL;
+}
+
+const char *operate(const char *op, long *faults)
+{
+	const char *done;
+
+	*faults = 0;
+	if (!strcmp(op, "store"))
+		return access_page(1, faults);
+	if (!strcmp(op, "load"))
+		return access_page(0, faults);
+	if (!strcmp(op, "clear_refs"))
+		return result(pwrite(refs, "4", 1, 0) != 1);
+	if (!strncmp(op, "mprotect:", 9))
+		return protect(op + 9);
+	if (!strcmp(op, "dontneed"))
+		return result(madvise(place, length, MADV_DONTNEED));
+	if (!strcmp(op, "mremap"))
+		return move();
+	if (!strcmp(op, "fork"))
+		return fork_and_wait(0);
+	if (!strcmp(op, "fork:write"))
+		return fork_and_wait(1);
+	if (!strcmp(op, "fork:stay"))
+		return fork_and_stay();
+	if (!strcmp(op, "pin"))
+		return pin();
+	if (!strcmp(op, "unpin"))
+		return close_ring(), "ok";
+	if (!strcmp(op, "pin:write"))
+		return store_through_pin();
+	done = operate_uffd(op);
+	return done ? done : operate_kernel(op);
+}
+
+/* --- a fresh mapping, and its end --- */
+
+/* Clean, and in the page cache. */
+static int filled_file(enum from from)
+{
+	static char content[PAGE] = "x";
+	int fd = from == TMPFS ? memfd_create("page", MFD_CLOEXEC)
+		: open(FILE_SYSTEM "/page", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && (ftruncate(fd, length) || pwrite(fd, content, PAGE, 0) != PAGE || fsync(fd))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+const char *make_mapping(const char *name)
+{
+	unsigned int i = 0;
+	int fd = -1;
+	char *got;
+
+	while (i < sizeof(mappings) / sizeof(*mappings) && strcmp(name, mappings[i].name))
+		i++;
+	if (i == sizeof(mappings) / sizeof(*mappings))
+		return "the agent does not know this mapping";
+	length = mappings[i].length;
+	if (mappings[i].from != ANONYMOUS) {
+		fd = filled_file(mappings[i].from);
+		if (fd < 0)
+			return "no such file can be made";
+	}
+	got = mmap(place, length, PROT_READ | PROT_WRITE, mappings[i].flags | MAP_FIXED_NOREPLACE,
+		   fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (got != place)
+		return "mmap fails";
+	if (mappings[i].huge && madvise(place, length, MADV_HUGEPAGE))
+		return "MADV_HUGEPAGE fails";
+	return NULL;
+}
+
+void drop(void)
+{
+	end_children();
+	close_ring();
+	munmap(place, length);
+	place = PLACE;
+	if (uffd >= 0)
+		close(uffd);
+	uffd = -1;
+}
+
+void prepare_calls(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	refs = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+}

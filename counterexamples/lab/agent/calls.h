@@ -1,0 +1,31 @@
+/* The calls of a run, and the mapping that they are made on; see agent.c. */
+#ifndef CALLS_H
+#define CALLS_H
+
+#define PAGE 4096ul
+#define HUGE_PAGE (2ul << 20)
+#define OTHER_NODE_MB 256ul	/* what QEMU gives the second NUMA node */
+
+extern char *place;
+extern unsigned long length;
+
+/* One operation: "ok", "event", "segv", "refault", an errno's name; NULL for an unknown one. */
+const char *operate(const char *op, long *faults);
+/* A fresh mapping by name, or why there is none. */
+const char *make_mapping(const char *name);
+/* A userfaultfd with the features that every run has, or why there is none. */
+const char *open_userfaultfd(void);
+/* Ends a run: no mapping, no userfaultfd, no pin, no child. */
+void drop(void);
+/* The mapping's entry of /proc/self/pagemap. */
+unsigned long long pagemap_entry(void);
+/* Signals, and the files of /proc that operations need. */
+void prepare_calls(void);
+
+/* What calls need beyond the kernel's own: made once, or why it cannot be. */
+const char *without_swap(void);
+const char *without_second_node(void);
+const char *without_pins(void);
+const char *without_ksm(void);
+
+#endif
