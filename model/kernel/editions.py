@@ -89,8 +89,16 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
     Change("63222c14c269", "mm/migrate: preserve exact soft-dirty state", "v6.9",
            "dropped: a dirty page that migrates comes back soft-dirty"),
-    Change("migration-prot", "remove_migration_pte() leaves write permission to vm_page_prot",
-           "after v6.1", "dropped: a shared page that migrates comes back read-only"),
+    Change("3c811f7883c4", 'mm/migrate: revert "mm/migrate: fix wrongly apply write bit after '
+           'mkdirty on sparc64"', "v6.4", "dropped: a shared page that migrates comes back "
+           "read-only"),
+    Change("5436d6556937", 'mm/huge_memory: revert "Partly revert "mm/thp: carry over dirty bit '
+           'when thp splits on pmd""', "v6.4",
+           "added: a huge page that is split becomes soft-dirty where it was dirty"),
+    Change("migration-downgrade", "change_pte_range() drops uffd-wp from a writable migration "
+           "entry", "after v6.1", "none: such an entry has it only where nobody is registered"),
+    Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
+           "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
            "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
@@ -144,9 +152,11 @@ class Edition:
 _V6_0 = frozenset({"76aefad628aa", "f369b07c8614"})
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff"}
 _V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
-_V6_2 = _V6_1_170 | {"6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e", "b9086fde6d44", "15520a3f0469"}
+_V6_2 = _V6_1_170 | {"6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e", "c27f479ef542", "b9086fde6d44",
+                     "15520a3f0469"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
-_V6_12 = _V6_3 | {"2bad466cc9d9", "saved-dirty", "d61ea1cb0095", "63222c14c269", "migration-prot",
+_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937"}
+_V6_12 = _V6_4 | {"saved-dirty", "d61ea1cb0095", "63222c14c269", "migration-downgrade",
                   "c88033efe9a3", "20dfa5b7adc5", "0cef0bb836e3"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (

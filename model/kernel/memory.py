@@ -12,6 +12,15 @@ import z3
 
 from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.huge_memory import (
+    copy_huge_pmd,
+    do_huge_pmd_anonymous_page,
+    do_huge_pmd_numa_page,
+    do_set_pmd,
+    folio_unmapped,
+    wp_huge_pmd,
+    zap_huge_pmd,
+)
 from model.kernel.hugetlb import (
     copy_hugetlb_page_range,
     hugetlb_fault,
@@ -32,7 +41,6 @@ from model.kernel.pgtable import (
     mmu_access,
     mmu_permits,
     pte_clear_uffd_wp,
-    pte_dirty,
     pte_marker_uffd_wp,
     pte_mkdirty,
     pte_mksoft_dirty,
@@ -110,11 +118,18 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
     pte = set_pte_range(ed, vma, write, pte_marker_uffd_wp(ed, entry.pte))
+    if vma.mapping.thp:
+        pte = ite(entry.huge, do_set_pmd(ed, vma, write), pte)
     cow = write and not vma.mapping.shared
     found = replace(entry, in_cache=True, cache_swapped=False)
     mapped = found.mapping_anon(pte) if cow else found.mapping_cache(pte, dirty=write)
     return ite(missing, Fault(entry, outcome(Outcome.event)),
-               Fault(mapped, outcome(Outcome.ok), major=entry.cache_swapped))
+               Fault(mapped, outcome(Outcome.ok), major=_read_back(vma, entry)))
+
+
+def _read_back(vma: Vma, entry: Entry) -> Bool:
+    """The page is on a disk."""
+    return negate(entry.in_cache) if vma.mapping.regular else entry.cache_swapped
 
 
 @mirrors(_C)
@@ -166,9 +181,9 @@ def wp_page_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 def wp_can_reuse_anon_folio(entry: Entry) -> Bool:
-    """Nobody else has the page: no living child, neither mapped nor in the swap slot, and no
-    other that KSM merged it with. (6.1: open-coded in do_wp_page.)"""
-    return negate(disj(entry.in_child, entry.slot_in_child, entry.ksm))
+    """Nobody else has the page: no living child, neither mapped nor in the swap slot, no other
+    that KSM merged it with, and no other page of a huge one. (6.1: open-coded in do_wp_page.)"""
+    return negate(disj(entry.in_child, entry.slot_in_child, entry.ksm, entry.large))
 
 
 @mirrors(_C)
@@ -269,7 +284,27 @@ def handle_pte_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 def handle_mm_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     if vma.mapping.hugetlb:
         return hugetlb_fault(ed, vma, entry, write)
+    if vma.mapping.thp:
+        return ite(entry.huge, handle_huge_fault(ed, vma, entry, write),
+                   handle_pte_fault(ed, vma, entry, write))
     return handle_pte_fault(ed, vma, entry, write)
+
+
+def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """The part of __handle_mm_fault() that looks at the PMD."""
+    none = (do_huge_pmd_anonymous_page if vma.mapping.anonymous else do_fault)(
+        ed, vma, entry, write)
+    present = _retry(entry.with_pte(pte_mkyoung(entry.pte)))
+    if write:
+        on_pmd = wp_huge_pmd(ed, vma, entry)
+        split = on_pmd.fault.entry
+        on_pte = (do_wp_page(ed, vma, split) if vma.mapping.anonymous
+                  else do_fault(ed, vma, split, write))
+        wp = ite(on_pmd.fallback, on_pte, on_pmd.fault)
+        present = ite(pte_write(entry.pte), present, wp)
+    hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
+    return ite(pte_none(entry.pte), none,
+               ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present))
 
 
 @dataclass(frozen=True)
@@ -324,16 +359,12 @@ def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return folio_unmapped(ed, entry).unmapped(pte)
 
 
-def folio_unmapped(ed: Edition, entry: Entry) -> Entry:
-    """A page of the file takes over the dirty bit of the entry that mapped it."""
-    dirty = conj(pte_present(entry.pte), negate(entry.anon), pte_dirty(ed, entry.pte))
-    return replace(entry, cache_dirty=disj(entry.cache_dirty, dirty))
-
-
 @mirrors(_C)
 def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     if vma.mapping.hugetlb:
         return unmap_hugepage_range(ed, entry)
+    if vma.mapping.thp:
+        return ite(entry.huge, zap_huge_pmd(ed, entry), zap_pte_range(ed, vma, entry))
     return zap_pte_range(ed, vma, entry)
 
 
@@ -374,8 +405,11 @@ def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = Fal
         return copy_hugetlb_page_range(ed, vma, entry, child_lives)
     if vma.mapping.shared:
         return entry
-    return ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
-               copy_nonpresent_pte(ed, entry, child_lives))
+    small = ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
+                copy_nonpresent_pte(ed, entry, child_lives))
+    if vma.mapping.thp:
+        return ite(entry.huge, copy_huge_pmd(ed, vma, entry, child_lives), small)
+    return small
 
 
 def stored_by_child(vma: Vma, entry: Entry) -> Entry:

@@ -6,10 +6,13 @@ mappings, huge pages, and running out of memory.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import z3
 
 from model.kernel.bits import PROT_NONE_PGPROT, VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.huge_memory import change_huge_pmd, split_huge_pmd_locked
 from model.kernel.hugetlb import hugetlb_change_protection
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
@@ -92,7 +95,7 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
         marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
 
     downgraded = make_readable_migration_pte(ed, pte, entry.anon)
-    if ed.has("migration-prot"):
+    if ed.has("migration-downgrade"):
         downgraded = pte_swp_clear_uffd_wp(downgraded)
     swapped = ite(is_writable_migration_entry(ed, pte), downgraded, pte)
     if cp.uffd_wp:
@@ -115,7 +118,26 @@ def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFl
     passed by then, so the modelled callers go on passing it."""
     if vma.mapping.hugetlb:
         return hugetlb_change_protection(ed, vma, entry, newprot, cp)
+    if vma.mapping.thp:
+        return change_pmd_range(ed, vma, entry, newprot, cp)
     return change_pte_range(ed, vma, entry, newprot, cp)
+
+
+@mirrors(_C)
+def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+    """The PMD as a whole, where it need not be split: to protect pages of a file, their PTEs must
+    hold markers, and the page table is made for those."""
+    table = replace(entry, huge=False)
+    if cp.uffd_wp and not vma.mapping.anonymous:
+        table = replace(split_huge_pmd_locked(ed, vma, entry), huge=False)
+        by_pte: Bool = True
+    elif cp.uffd_wp:
+        by_pte = conj(pte_none(entry.pte), userfaultfd_wp_use_markers(ed, vma))
+    else:
+        by_pte = False
+    whole = change_huge_pmd(ed, vma, entry, newprot, cp)
+    return ite(entry.huge, ite(by_pte, change_pte_range(ed, vma, table, newprot, cp), whole),
+               change_pte_range(ed, vma, entry, newprot, cp))
 
 
 @mirrors("mm/mempolicy.c")

@@ -1,12 +1,12 @@
 """mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192 and 6.12.117.
 
-Left out: growing and shrinking, MREMAP_DONTUNMAP, and moving whole page tables, which needs a range
-of 2M.
+Left out: growing and shrinking, and MREMAP_DONTUNMAP.
 """
 
 from __future__ import annotations
 
 from model.kernel.editions import Edition
+from model.kernel.huge_memory import move_huge_pmd
 from model.kernel.hugetlb import move_huge_pte
 from model.kernel.logic import BV, ite, word
 from model.kernel.mirror import mirrors
@@ -50,5 +50,18 @@ def move_ptes(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def move_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """The new VMA has the flags and the vm_page_prot of the old one, but no userfaultfd."""
-    move = move_huge_pte if vma.mapping.hugetlb else move_ptes
-    return mremap_userfaultfd_prep(ed, vma), move(ed, vma, entry)
+    return mremap_userfaultfd_prep(ed, vma), move_page_tables(ed, vma, entry)
+
+
+@mirrors(_C)
+def move_page_tables(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A page table that covers its 2M range is moved as it is (move_normal_pmd), and nothing in it
+    becomes soft-dirty; since 0cef0bb836e3 not of a registered VMA, whose entries must change."""
+    if vma.mapping.hugetlb:
+        return move_huge_pte(ed, vma, entry)
+    if not vma.mapping.thp:
+        return move_ptes(ed, vma, entry)
+    table = entry
+    if ed.has("0cef0bb836e3"):
+        table = ite(userfaultfd_armed(vma), move_ptes(ed, vma, entry), entry)
+    return ite(entry.huge, move_huge_pmd(ed, vma, entry), table)

@@ -29,6 +29,10 @@ class Mapping:
     page_mkwrite: bool = False
     can_writeback: bool = False
     hugetlb: bool = False
+    thp: bool = False
+    """A 2M range that a huge page may map (transparent huge pages)."""
+    regular: bool = False
+    """Of a regular file on a disk: what reclaim drops is read back."""
     filled: bool = False
     """The file has content before the mapping is first touched."""
 
@@ -61,7 +65,8 @@ class Entry:
     PageKsm, `pinned` says that the process holds a long-term pin, `in_child` that a living child
     maps the page too; all are false where the entry maps no page. `slot_in_child`: a living child
     refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
-    all the same.
+    all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
+    of a huge one, though a PTE maps it.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten.
@@ -79,6 +84,8 @@ class Entry:
     in_child: Bool = False
     slot_in_child: Bool = False
     in_swap_cache: Bool = False
+    huge: Bool = False
+    large: Bool = False
 
     def with_pte(self, pte: BV) -> Entry:
         """The same page under another PTE."""
@@ -88,7 +95,7 @@ class Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, pinned=False, in_child=False, slot_in_child=False,
-                       in_swap_cache=False)
+                       in_swap_cache=False, large=False)
 
     def mapping_anon(self, pte: BV) -> Entry:
         """A new anonymous page that the process owns exclusively."""

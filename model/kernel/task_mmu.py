@@ -94,11 +94,12 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     pte = entry.pte
     present = pte_present(pte)
     page = conj(present, negate(pte_special(pte)))
+    alone = conj(page, negate(disj(entry.in_child, entry.zero_page)))
     return Pagemap(
         present=present,
         swap=is_swap_pte(pte),
         file=conj(page, negate(entry.anon)),
-        exclusive=conj(page, negate(entry.in_child)),
+        exclusive=alone,
         uffd_wp=ite(present, pte_uffd_wp(pte), pte_swp_uffd_wp_any(ed, pte)),
         soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte)),
                         conj(is_swap_pte(pte), pte_swp_soft_dirty(pte))),

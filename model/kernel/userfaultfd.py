@@ -21,6 +21,7 @@ from model.kernel.logic import (
     ite,
     negate,
     set_bits,
+    word,
 )
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
@@ -54,29 +55,46 @@ def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
     return ite(conj(has(flags, VM_SHARED), uffd_wp_changed), vma_set_page_prot(ed, new), new)
 
 
+@mirrors("include/linux/userfaultfd_k.h")
+def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
+    """Anonymous memory, shmem and hugetlb; with WP_ASYNC, whatever is to be write-protected and no
+    more than that."""
+    if not vma.mapping.regular:
+        return True
+    if not ed.has("d61ea1cb0095"):
+        return False
+    return conj(vma.wp_async, as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
+
+
 @mirrors(_FS)
 def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
     """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits. No entry is touched.
 
-    EPERM without VM_MAYWRITE. A VMA that already has every mode asked for is left as it is.
+    EINVAL for memory that cannot be, EPERM without VM_MAYWRITE. A VMA that already has every mode
+    asked for is left as it is.
     """
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
+    unable = negate(vma_can_userfault(ed, vma, word(mode)))
     registered = has_all(vma.vm_flags, mode)
     new = userfaultfd_set_vm_flags(ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode))
-    return (ite(denied, vma, ite(registered, vma, new)),
-            ite(denied, outcome(Outcome.EPERM), outcome(Outcome.ok)))
+    return (ite(disj(unable, denied), vma, ite(registered, vma, new)),
+            ite(unable, outcome(Outcome.EINVAL),
+                ite(denied, outcome(Outcome.EPERM), outcome(Outcome.ok))))
 
 
 @mirrors(_FS)
 def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
     """UFFDIO_UNREGISTER (6.12: its core is userfaultfd_clear_vma). Succeeds on a VMA that is not
-    registered. The entries are un-protected while the VMA still has VM_UFFD_WP."""
+    registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP."""
     armed = userfaultfd_armed(vma)
     resolved = entry
     if ed.has("f369b07c8614"):
         resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
-    return ite(armed, new, vma), ite(armed, resolved, entry), outcome(Outcome.ok)
+    able = vma_can_userfault(ed, vma, vma.vm_flags)
+    cleared = conj(able, armed)
+    return (ite(cleared, new, vma), ite(cleared, resolved, entry),
+            ite(able, outcome(Outcome.ok), outcome(Outcome.EINVAL)))
 
 
 @mirrors(_FS)
@@ -130,7 +148,7 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, 
     MODE_WP is asked for without write-protect mode, EEXIST where there is a page already."""
     filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
         ed, vma, entry, wp)
-    refused = conj(wp, negate(userfaultfd_wp(vma)))
+    refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular)
     exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache))
     result = ite(negate(userfaultfd_armed(vma)), outcome(Outcome.ENOENT),
                  ite(refused, outcome(Outcome.EINVAL),

@@ -1,4 +1,4 @@
-"""mm/vmscan.c and mm/rmap.c: reclaim of the page, as madvise(MADV_PAGEOUT) asks for it.
+"""mm/vmscan.c: reclaim of the page, as madvise(MADV_PAGEOUT) asks for it.
 
 Read from 6.1.192 and 6.12.117, with a swap device that writes at once, so that a page that was
 swapped out is no longer in memory.
@@ -9,35 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
+from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.logic import BV, conj, disj, ite, negate
-from model.kernel.memory import folio_unmapped, pte_install_uffd_wp_if_needed
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    make_swap_pte,
     pte_present,
-    pte_soft_dirty,
     pte_special,
-    pte_swp_mkexclusive,
-    pte_swp_mksoft_dirty,
-    pte_swp_mkuffd_wp,
-    pte_uffd_wp,
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
-
-
-@mirrors("mm/rmap.c")
-def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """An anonymous page leaves a swap entry that keeps soft-dirty and uffd-wp; a page of the file
-    an empty entry or a uffd-wp marker, and soft-dirty is forgotten."""
-    pte = entry.pte
-    swp = make_swap_pte()
-    swp = ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)
-    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
-    swp = ite(pte_uffd_wp(pte), pte_swp_mkuffd_wp(swp), swp)
-    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child)
-    unmapped = folio_unmapped(ed, entry)
-    dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
-    return ite(entry.anon, swapped, dropped)
+from model.kernel.rmap import try_to_migrate_one, try_to_unmap_one
 
 
 @mirrors("mm/vmscan.c")
@@ -58,5 +39,16 @@ def madvise_pageout(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """A page that a living child maps too is left alone; hugetlb is refused."""
     if vma.mapping.hugetlb:
         return entry, outcome(Outcome.EINVAL)
-    alone = conj(pte_present(entry.pte), negate(pte_special(entry.pte)), negate(entry.in_child))
-    return ite(alone, shrink_folio_list(ed, vma, entry), entry), outcome(Outcome.ok)
+    normal_page = negate(disj(pte_special(entry.pte), entry.zero_page))
+    alone = conj(pte_present(entry.pte), normal_page, negate(entry.in_child))
+    small = split_folio(ed, vma, entry) if vma.mapping.thp else entry
+    return ite(alone, shrink_folio_list(ed, vma, small), entry), outcome(Outcome.ok)
+
+
+@mirrors("mm/huge_memory.c")
+def split_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A huge page becomes small ones: its PMD is split, or its PTEs migrate in place."""
+    split = split_huge_pmd_locked(ed, vma, entry)
+    in_place = remove_migration_pte(ed, vma, try_to_migrate_one(ed, entry))
+    whole = ite(entry.huge, split, ite(entry.large, in_place, entry))
+    return replace(whole, large=False)

@@ -52,12 +52,16 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
-                      in_cache=mapping.filled, cache_dirty=mapping.filled)
-        self.initial = State(fresh_vma(edition, mapping), empty, uffd_open=True,
-                             history=History(False, False, False))
+                      in_cache=mapping.filled, huge=mapping.thp,
+                      cache_dirty=mapping.filled and not mapping.regular)
+        self.initial = State(fresh_vma(edition, mapping), empty,
+                             empty if mapping.thp and mapping.anonymous else None,
+                             uffd_open=True, history=History(False, False, False))
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}
-        self._fixed = TRACKED - followed
+        if mapping.thp:
+            followed |= {"huge", "large"}
+        self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)

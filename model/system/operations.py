@@ -23,6 +23,8 @@ from model.kernel.bits import (
 )
 from model.kernel.editions import Edition, UsageError, unknown
 from model.kernel.gup import pin_user_pages
+from model.kernel.huge_memory import split_huge_pmd_locked
+from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import try_to_merge_one_page
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
 from model.kernel.memory import (
@@ -32,11 +34,12 @@ from model.kernel.memory import (
     unmap_single_vma,
     user_access,
 )
-from model.kernel.migrate import remove_migration_pte, try_to_migrate_one
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import move_vma
 from model.kernel.pgtable import pte_present
-from model.kernel.records import Mapping, Outcome, outcome
+from model.kernel.records import Entry, Mapping, Outcome, outcome
+from model.kernel.rmap import page_vma_mkclean_one, try_to_migrate_one
 from model.kernel.task_mmu import clear_refs_write
 from model.kernel.userfaultfd import (
     mfill_atomic,
@@ -80,11 +83,26 @@ class Operation:
     tracks: tuple[str, ...] = ()
 
 
+def _each(s: State, call: Callable[[Entry], Entry]) -> State:
+    """`call` made of every page of the mapping."""
+    return replace(s, entry=call(s.entry), rest=None if s.rest is None else call(s.rest))
+
+
+def _touched(ed: Edition, s: State, entry: Entry) -> State:
+    """The first page has been accessed, which leaves `entry`. The others see of it that a PMD was
+    made, changed or split."""
+    rest = s.rest
+    if rest is not None:
+        split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, s.entry), rest)
+        rest = ite(entry.huge, entry, split)
+    return _with_anon_vma(replace(s, entry=entry, rest=rest))
+
+
 def _store(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=True)
     done = as_term(access.outcome == OK)
-    return Effect(_with_anon_vma(replace(s, entry=access.entry, history=_stored(s, done))),
-                  access.outcome, access.faults)
+    after = replace(_touched(ed, s, access.entry), history=_stored(s, done))
+    return Effect(after, access.outcome, access.faults)
 
 
 def _stored(s: State, done: Bool) -> History:
@@ -100,12 +118,13 @@ def _with_anon_vma(s: State) -> State:
 
 def _load(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=False)
-    return Effect(_with_anon_vma(replace(s, entry=access.entry)), access.outcome, access.faults)
+    return Effect(_touched(ed, s, access.entry), access.outcome, access.faults)
 
 
 def _clear_refs(ed: Edition, s: State) -> Effect:
-    vma, entry = clear_refs_write(ed, s.vma, s.entry)
-    return Effect(replace(s, vma=vma, entry=entry, history=replace(s.history, stored=False)))
+    vma, _ = clear_refs_write(ed, s.vma, s.entry)
+    cleared = _each(s, lambda entry: clear_refs_write(ed, s.vma, entry)[1])
+    return Effect(replace(cleared, vma=vma, history=replace(s.history, stored=False)))
 
 
 def _ioctl(s: State, effect: Effect) -> Effect:
@@ -128,29 +147,32 @@ def _register(ed: Edition, s: State, mode: int) -> Effect:
 
 
 def _unregister(ed: Edition, s: State) -> Effect:
-    vma, entry, result = userfaultfd_unregister(ed, s.vma, s.entry)
-    return _ioctl(s, Effect(_unprotected(replace(s, vma=vma, entry=entry)), result))
+    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry)
+    done = _each(s, lambda entry: userfaultfd_unregister(ed, s.vma, entry)[1])
+    return _ioctl(s, Effect(_unprotected(replace(done, vma=vma)), result))
 
 
 def _writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
-    entry, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
-    populated = conj(enable_wp, pte_present(entry.pte))
+    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
+    done = _each(s, lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp)[0])
+    populated = conj(enable_wp, pte_present(done.entry.pte))
     sync = conj(enable_wp, negate(s.vma.wp_async))
     history = replace(s.history, protected=sync,
                       protected_populated=conj(sync, populated),
                       protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
-    done = replace(s, entry=entry, history=ite(result == OK, history, s.history))
-    return _ioctl(s, Effect(done, result))
+    return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
 
 
 def _mprotect(ed: Edition, s: State, prot: int) -> Effect:
-    vma, entry, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
-    return Effect(replace(s, vma=vma, entry=entry), result)
+    vma, _, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
+    done = _each(s, lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
+    return Effect(replace(done, vma=vma), result)
 
 
 def _close(ed: Edition, s: State) -> Effect:
-    vma, entry = userfaultfd_release(ed, s.vma, s.entry)
-    closed = _unprotected(replace(s, vma=vma, entry=entry, uffd_open=False))
+    vma, _ = userfaultfd_release(ed, s.vma, s.entry)
+    done = _each(s, lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
+    closed = _unprotected(replace(done, vma=vma, uffd_open=False))
     return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
 
 
@@ -178,22 +200,48 @@ def _copy(ed: Edition, s: State, wp: bool) -> Effect:
 
 def _dontneed(ed: Edition, s: State) -> Effect:
     """The program gives the page up, and with it whether it was stored to."""
-    return Effect(replace(s, entry=unmap_single_vma(ed, s.vma, s.entry)))
+    return Effect(_each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
 
 
 def _fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
-    entry = copy_page_range(ed, s.vma, s.entry, child_lives=lives)
-    return Effect(replace(s, entry=stored_by_child(s.vma, entry) if stores else entry))
+    done = _each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
+    return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
 
 
 def _pageout(ed: Edition, s: State) -> Effect:
-    entry, result = madvise_pageout(ed, s.vma, s.entry)
-    return Effect(replace(s, entry=entry), result)
+    _, result = madvise_pageout(ed, s.vma, s.entry)
+    return Effect(_each(s, lambda entry: madvise_pageout(ed, s.vma, entry)[0]), result)
 
 
 def _migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
-    entry = try_to_migrate_one(ed, s.entry) if begin else s.entry
-    entry = remove_migration_pte(ed, s.vma, entry) if end else entry
+    """A huge page moves as a whole, whoever maps it; a small one alone."""
+
+    def moved(entry: Entry) -> Entry:
+        entry = try_to_migrate_one(ed, entry) if begin else entry
+        return remove_migration_pte(ed, s.vma, entry) if end else entry
+
+    after = replace(s, entry=moved(s.entry))
+    if s.rest is not None:
+        one_page = conj(pte_present(s.entry.pte),
+                        disj(s.entry.huge, conj(s.entry.large, s.rest.large)))
+        after = replace(after, rest=ite(one_page, moved(s.rest), s.rest))
+    return Effect(after)
+
+
+def _split(ed: Edition, s: State) -> Effect:
+    """The VMA is split inside the huge page and merged again: its page table stays split."""
+    return Effect(_each(s, lambda entry: ite(
+        entry.huge, split_huge_pmd_locked(ed, s.vma, entry), entry)))
+
+
+def _collapse(ed: Edition, s: State) -> Effect:
+    entry, result = madvise_collapse(ed, s.vma, s.entry, s.rest or s.entry)
+    rest = None if s.rest is None else ite(entry.huge, entry, s.rest)
+    return Effect(_with_anon_vma(replace(s, entry=entry, rest=rest)), result)
+
+
+def _writeback(ed: Edition, s: State) -> Effect:
+    entry = page_vma_mkclean_one(ed, s.entry) if s.vma.mapping.shared else s.entry
     return Effect(replace(s, entry=entry))
 
 
@@ -221,8 +269,9 @@ def _numa(ed: Edition, s: State) -> Effect:
 
 
 def _mremap(ed: Edition, s: State) -> Effect:
-    vma, entry = move_vma(ed, s.vma, s.entry)
-    return Effect(_unprotected(replace(s, vma=vma, entry=entry)))
+    vma, _ = move_vma(ed, s.vma, s.entry)
+    moved = _each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
+    return Effect(_unprotected(replace(moved, vma=vma)))
 
 
 _RW = VM_READ | VM_WRITE
@@ -281,6 +330,12 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               by_kernel=True),
     Operation("ksm", "KSM merges the page with an equal one", _ksm, by_kernel=True,
               tracks=("ksm",)),
+    Operation("writeback", "the page is written to its file, as by msync(2)", _writeback,
+              by_kernel=True, tracks=("cache_dirty",)),
+    Operation("split", "the page table of the huge page is split, as by madvise(2) of a part",
+              _split, by_kernel=True, tracks=("huge", "large")),
+    Operation("collapse", "madvise(MADV_COLLAPSE)", _collapse, by_kernel=True,
+              tracks=("huge", "large")),
     Operation("numa", "NUMA balancing makes the entry a hint", _numa, by_kernel=True),
 )}
 
@@ -290,13 +345,41 @@ CORE = tuple(name for name, operation in OPERATIONS.items() if operation.core)
 TRACKED = frozenset(fact for operation in OPERATIONS.values() for fact in operation.tracks)
 """The facts that are followed only where an operation that needs them is explored."""
 
-_NOT_HUGETLB = frozenset({"pin", "unpin", "pin:write", "migrate", "migrate:begin", "migrate:end",
-                          "numa"})
+_ANY = ("dontneed", "fork", "mremap")
+THEMES: dict[str, tuple[str, ...]] = {
+    "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
+              "register:wp+missing", "close", "open", *_ANY),
+    "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
+                 "register:missing", "dontneed"),
+    "children": ("fork:stay", "fork:write", "pageout", *_ANY),
+    "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
+                  "writeback"),
+    "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
+    "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
+}
+"""Operations beyond the core that are explored together: all of them at once have too many states
+to take every transition. Each is in one theme at the least."""
+
+_OF_HUGE_PAGES = {"split", "collapse"}
+_OF_FILES = {"writeback"}
+_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "migrate:begin", "migrate:end", "numa", "ksm"}
 
 
 def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and mapping model, plainest first."""
-    return tuple(name for name in OPERATIONS if not (mapping.hugetlb and name in _NOT_HUGETLB))
+    left_out: set[str] = set()
+    if not mapping.thp:
+        left_out |= _OF_HUGE_PAGES
+    if mapping.thp or mapping.hugetlb:
+        left_out |= _OF_SMALL_PAGES
+    if mapping.hugetlb:
+        left_out |= {"migrate"}
+    if mapping.thp:
+        left_out |= {"copy", "copy:wp"}
+    if mapping.shared and (mapping.thp or mapping.regular):
+        left_out |= {"pageout"}
+    left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
+    return tuple(name for name in OPERATIONS if name not in left_out)
 
 
 def find_operation(name: str) -> Operation:
@@ -315,3 +398,14 @@ def allowing(ed: Edition, mapping: Mapping, extra: Iterable[str]) -> tuple[str, 
         if name in wanted and name not in known:
             raise UsageError(f"{name!r} is not modelled for {mapping.name} in {ed.name}")
     return tuple(name for name in known if name in wanted or OPERATIONS[name].core)
+
+
+def themes(ed: Edition, mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """The core with each theme that has operations modelled there; all of it plainest first."""
+    known = modelled(ed, mapping)
+    found = {}
+    for theme, names in THEMES.items():
+        there = tuple(name for name in names if name in known)
+        if there and (theme != "huge" or mapping.thp):
+            found[theme] = allowing(ed, mapping, there)
+    return found

@@ -37,10 +37,16 @@ class History:
 
 @dataclass(frozen=True)
 class State:
-    """`uffd_open`: the process has an open userfaultfd."""
+    """`uffd_open`: the process has an open userfaultfd.
+
+    `entry` maps the page that is observed. Where the mapping has more pages, `rest` stands for
+    every other one, which no load or store touches: they have all seen the same calls. While one
+    PMD maps them all, both are that PMD.
+    """
 
     vma: Vma
     entry: Entry
+    rest: Entry | None
     uffd_open: Bool
     history: History
 
@@ -48,13 +54,13 @@ class State:
 R = TypeVar("R")
 
 
-def _leaves(record: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for f in fields(record):
         value = getattr(record, f.name)
         if is_dataclass(value) and not isinstance(value, Mapping):
-            yield from _leaves(value)
-        elif not isinstance(value, Mapping):
-            yield f.name, value
+            yield from _leaves(value, "rest." if f.name == "rest" else prefix)
+        elif value is not None and not isinstance(value, Mapping):
+            yield prefix + f.name, value
 
 
 def leaves(record: Any) -> tuple[Any, ...]:
@@ -79,7 +85,7 @@ def rebuild(shape: R, values: Sequence[Any]) -> R:
     def build(record: Any) -> Any:
         return type(record)(**{
             f.name: build(v) if is_dataclass(v) and not isinstance(v, Mapping)
-            else v if isinstance(v, Mapping) else next(rest)
+            else v if v is None or isinstance(v, Mapping) else next(rest)
             for f in fields(record) for v in (getattr(record, f.name),)})
 
     result: R = build(shape)

@@ -1,0 +1,230 @@
+"""mm/huge_memory.c: one PMD that maps a huge page, or would. Read from 6.1.192 and 6.12.117.
+
+An entry of a mapping with huge pages is the PMD while `huge` holds, else the PTE of the page. The
+bits of a PMD are those of a PTE with PSE, so the helpers of pgtable.py are used for both, as
+arch/x86 has them in pairs. Left out: huge pages of other sizes, devices, and failed allocations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from model.kernel.bits import PAGE_PSE, VM_SHARED, VM_WRITE
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, conj, disj, has, ite, negate, set_bits, word
+from model.kernel.mirror import mirrors
+from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
+from model.kernel.pgtable import (
+    is_writable_migration_entry,
+    maybe_mkwrite,
+    pte_clear_uffd_wp,
+    pte_dirty,
+    pte_mkdirty,
+    pte_mksoft_dirty,
+    pte_mkspecial,
+    pte_mkuffd_wp,
+    pte_mkwrite,
+    pte_mkyoung,
+    pte_modify,
+    pte_none,
+    pte_present,
+    pte_protnone,
+    pte_soft_dirty,
+    pte_swp_soft_dirty,
+    pte_swp_uffd_wp,
+    pte_uffd_wp,
+    pte_write,
+    pte_wrprotect,
+)
+from model.kernel.records import CpFlags, Entry, Fault, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import (
+    userfaultfd_armed,
+    userfaultfd_missing,
+    userfaultfd_pte_wp,
+)
+
+_C = "mm/huge_memory.c"
+
+
+def pmd_mkhuge(pmd: BV) -> BV:
+    return set_bits(pmd, PAGE_PSE)
+
+
+def folio_unmapped(ed: Edition, entry: Entry) -> Entry:
+    """A page of the file takes over the dirty bit of the entry that mapped it."""
+    dirty = conj(pte_present(entry.pte), negate(entry.anon), pte_dirty(ed, entry.pte))
+    return replace(entry, cache_dirty=disj(entry.cache_dirty, dirty))
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+@mirrors(_C)
+def do_huge_pmd_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    """A load maps the huge zero page, read-only; a store a new huge page of the process's own."""
+    if write:
+        pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+        mapped = entry.mapping_anon(pmd_mkhuge(pmd))
+    else:
+        mapped = replace(entry.unmapped(pmd_mkhuge(vma.vm_page_prot)), zero_page=True)
+    return ite(userfaultfd_missing(vma), Fault(entry, outcome(Outcome.event)),
+               Fault(mapped, outcome(Outcome.ok)))
+
+
+@mirrors("mm/memory.c")
+def do_set_pmd(ed: Edition, vma: Vma, write: bool) -> BV:
+    """The PMD of a huge page of the file."""
+    pmd = vma.vm_page_prot
+    if write:
+        pmd = maybe_mkwrite(ed, pte_mkdirty(ed, pmd), vma)
+    return pmd_mkhuge(pmd)
+
+
+@dataclass(frozen=True)
+class HugeFault:
+    """A fault on the PMD; where `fallback` holds the entry of `fault` is a PTE, and handled next
+    (VM_FAULT_FALLBACK)."""
+
+    fault: Fault
+    fallback: Bool
+
+
+@mirrors(_C)
+def do_huge_pmd_wp_page(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
+    """A store to a read-only anonymous PMD: the page is reused where nobody else has it, else the
+    PMD is split."""
+    pmd = maybe_mkwrite(ed, pte_mkdirty(ed, pte_mkyoung(entry.pte)), vma)
+    reused = Fault(replace(entry, pte=pmd, anon_exclusive=True), outcome(Outcome.ok))
+    split = Fault(split_huge_pmd_locked(ed, vma, entry), outcome(Outcome.ok))
+    reuse = conj(negate(entry.zero_page), disj(entry.anon_exclusive, negate(entry.in_child)))
+    return HugeFault(ite(reuse, reused, split), negate(reuse))
+
+
+@mirrors("mm/memory.c")
+def wp_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
+    """A store to a read-only PMD. The event of an anonymous one; with WP_ASYNC, and for a page of
+    the file, the PMD is split first."""
+    split = HugeFault(Fault(split_huge_pmd_locked(ed, vma, entry), outcome(Outcome.ok)), True)
+    if not vma.mapping.anonymous:
+        return split
+    armed = userfaultfd_pte_wp(vma, entry.pte)
+    event = HugeFault(Fault(entry, outcome(Outcome.event)), False)
+    if ed.has("d61ea1cb0095"):
+        event = ite(vma.wp_async, split, event)
+    return ite(armed, event, do_huge_pmd_wp_page(ed, vma, entry))
+
+
+@mirrors(_C)
+def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """See do_numa_page()."""
+    pmd = pte_modify(ed, entry.pte, vma.vm_page_prot)
+    if ed.has("6a56ccbcf6c6"):
+        upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
+                       can_change_pmd_writable(ed, vma, entry.with_pte(pmd)))
+        writable = disj(pte_write(pmd), upgrade)
+    else:
+        writable = pte_write(entry.pte)
+    pmd = pte_mkyoung(pmd)
+    return Fault(entry.with_pte(ite(writable, pte_mkwrite(ed, pmd), pmd)), outcome(Outcome.ok))
+
+
+# --- splitting ------------------------------------------------------------------------------------
+
+
+@mirrors(_C)
+def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """__split_huge_pmd_locked: the PTE that a page of the huge page gets. The page of a file is
+    unmapped instead, and its soft-dirty bit forgotten; there is no page table then.
+
+    Since 5436d6556937 a PTE is dirty where the PMD was, and pte_mkdirty() makes it soft-dirty.
+    """
+    if not vma.mapping.anonymous:
+        return folio_unmapped(ed, entry).unmapped(word(0))
+    pmd = entry.pte
+    pte = vma.vm_page_prot
+    pte = ite(pte_write(pmd), pte_mkwrite(ed, pte), pte)
+    if ed.has("5436d6556937"):
+        pte = ite(pte_dirty(ed, pmd), pte_mkdirty(ed, pte), pte)
+    pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
+    pte = ite(pte_uffd_wp(pmd), pte_mkuffd_wp(ed, pte), pte)
+    zero = split_huge_zero_page_pmd(ed, vma, entry)
+    page = replace(entry, pte=ite(entry.zero_page, zero, pte), huge=False,
+                   large=negate(entry.zero_page))
+    return ite(pte_none(pmd), entry, page)
+
+
+@mirrors(_C)
+def split_huge_zero_page_pmd(ed: Edition, vma: Vma, entry: Entry) -> BV:
+    """__split_huge_zero_page_pmd: soft-dirty is dropped."""
+    pte = pte_mkspecial(vma.vm_page_prot)
+    return ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
+
+
+# --- what calls do to it --------------------------------------------------------------------------
+
+
+@mirrors(_C)
+def can_change_pmd_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """See can_change_pte_writable()."""
+    owned = conj(entry.anon, entry.anon_exclusive)
+    return conj(has(vma.vm_flags, VM_WRITE), negate(pte_protnone(entry.pte)),
+                negate(pte_needs_soft_dirty_wp(vma, entry.pte)),
+                negate(userfaultfd_pte_wp(vma, entry.pte)),
+                ite(has(vma.vm_flags, VM_SHARED), pte_dirty(ed, entry.pte), owned))
+
+
+@mirrors(_C)
+def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+    """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at."""
+    changed = pte_modify(ed, entry.pte, newprot)
+    if cp.uffd_wp:
+        if not ed.has("f1eb1bacfba9"):
+            changed = pte_wrprotect(ed, changed)
+        changed = pte_mkuffd_wp(ed, changed)
+    elif cp.uffd_wp_resolve:
+        changed = pte_clear_uffd_wp(changed)
+    if ed.has("c27f479ef542"):
+        upgrade = conj(cp.try_change_writable, negate(pte_write(changed)),
+                       can_change_pmd_writable(ed, vma, entry.with_pte(changed)))
+        changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
+    return ite(pte_none(entry.pte), entry, entry.with_pte(changed))
+
+
+@mirrors(_C)
+def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
+    """Drop the page; soft-dirty and uffd-wp go with it (a PMD of a file is never protected)."""
+    return folio_unmapped(ed, entry).unmapped(word(0))
+
+
+@mirrors(_C)
+def copy_huge_pmd(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
+    """fork(2), of the parent's PMD: see copy_present_pte()."""
+    in_child = disj(entry.in_child, conj(child_lives, entry.anon))
+    shared = replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False,
+                     in_child=in_child)
+    return ite(pte_present(entry.pte), shared, entry)
+
+
+@mirrors(_C)
+def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """mremap(2): see move_ptes()."""
+    pmd = pte_mksoft_dirty(entry.pte)
+    if ed.has("0cef0bb836e3"):
+        pmd = ite(userfaultfd_armed(vma), pte_clear_uffd_wp(pmd), pmd)
+    return ite(pte_present(entry.pte), entry.with_pte(pmd), entry)
+
+
+@mirrors(_C)
+def remove_migration_pmd(ed: Edition, vma: Vma, swp: BV, dirty: Bool) -> BV:
+    """See remove_migration_pte(). A dirty page comes back soft-dirty, since pmd_mkdirty() is
+    last."""
+    pmd = pmd_mkhuge(vma.vm_page_prot)
+    pmd = ite(pte_swp_soft_dirty(swp), pte_mksoft_dirty(pmd), pmd)
+    writable = is_writable_migration_entry(ed, swp)
+    if ed.has("3c811f7883c4"):
+        pmd = ite(writable, pte_mkwrite(ed, pmd), pmd)
+        pmd = ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, pmd), pmd)
+        return ite(dirty, pte_mkdirty(ed, pmd), pmd)
+    pmd = ite(pte_swp_uffd_wp(swp), pte_wrprotect(ed, pte_mkuffd_wp(ed, pmd)), pmd)
+    pmd = ite(dirty, pte_mkdirty(ed, pmd), pmd)
+    return ite(writable, maybe_mkwrite(ed, pmd, vma), pte_wrprotect(ed, pmd))

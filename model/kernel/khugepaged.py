@@ -1,0 +1,68 @@
+"""mm/khugepaged.c: madvise(MADV_COLLAPSE) of the mapping. Read from 6.1.192 and 6.12.117.
+
+Left out: the page cache's own collapse (the file's huge page stays whole), and failed allocations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.editions import Edition
+from model.kernel.huge_memory import do_set_pmd, folio_unmapped, pmd_mkhuge
+from model.kernel.logic import BV, Bool, conj, disj, ite, negate
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    maybe_mkwrite,
+    pte_mkdirty,
+    pte_none,
+    pte_present,
+    pte_special,
+    pte_swp_uffd_wp_any,
+    pte_uffd_wp,
+    pte_write,
+)
+from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+
+_C = "mm/khugepaged.c"
+
+
+@mirrors(_C)
+def hpage_collapse_scan_pmd(ed: Edition, vma: Vma, pte: BV) -> Bool:
+    """Whether one PTE lets the huge page be: none is write-protected, and none is missing where
+    missing pages may be waited for."""
+    missing = disj(pte_none(pte), conj(pte_present(pte), pte_special(pte)))
+    protected = disj(conj(pte_present(pte), pte_uffd_wp(pte)), pte_swp_uffd_wp_any(ed, pte))
+    return negate(disj(conj(missing, userfaultfd_armed(vma)), protected))
+
+
+@mirrors(_C)
+def collapse_huge_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A new huge page of the process's own: dirty, and soft-dirty as a whole."""
+    pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True)
+
+
+@mirrors(_C)
+def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """The page table goes, and its soft-dirty bits with it; the PMD is that of a load."""
+    mapped = folio_unmapped(ed, entry).mapping_cache(do_set_pmd(ed, vma, write=False), dirty=False)
+    return replace(mapped, huge=True)
+
+
+@mirrors(_C)
+def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
+    """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be. `rest` is
+    the entry of every page but the first."""
+    mapped = conj(entry.huge, pte_present(entry.pte))
+    if vma.mapping.anonymous:
+        entries = (entry.pte, rest.pte)
+        writable = disj(*(conj(pte_present(pte), pte_write(pte)) for pte in entries))
+        able = conj(negate(entry.huge), writable,
+                    *(hpage_collapse_scan_pmd(ed, vma, pte) for pte in entries))
+        collapsed = collapse_huge_page(ed, vma, entry)
+    else:
+        able = conj(entry.in_cache, negate(userfaultfd_wp(vma)))
+        collapsed = collapse_pte_mapped_thp(ed, vma, entry)
+    done = ite(mapped, entry, ite(able, collapsed, entry))
+    return done, ite(disj(mapped, able), outcome(Outcome.ok), outcome(Outcome.EINVAL))

@@ -1,0 +1,71 @@
+"""mm/rmap.c: what happens to an entry because of its page. Read from 6.1.192 and 6.12.117."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
+from model.kernel.editions import Edition
+from model.kernel.huge_memory import folio_unmapped
+from model.kernel.logic import clear_bits, conj, disj, ite, negate
+from model.kernel.memory import pte_install_uffd_wp_if_needed
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    make_migration_pte,
+    make_swap_pte,
+    pte_dirty,
+    pte_present,
+    pte_soft_dirty,
+    pte_special,
+    pte_swp_mkexclusive,
+    pte_swp_mksoft_dirty,
+    pte_swp_mkuffd_wp,
+    pte_uffd_wp,
+    pte_write,
+    pte_wrprotect,
+)
+from model.kernel.records import Entry, Vma
+
+_C = "mm/rmap.c"
+
+
+@mirrors(_C)
+def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """An anonymous page leaves a swap entry that keeps soft-dirty and uffd-wp; a page of the file
+    an empty entry or a uffd-wp marker, and soft-dirty is forgotten."""
+    pte = entry.pte
+    swp = make_swap_pte()
+    swp = ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)
+    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
+    swp = ite(pte_uffd_wp(pte), pte_swp_mkuffd_wp(swp), swp)
+    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child)
+    unmapped = folio_unmapped(ed, entry)
+    dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
+    return ite(entry.anon, swapped, dropped)
+
+
+@mirrors(_C)
+def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
+    """The first step, of a page that nobody has pinned. The entry keeps soft-dirty, uffd-wp, and
+    whether it was dirty and writable; the page takes over the dirty bit. A PMD likewise
+    (set_pmd_migration_entry)."""
+    pte = entry.pte
+    swp = make_migration_pte(ed, pte_write(pte), entry.anon_exclusive, pte_dirty(ed, pte))
+    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
+    swp = ite(pte_uffd_wp(pte), pte_swp_mkuffd_wp(swp), swp)
+    normal_page = negate(disj(pte_special(pte), entry.zero_page))
+    moving = conj(pte_present(pte), normal_page, negate(entry.pinned))
+    dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
+    return ite(moving, replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty)), entry)
+
+
+@mirrors(_C)
+def page_vma_mkclean_one(ed: Edition, entry: Entry) -> Entry:
+    """The page is written back: its entry is clean and read-only, so that the file system hears of
+    the next store. Soft-dirty stays."""
+    pte = entry.pte
+    clean = clear_bits(pte_wrprotect(ed, pte), PAGE_DIRTY | (
+        PAGE_SAVED_DIRTY if ed.has("saved-dirty") else 0))
+    written = conj(pte_present(pte), disj(pte_dirty(ed, pte), pte_write(pte)))
+    return ite(entry.cache_dirty,
+               replace(entry, pte=ite(written, clean, pte), cache_dirty=False), entry)
