@@ -29,9 +29,11 @@ from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from model.cli import Parser, entry, one_of, seconds, tool, whole
-from model.kernel.editions import UsageError, find_edition
-from model.system.kernel import kernel_system, whole_system
+from model.kernel.editions import Edition, UsageError, find_edition, unknown
+from model.kernel.records import Mapping
+from model.system.kernel import KernelSystem
 from model.system.mappings import MAPPINGS, find_mapping
+from model.system.operations import CORE, THEMES, themes
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4
@@ -46,14 +48,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--mapping", action="append", metavar="MAPPING",
                    help="name or glob, repeatable; default: all")
     p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
-                   help="random runs for each mapping, after the guided; default: 1000")
+                   help="random runs for each mapping and theme, after the guided; default: 1000")
     p.add_argument("--steps", type=whole(1), default=10, metavar="N",
                    help="operations in a random run; default: 10")
     p.add_argument("--seed", type=whole(0), default=1, metavar="S", help="default: 1")
     p.add_argument("--extra-states", type=whole(0), default=0, metavar="N",
                    help="states beyond the model's that the guided runs look for; twenty times the "
                    "runs for each; default: 0")
-    p.add_argument("--core", action="store_true", help="the core operations alone")
+    p.add_argument("--theme", action="append", metavar="THEME",
+                   help="which operations beyond the core, by the names of --list in model.check; "
+                   "name or glob, repeatable; core for none; default: every theme by itself")
     p.add_argument("--tour", action="store_true",
                    help="guided runs that take every transition, and no more")
     p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
@@ -104,13 +108,25 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     edition = find_edition(name)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     extra = None if args.tour else args.extra_states
-    system = kernel_system if args.core else whole_system
-    return [Campaign(system(edition, MAPPINGS[m]), extra=extra, runs=args.runs,
-                     steps=args.steps, seed=args.seed) for m in dict.fromkeys(wanted)]
+    return [Campaign(KernelSystem(edition, MAPPINGS[m], actions), theme=theme, extra=extra,
+                     runs=args.runs, steps=args.steps, seed=args.seed)
+            for m in dict.fromkeys(wanted)
+            for theme, actions in _themes(args.theme, edition, MAPPINGS[m]).items()]
 
 
 def _matching(pattern: str) -> list[str]:
     return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_mapping(pattern).name]
+
+
+def _themes(patterns: Sequence[str] | None, edition: Edition,
+            mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """The operations of each theme that was asked for and exists there. Raises UsageError."""
+    for pattern in patterns or []:
+        if not any(fnmatchcase(theme, pattern) for theme in ("core", *THEMES)):
+            raise unknown("theme", pattern, ["core", *THEMES])
+    there = {"core": CORE, **themes(edition, mapping)} if patterns else themes(edition, mapping)
+    return {theme: actions for theme, actions in there.items()
+            if not patterns or any(fnmatchcase(theme, pattern) for pattern in patterns)}
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
@@ -166,9 +182,9 @@ class _Progress:
         tally = campaign.tally
         total = tally.guided + campaign.runs
         with self._lock:
-            self._shown[campaign.model.mapping.name] = (
-                f"{campaign.model.mapping.name} {tally.runs}/{total} runs, "
-                f"{tally.rate:,.0f} steps/s")
+            self._shown = {campaign.label: (
+                f"{campaign.label} {tally.runs}/{total} runs, "
+                f"{tally.rate:,.0f} steps/s")}
             if time.monotonic() >= self._next and not self._quiet:
                 self._next = time.monotonic() + (0.2 if self._live else 5 * self._EVERY)
                 text = "; ".join(self._shown.values())
@@ -185,8 +201,9 @@ def _again(args: argparse.Namespace) -> str:
     words = ["--kernel", args.kernel, *(["--edition", args.edition] if args.edition else [])]
     for mapping in args.mapping or []:
         words += ["--mapping", mapping]
+    for theme in args.theme or []:
+        words += ["--theme", theme]
     words += ["--runs", args.runs, "--steps", args.steps, "--seed", args.seed,
-              *(["--core"] if args.core else []),
               *(["--tour"] if args.tour else ["--extra-states", args.extra_states])]
     return f"python -m {PROG} {shlex.join(map(str, words))}"
 

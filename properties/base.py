@@ -37,8 +37,13 @@ def _always(_: object) -> Bool:
     return True
 
 
-def _always_bool(_: Mapping) -> bool:
+def _everywhere(_: Edition, __: Mapping) -> bool:
     return True
+
+
+def registrable(_: Edition, mapping: Mapping) -> bool:
+    """Memory that a userfaultfd takes without WP_ASYNC."""
+    return not mapping.regular
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ class Property:
     otherwise.
 
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
-    which mappings it speaks. `of_stores` marks a promise about the record of stores: broken by a
-    store that nobody hears of (disarming), or by any other step (forgetting).
+    which editions and mappings it speaks. `of_stores` marks a promise about the record of stores:
+    broken by a store that nobody hears of (disarming), or by any other step (forgetting).
     """
 
     name: str
@@ -63,7 +68,7 @@ class Property:
     allowed: Callable[[StepView], Bool] = _always
     violated: tuple[Violated, ...] = ()
     about: tuple[str, ...] = ()
-    speaks_of: Callable[[Mapping], bool] = _always_bool
+    speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
     of_stores: bool = False
 
     def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:

@@ -1,7 +1,7 @@
 """Bits that nobody owns come back to bite the next owner."""
 
 from model.system.language import conj, implies
-from properties.base import Property, Violated
+from properties.base import Property, Violated, registrable
 from properties.stale import CLOSED, EVERY, MOVED, REREGISTERED
 
 _KEPT = "unregister leaves the protection in the page table"
@@ -13,6 +13,7 @@ PROPERTY = Property(
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
+    speaks_of=registrable,
     violated=(Violated(EVERY, ("-f369b07c8614",), _KEPT),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),

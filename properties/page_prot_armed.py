@@ -1,15 +1,16 @@
 """What every function that maps a page relies on."""
 
 from model.system.language import conj, implies, negate
-from properties.base import Property, Violated
+from properties.base import Property, Violated, registrable
 
 PROPERTY = Property(
     name="page-prot-armed",
     claim="vm_page_prot is write-protected whenever anybody wants write notification.",
     origin="mm/vma.c, vma_set_page_prot(); the ground 931298e103c2 stands on",
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
+    speaks_of=lambda e, m: registrable(e, m) or m.shared,
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
-    violated=(Violated("shmem hugetlb", ("-51d3d5eb74ff",),
+    violated=(Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
                        "registration neither counts as a reason nor works vm_page_prot out anew"),),
 )

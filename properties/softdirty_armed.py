@@ -2,6 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated
+from properties.races import MIGRATED, PRIVATE
 
 PROPERTY = Property(
     name="softdirty-armed",
@@ -12,10 +13,16 @@ PROPERTY = Property(
     violated=(
         Violated("shmem", ("-931298e103c2",),
                  "un-protecting makes clean entries of a tracked shared mapping writable"),
-        Violated("anon private-shmem", ("-76aefad628aa",),
-                 "mprotect's write upgrade takes clean entries of a tracked private mapping"),
+        Violated("shmem-thp", ("-931298e103c2",),
+                 "un-protecting makes clean entries of a tracked shared mapping writable"),
+        Violated("anon private-shmem private-file file", ("-76aefad628aa",),
+                 "mprotect's write upgrade takes clean entries of a tracked mapping"),
+        Violated("thp", ("-76aefad628aa",), "mprotect's write upgrade takes clean entries of a "
+                 "page table that was split"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect's write upgrade takes entries that are not soft-dirty"),
+        Violated("shmem", (), MIGRATED, by="migrate:begin"),
+        Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
     ),
-    speaks_of=lambda m: not m.hugetlb,
+    speaks_of=lambda _, m: not m.hugetlb,
 )

@@ -2,6 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated
+from properties.races import MIGRATED, PRIVATE
 
 PROPERTY = Property(
     name="softdirty-complete",
@@ -14,15 +15,27 @@ PROPERTY = Property(
         Violated("shmem", ("-931298e103c2",),
                  "un-protecting gives entries the protection of vm_flags alone, so a clean page of "
                  "a tracked shared mapping becomes writable, and no fault records the next store"),
-        Violated("anon private-shmem", ("-76aefad628aa",),
+        Violated("shmem-thp", (),
+                 "UFFDIO_WRITEPROTECT splits the PMD of a file to set markers, splitting it unmaps "
+                 "the page, and the next load maps it not soft-dirty"),
+        Violated("anon private-shmem private-file thp file", ("-76aefad628aa",),
                  "mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
-                 "tracked private mapping becomes writable"),
+                 "tracked mapping becomes writable"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
         Violated("hugetlb private-hugetlb", (),
                  "clear_refs does not visit hugetlb entries and pagemap shows VM_SOFTDIRTY alone: "
                  "once that is cleared, no store to hugetlb memory is ever soft-dirty"),
-        Violated("anon shmem private-shmem", (),
+        Violated("shmem", (), "reclaim unmaps the page of a file and forgets that it is "
+                 "soft-dirty", by="pageout"),
+        Violated(PRIVATE, (), "replace_page() of KSM makes the entry anew from vm_page_prot, "
+                 "without its soft-dirty bit", by="ksm"),
+        Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
+                 "table is asked; clear_refs spares a pinned page only while its entry is private "
+                 "and writable", by="pin:write"),
+        Violated("shmem", (), MIGRATED, by="migrate:begin"),
+        Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("anon shmem private-shmem file private-file thp", (),
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "
                  "either way, and not soft-dirty", by="dontneed"),

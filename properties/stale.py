@@ -1,6 +1,6 @@
 """How uffd-wp bits come to stay in page tables whose VMA is not registered for them."""
 
-EVERY = "anon shmem private-shmem hugetlb private-hugetlb"
+EVERY = "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb"
 REREGISTERED = ("UFFDIO_REGISTER with another mode takes write-protect mode from the VMA and "
                 "leaves the entries protected; only UFFDIO_UNREGISTER cleans them")
 CLOSED = "closing the userfaultfd leaves the entries protected"

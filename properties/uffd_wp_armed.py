@@ -1,10 +1,10 @@
 """The state that uffd-wp completeness rests on."""
 
 from model.system.language import conj, implies, negate
-from properties.base import Property, Violated
+from properties.base import Property, Violated, registrable
 from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED
 
-_WRITABLE = "anon shmem private-shmem hugetlb"
+_WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
 """Not private-hugetlb: only hugetlb_wp() gives it write permission, and never beside the bit."""
 
 PROPERTY = Property(
@@ -14,8 +14,9 @@ PROPERTY = Property(
     origin="mm/uffd: sanity check write bit for uffd-wp protected ptes (6.2)",
     safe=lambda s: implies(conj(s.registered, s.uffd_wp), negate(s.write_bit)),
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
+    speaks_of=registrable,
     violated=(
-        Violated("shmem hugetlb", ("-51d3d5eb74ff",),
+        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
                  "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp"),
         Violated(_WRITABLE, ("-f369b07c8614",),
                  "a bit that outlived its registration sits on a writable entry, and the next "

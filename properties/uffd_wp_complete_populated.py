@@ -1,8 +1,8 @@
 """The same promise for programs that populate before they protect, as the documentation asks."""
 
 from model.system.language import conj, negate
-from properties.base import Property, Violated
-from properties.uffd_wp_complete import MPROTECT
+from properties.base import Property, Violated, registrable
+from properties.uffd_wp_complete import MERGED, MPROTECT
 
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
@@ -11,9 +11,11 @@ PROPERTY = Property(
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
     allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
+    speaks_of=registrable,
     violated=(
-        Violated("shmem hugetlb", ("-51d3d5eb74ff",), MPROTECT),
-        Violated("anon", (), "MADV_DONTNEED drops the entry with its protection, and anonymous "
+        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("anon private-shmem", (), MERGED, by="ksm"),
+        Violated("anon thp", (), "MADV_DONTNEED drops the entry with its protection, and anonymous "
                  "memory keeps no marker: the page that comes next is writable; documented in "
                  "Documentation/admin-guide/mm/userfaultfd.rst", by="dontneed"),
     ),

@@ -43,9 +43,10 @@ class Campaign:
     what it cannot show.
     """
 
-    def __init__(self, model: KernelSystem, *, extra: int | None, runs: int, steps: int,
-                 seed: int) -> None:
+    def __init__(self, model: KernelSystem, *, theme: str, extra: int | None, runs: int,
+                 steps: int, seed: int) -> None:
         self.model = model
+        self.theme = theme
         self.actions = model.system.actions
         self.graph: StateGraph = explore(model.machine)
         self.machine: Mealy = observable(model, self.graph)
@@ -53,6 +54,11 @@ class Campaign:
                                        else guided(self.machine, extra))
         self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
+
+    @property
+    def label(self) -> str:
+        """The mapping, and the theme of the operations."""
+        return f"{self.model.mapping.name} {self.theme}"
 
     @property
     def transitions(self) -> int:

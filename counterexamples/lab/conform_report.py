@@ -30,6 +30,11 @@ class Result:
     def edition(self) -> str:
         return self.campaign.model.edition.name
 
+    @property
+    def left_out(self) -> list[str]:
+        """Operations of the model that were not tried."""
+        return [op for op in self.campaign.actions if op in self.able.without]
+
 
 @dataclass(frozen=True)
 class Report:
@@ -48,13 +53,14 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """A paragraph a mapping, then the sum and the commands that repeat it."""
+    """A paragraph a mapping and theme, then the sum and the commands that repeat it."""
     edition = report.results[0].edition
     lines = [f"{edition} beside {report.kernel.name} ({report.kernel.version})", ""]
     for result in report.results:
         lines += _mapping_lines(result, report.verbose)
     steps = sum(r.campaign.tally.steps for r in report.results)
-    lines += [f"{steps:,} steps on {len(report.results)} mappings in {report.seconds:.1f} s, "
+    mappings = {r.mapping for r in report.results}
+    lines += [f"{steps:,} steps on {len(mappings)} mappings in {report.seconds:.1f} s, "
               f"{report.diverged or 'no'} divergence{'s'[:report.diverged > 1]}",
               f"again: {report.again}"]
     lines += [f"alone: python -m counterexamples.replay --kernel {report.kernel.name} "
@@ -66,12 +72,13 @@ def as_text(report: Report) -> str:
 def _mapping_lines(result: Result, verbose: bool) -> list[str]:
     campaign, tally = result.campaign, result.campaign.tally
     guided = min(tally.runs, tally.guided)
-    lines = [f"{result.mapping}: {guided:,} guided and {tally.runs - guided:,} random runs, "
+    lines = [f"{campaign.label}: {guided:,} guided and {tally.runs - guided:,} random runs, "
              f"{tally.steps:,} steps, {tally.rate:,.0f} a second",
              f"  transitions of the explicit graph: {len(tally.taken):,} of "
              f"{campaign.transitions:,}"]
-    lines += [f"  lacks {feature}: {reason}; left out: {', '.join(sorted(result.able.without))}"
-              for feature, reason in result.able.lacks.items()]
+    lines += [f"  lacks {feature}: {reason}" for feature, reason in result.able.lacks.items()]
+    if result.left_out:
+        lines.append(f"  left out: {', '.join(result.left_out)}")
     if result.rows:
         lines += ["  DIVERGENCE, shrunk:",
                   *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
@@ -103,7 +110,8 @@ def as_json(report: Report) -> str:
 def _result(result: Result) -> dict[str, Any]:
     campaign, tally = result.campaign, result.campaign.tally
     return {
-        "mapping": result.mapping, "runs": tally.runs, "steps": tally.steps,
+        "mapping": result.mapping, "theme": campaign.theme, "left_out": result.left_out,
+        "runs": tally.runs, "steps": tally.steps,
         "guided": min(tally.runs, tally.guided), "random": max(0, tally.runs - tally.guided),
         "transitions": {"taken": len(tally.taken), "of": campaign.transitions},
         "lacks": dict(result.able.lacks),

@@ -21,8 +21,8 @@ class Kernel:
     """A kernel that the user has named.
 
     `edition` models it, where that is known: what Debian ships, and its unchanged sources. Once it
-    is at hand `version` says what it is, and `image` (None for the host) has digest `sha256`; `modules` are
-    loaded in order.
+    is at hand `version` says what it is, `image` (None for the host) has digest `sha256`, and
+    `modules` are loaded in order.
     """
 
     name: str

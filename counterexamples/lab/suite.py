@@ -11,7 +11,6 @@ that a program can tell apart, is the same machine: it answers as the model does
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -182,33 +181,47 @@ def guided(full: Mealy, extra: int = 0) -> list[Word]:
 
 
 def _tour(machine: Mealy, done: set[Word], longest: int = 24) -> Iterator[Word]:
-    """Walks from the initial state, each on to the nearest transition not yet taken."""
-    todo = {(s, a) for s, row in enumerate(machine.after) for a in range(len(row))}
+    """Walks from the initial state to the nearest state that has a transition to take, and on from
+    there while another one is near."""
+    todo = [set(range(len(row))) for row in machine.after]
     for word in done:
-        todo.difference_update(machine.transitions(0, word))
-    while todo:
-        walk: Word = ()
-        state = 0
-        while len(walk) < longest and (more := _nearest(machine, state, todo)):
-            todo.difference_update(machine.transitions(state, more))
-            walk += more
-            state = machine.end(state, more)
-        yield walk
+        for state, action in machine.transitions(0, word):
+            todo[state].discard(action)
+    for start, access in sorted(enumerate(machine.access), key=lambda found: len(found[1])):
+        while todo[start]:
+            walk, state = access, start
+            limit = max(longest, len(access) + 1)
+            while len(walk) < limit and (more := _nearest(machine, state, todo)) is not None:
+                walk += more
+                state = machine.end(state, more)
+                action = min(todo[state])
+                walk += (action,)
+                state = machine.after[state][action]
+                _take(machine, walk, todo)
+            yield walk
 
 
-def _nearest(machine: Mealy, start: int, todo: set[tuple[int, int]]) -> Word:
-    """The shortest word from `start` whose last step is to do; empty where none is."""
-    queue: deque[tuple[int, Word]] = deque([(start, ())])
+def _take(machine: Mealy, walk: Word, todo: Sequence[set[int]]) -> None:
+    for state, action in machine.transitions(0, walk):
+        todo[state].discard(action)
+
+
+def _nearest(machine: Mealy, start: int, todo: Sequence[set[int]], depth: int = 2) -> Word | None:
+    """The shortest word, of `depth` at most, to a state with a transition to take."""
+    layer: dict[int, Word] = {start: ()}
     seen = {start}
-    while queue:
-        state, word = queue.popleft()
-        for action, after in enumerate(machine.after[state]):
-            if (state, action) in todo:
-                return (*word, action)
-            if after not in seen:
-                seen.add(after)
-                queue.append((after, (*word, action)))
-    return ()
+    for _ in range(depth + 1):
+        for state, word in layer.items():
+            if todo[state]:
+                return word
+        following: dict[int, Word] = {}
+        for state, word in layer.items():
+            for action, after in enumerate(machine.after[state]):
+                if after not in seen:
+                    seen.add(after)
+                    following[after] = (*word, action)
+        layer = following
+    return None
 
 
 def _without_prefixes(words: set[Word]) -> list[Word]:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
-from model.system.operations import CORE, OPERATIONS, modelled
+from model.system.operations import CORE, OPERATIONS, THEMES, modelled, with_needed
 from properties import PROPERTIES
 from properties.base import Property
 
@@ -163,14 +163,15 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     mapping has none there.
 
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
-    allowed by itself in cells of its own. Raises UsageError.
+    allowed by itself, with what it needs, in cells of its own. Raises UsageError.
     """
     chosen_mappings = [MAPPINGS[m] for m in _select("mapping", mappings, list(MAPPINGS))]
     chosen = [PROPERTIES[p] for p in _select("property", properties, list(PROPERTIES))]
     beyond = [o for o in _select("operation", allow, list(OPERATIONS)) if o not in CORE]
-    scopes = [(op,) for op in beyond] if each else [tuple(beyond)]
+    scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
     return [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
-            if set(scope) <= set(modelled(e, m)) for p in chosen if p.speaks_of(m)]
+            if set(scope) <= set(modelled(e, m)) for p in chosen
+            if p.speaks_of(e, m) and set(p.about) <= set(modelled(e, m))]
 
 
 def listing() -> str:
@@ -186,6 +187,8 @@ def listing() -> str:
     lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if o.core]
     lines += ["", "operations beyond the core (for --allow)"]
     lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if not o.core]
+    lines += ["", "themes of operations (for conform)"]
+    lines += [f"  {theme:28}{' '.join(ops)}" for theme, ops in THEMES.items()]
     lines += ["", "changes (for --with and --without)"]
     for c in CHANGES.values():
         lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]

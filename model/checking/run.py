@@ -149,7 +149,7 @@ class _System:
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
         promises = (p.question(self.kernel) for p in PROPERTIES.values()
-                    if p.speaks_of(self.kernel.mapping))
+                    if p.speaks_of(self.kernel.edition, self.kernel.mapping))
         return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
 
     def counted(self, result: CellResult) -> CellResult:

@@ -56,10 +56,10 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
     the entry of every page but the first."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
-        entries = (entry.pte, rest.pte)
-        writable = disj(*(conj(pte_present(pte), pte_write(pte)) for pte in entries))
-        able = conj(negate(entry.huge), writable,
-                    *(hpage_collapse_scan_pmd(ed, vma, pte) for pte in entries))
+        writable = disj(conj(pte_present(entry.pte), pte_write(entry.pte)),
+                        conj(pte_present(rest.pte), pte_write(rest.pte)))
+        able = conj(negate(entry.huge), writable, hpage_collapse_scan_pmd(ed, vma, entry.pte),
+                    hpage_collapse_scan_pmd(ed, vma, rest.pte))
         collapsed = collapse_huge_page(ed, vma, entry)
     else:
         able = conj(entry.in_cache, negate(userfaultfd_wp(vma)))

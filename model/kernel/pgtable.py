@@ -337,7 +337,9 @@ def is_writable_migration_entry(ed: Edition, pte: BV) -> Bool:
 
 
 def is_migration_entry(ed: Edition, pte: BV) -> Bool:
-    return disj(*(_is_migration(ed, pte, kind) for kind in range(3)))
+    return disj(is_readable_migration_entry(ed, pte),
+                is_readable_exclusive_migration_entry(ed, pte),
+                is_writable_migration_entry(ed, pte))
 
 
 def is_migration_entry_dirty(pte: BV) -> Bool:

@@ -71,8 +71,9 @@ class Operation:
     `core` are the operations that every check allows: what a program does with protection and
     tracking. The others, which copy, move or drop memory or change who listens, are allowed by
     name. `by_kernel` are those that the kernel does on its own (the environment's steps), although
-    a program may be able to ask for them. `tracks` are the facts of the state, beyond those that
-    always change, that the operation reads or makes true.
+    a program may be able to ask for them. `after` are operations beyond the core without which it
+    does nothing. `tracks` are the facts of the state, beyond those that always change, that the
+    operation reads or makes true.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operation:
     run: Callable[[Edition, State], Effect]
     core: bool = False
     by_kernel: bool = False
+    after: tuple[str, ...] = ()
     tracks: tuple[str, ...] = ()
 
 
@@ -301,14 +303,14 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("register:wp+missing", "UFFDIO_REGISTER, modes WP and MISSING",
               partial(_register, mode=VM_UFFD_FLAGS)),
     Operation("close", "close the userfaultfd", _close),
-    Operation("open", "open a userfaultfd where none is open", _open),
+    Operation("open", "open a userfaultfd where none is open", _open, after=("close",)),
     Operation("dontneed", "madvise(MADV_DONTNEED)", _dontneed),
     Operation("fork", "fork(2), the child exits and is waited for", _fork),
     Operation("mremap", "mremap(2) to another address", _mremap),
     Operation("open:unpopulated", "open a userfaultfd with UFFD_FEATURE_WP_UNPOPULATED",
-              partial(_open, wp_unpopulated=True), tracks=("wp_unpopulated",)),
+              partial(_open, wp_unpopulated=True), after=("close",), tracks=("wp_unpopulated",)),
     Operation("open:async", "open a userfaultfd with UFFD_FEATURE_WP_ASYNC",
-              partial(_open, wp_unpopulated=True, wp_async=True),
+              partial(_open, wp_unpopulated=True, wp_async=True), after=("close",),
               tracks=("wp_unpopulated", "wp_async", "protected_async", "stored_since_wp")),
     Operation("copy", "UFFDIO_COPY", partial(_copy, wp=False)),
     Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(_copy, wp=True)),
@@ -318,8 +320,9 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               partial(_fork, stores=True), tracks=("in_swap_cache", "cache_dirty")),
     Operation("pin", "a long-term pin of the page, for writing (io_uring)", _pin,
               tracks=("pinned",)),
-    Operation("unpin", "the pin is given up", _unpin, tracks=("pinned",)),
-    Operation("pin:write", "a device writes through the pin", _device_store, tracks=("pinned",)),
+    Operation("unpin", "the pin is given up", _unpin, after=("pin",), tracks=("pinned",)),
+    Operation("pin:write", "a device writes through the pin", _device_store,
+              after=("pin",), tracks=("pinned",)),
     Operation("pageout", "reclaim, as by madvise(MADV_PAGEOUT)", _pageout, by_kernel=True,
               tracks=("cache_dirty", "cache_swapped")),
     Operation("migrate", "the page moves to another NUMA node, as by move_pages(2)", _migrate,
@@ -327,7 +330,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("migrate:begin", "the page begins to migrate", partial(_migrate, end=False),
               by_kernel=True),
     Operation("migrate:end", "the page has migrated", partial(_migrate, begin=False),
-              by_kernel=True),
+              by_kernel=True, after=("migrate:begin",)),
     Operation("ksm", "KSM merges the page with an equal one", _ksm, by_kernel=True,
               tracks=("ksm",)),
     Operation("writeback", "the page is written to its file, as by msync(2)", _writeback,
@@ -387,6 +390,11 @@ def find_operation(name: str) -> Operation:
     if name not in OPERATIONS:
         raise unknown("operation", name, list(OPERATIONS))
     return OPERATIONS[name]
+
+
+def with_needed(op: str) -> tuple[str, ...]:
+    """An operation beyond the core, after those without which it does nothing."""
+    return (*OPERATIONS[op].after, op)
 
 
 def allowing(ed: Edition, mapping: Mapping, extra: Iterable[str]) -> tuple[str, ...]:

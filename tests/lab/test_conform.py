@@ -42,7 +42,7 @@ def system(edition: str, mapping: str) -> KernelSystem:
 
 
 def campaign(model: KernelSystem, extra: int = 1, runs: int = 0) -> Campaign:
-    return Campaign(model, extra=extra, runs=runs, steps=10, seed=1)
+    return Campaign(model, theme="core", extra=extra, runs=runs, steps=10, seed=1)
 
 
 @pytest.mark.parametrize(("model", "kernel", "mapping", "shortest"), [

@@ -87,7 +87,7 @@ def test_a_short_campaign_finds_no_divergence(kernel: str,
 def test_a_divergence_is_shrunk_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     """The model of 6.1 on a 6.12: what the patch does to private memory, in four calls."""
     code = conform.main(["--kernel", "debian:6.12", "--edition", "v6.1", "--mapping", "anon",
-                         "--core", "--quiet"])
+                         "--theme", "core", "--quiet"])
     text = capsys.readouterr().out
     assert code == 1
     alone = next(line for line in text.splitlines() if line.startswith("alone: "))

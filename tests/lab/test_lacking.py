@@ -63,7 +63,7 @@ class WithoutSoftDirty(ModelRunner):
 
 def test_a_campaign_leaves_out_what_needs_it() -> None:
     able = Abilities("6.12.0", "anon", {"soft-dirty": "a store does not make a page soft-dirty"})
-    runs = Campaign(model(), extra=0, runs=50, steps=10, seed=1)
+    runs = Campaign(model(), theme="core", extra=0, runs=50, steps=10, seed=1)
     tally = runs.run(WithoutSoftDirty(model()), ignored=able.ignored, without=able.without)
     assert tally.divergence is None
     assert 0 < tally.guided < len(runs.guided)

@@ -23,8 +23,8 @@ def test_one_patch_is_all_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.endswith(
         "\nnot reproduced at step 5: faults: model 0, kernel 1\n")
     for kernel, edition in ((SOURCE, "v6.1"), (PATCHED, "v6.1+931298e103c2")):
-        assert conform.main(["--kernel", kernel, "--edition", edition, "--core", "--runs", "0",
-                             "--mapping", "anon", "--mapping", "shmem",
+        assert conform.main(["--kernel", kernel, "--edition", edition, "--theme", "core",
+                             "--runs", "0", "--mapping", "anon", "--mapping", "shmem",
                              "--quiet", "--format", "json"]) == 0
         for result in json.loads(capsys.readouterr().out)["results"]:
             assert result["transitions"]["taken"] == result["transitions"]["of"]

@@ -1,0 +1,17 @@
+"""The promise that trackers with UFFD_FEATURE_WP_ASYNC live on."""
+
+from model.system.language import conj, implies, negate
+from properties.base import Property
+
+PROPERTY = Property(
+    name="uffd-wp-async-complete",
+    claim="With WP_ASYNC, a page that was stored to since `wp` returned does not read as "
+          "write-protected.",
+    origin="Documentation/admin-guide/mm/userfaultfd.rst, asynchronous write protection",
+    safe=lambda s: implies(conj(s.history.protected_async, s.history.stored_since_wp),
+                           negate(s.pagemap.uffd_wp)),
+    witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
+                           t.before.uffd_wp_any),
+    about=("close", "open:async"),
+    speaks_of=lambda e, _: e.has("d61ea1cb0095"),
+)
