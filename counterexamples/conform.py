@@ -33,7 +33,8 @@ from model.kernel.editions import Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.kernel import KernelSystem
 from model.system.mappings import MAPPINGS, find_mapping
-from model.system.operations import CORE, THEMES, themes
+from model.system.operations import CORE
+from model.system.themes import THEMES, themes
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from counterexamples.trace import Trace, TraceStep, pte_flags, vm_flag_names
-from model.kernel.bits import PAGE_RW, SWP_TYPE_MASK
+from counterexamples.trace import Trace, TraceStep, pte_flags, pte_state, vm_flag_names
+from model.kernel.bits import PAGE_RW
 from model.kernel.editions import Edition, find_edition
 
 _SHOWN_PTE = ("RW", "SOFT_DIRTY", "UFFD_WP", "PROTNONE")
 _ACCESSES = ("store", "load")
+_ENTRY = {"none": "the entry empty", "marker": "a PTE marker", "swap": "a swap entry",
+          "migrating": "a migration entry"}
 
 
 def explain(trace: Trace, fixed: Trace | None) -> str:
@@ -51,7 +53,7 @@ def _with(edition: Edition, step: TraceStep) -> str:
 def _form(step: TraceStep) -> str:
     if step.pagemap["present"]:
         return "the zero page mapped" if step.values["zero_page"] else "a page mapped"
-    return "a PTE marker" if step.values["pte"] & SWP_TYPE_MASK else "the entry empty"
+    return _ENTRY[pte_state(int(step.values["pte"]))]
 
 
 def _told(edition: Edition, before: TraceStep, step: TraceStep, number: int) -> str:

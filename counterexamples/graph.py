@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from counterexamples.lanes import GREEN, INK, MARGIN, RED, box, picture, pte_state, put
-from counterexamples.trace import Trace
+from counterexamples.lanes import GREEN, INK, MARGIN, RED, box, picture, put
+from counterexamples.trace import Trace, pte_state
 from model.kernel import bits
 from model.kernel.records import Outcome
 from model.system.kernel import KernelSystem

@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterexamples.trace import Trace, TraceStep
+from counterexamples.trace import Trace, TraceStep, pte_state
 from model.kernel import bits
 
 if TYPE_CHECKING:
@@ -57,16 +57,6 @@ class Sheet:
     name: str
     columns: tuple[Column, ...]
     lanes: tuple[Lane, ...]
-
-
-def pte_state(pte: int) -> str:
-    """What an entry is: none, present, protnone, marker or swap."""
-    if not pte & ~bits.PTE_KNL_ERRATUM:
-        return "none"
-    if pte & (bits.PAGE_PRESENT | bits.PAGE_PROTNONE):
-        return "present" if pte & bits.PAGE_PRESENT else "protnone"
-    kind = (pte & bits.SWP_TYPE_MASK) >> bits.SWP_TYPE_SHIFT
-    return "marker" if kind in (bits.SWP_PTE_MARKER_6_1, bits.SWP_PTE_MARKER) else "swap"
 
 
 def _word(name: str, mask: int) -> Callable[[TraceStep], str]:
@@ -130,7 +120,7 @@ def _heading(op: str) -> tuple[str, str]:
         return op, ""
     if op.startswith("un"):
         return "un-", op[2:]
-    cut = op.find(":") if ":" in op else op.find("_") + 1 or len(op)
+    cut = op.find(":") if ":" in op else op.find("_") + 1 or op.find("back")
     return op[:cut], op[cut:cut + 8]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from counterexamples.explain import explain
-from counterexamples.trace import Trace, TraceStep, pte_flags
-from model.kernel.bits import PAGE_PRESENT, PAGE_RW, SWP_TYPE_MASK
+from counterexamples.trace import ENTRY_WORDS, Trace, TraceStep, pte_flags, pte_state
+from model.kernel.bits import PAGE_PRESENT, PAGE_RW
 from model.kernel.editions import find_edition
 
 WIDTH = 72
@@ -46,6 +46,6 @@ def table(trace: Trace) -> list[str]:
 def entry(step: TraceStep, flags: list[str]) -> str:
     """The PTE in a few words: the flags that matter, or what an entry without a page is."""
     if not step.pagemap["present"]:
-        return "uffd-wp marker" if step.values["pte"] & SWP_TYPE_MASK else "empty"
+        return ENTRY_WORDS[pte_state(int(step.values["pte"]))]
     shown = [_SHORT.get(f, f) for f in flags if f not in _HIDDEN]
     return " ".join(shown if "RW" in flags or "PROTNONE" in flags else ["RO", *shown])

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from model.kernel.bits import (
     PAGE_DEVMAP,
     PAGE_DEVMAP_BEFORE_SAVED_DIRTY,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
     PAGE_SAVED_DIRTY,
     PTE_FLAG_NAMES,
+    PTE_KNL_ERRATUM,
+    SWP_PTE_MARKER,
+    SWP_PTE_MARKER_6_1,
+    SWP_TYPE_MASK,
+    SWP_TYPE_SHIFT,
     VM_FLAG_NAMES,
 )
 from model.kernel.editions import Edition
@@ -81,3 +88,20 @@ def pte_flags(edition: Edition, pte: int) -> list[str]:
 def vm_flag_names(vm_flags: int) -> list[str]:
     """The names of the VMA flags that are set, lowest bit first."""
     return [VM_FLAG_NAMES[bit] for bit in sorted(VM_FLAG_NAMES) if vm_flags & bit]
+
+
+def pte_state(pte: int) -> str:
+    """What an entry is: none, present, protnone, marker, migrating or swap."""
+    if not pte & ~PTE_KNL_ERRATUM:
+        return "none"
+    if pte & (PAGE_PRESENT | PAGE_PROTNONE):
+        return "present" if pte & PAGE_PRESENT else "protnone"
+    kind = (pte & SWP_TYPE_MASK) >> SWP_TYPE_SHIFT
+    if kind == 0:
+        return "swap"
+    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) else "migrating"
+
+
+ENTRY_WORDS = {"none": "empty", "marker": "uffd-wp marker", "swap": "swap entry",
+               "migrating": "migration entry"}
+"""What an entry without a page is, by `pte_state`."""

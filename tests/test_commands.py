@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def run(module: str, *args: str, cwd: Path = ROOT,
         stdin: str = "") -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": ""}
     return subprocess.run([sys.executable, "-m", f"model.{module}", *args], cwd=cwd, env=env,
-                          input=stdin, capture_output=True, text=True, check=False, timeout=300)
+                          input=stdin, capture_output=True, text=True, check=False, timeout=900)
 
 
 def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
@@ -65,7 +66,9 @@ def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
     assert "softdirty-complete on shmem: violated -> proved" in told
     assert "unprotect-precise on anon: violated -> proved" in told
     assert "unprotect-precise on shmem: proved -> violated" in told
-    assert "112 of 112 settled, 112 as expected" in told
+    settled = re.search(r"(\d+) of \1 settled, \1 as expected", told)
+    assert settled is not None
+    assert int(settled[1]) > 9 * 2 * 7
     folder = tmp_path / "ptecheck-out" / "softdirty-complete" / "before" / "shmem"
     assert {p.name for p in folder.iterdir()} == {
         "trace.itf.json", "trace.txt", "lanes.svg", "lanes.png", "graph.dot", "graph.graphml",
@@ -78,7 +81,7 @@ def test_json_is_the_contract(tmp_path: Path) -> None:
     assert done.returncode == 0
     document = json.loads(done.stdout)
     jsonschema.validate(document, RESULTS)
-    assert len(document["results"]) == 24
+    assert len(document["results"]) == 26
     for row in document["results"]:
         assert row["met"] == (row["verdict"] == row["expected"])
         evidence = row["trace"] if row["verdict"] == "violated" else row["certificate"]
@@ -88,11 +91,11 @@ def test_json_is_the_contract(tmp_path: Path) -> None:
 
 def test_ktap_and_junit_count_the_same(tmp_path: Path) -> None:
     ktap = run("check", "--format", "ktap", "--mapping", "anon").stdout.splitlines()
-    assert ktap[:2] == ["KTAP version 1", "1..24"]
+    assert ktap[:2] == ["KTAP version 1", "1..26"]
     assert all(line.startswith("ok ") for line in ktap[2:])
-    assert len(ktap) == 26
+    assert len(ktap) == 28
     suite = ElementTree.fromstring(run("check", "--format", "junit", "--mapping", "anon").stdout)
-    assert (suite.get("tests"), suite.get("failures")) == ("24", "0")
+    assert (suite.get("tests"), suite.get("failures")) == ("26", "0")
 
 
 @pytest.mark.parametrize(("args", "code"), [
@@ -107,8 +110,8 @@ def test_ktap_and_junit_count_the_same(tmp_path: Path) -> None:
     (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-complete", "--engine",
       "bmc", "--depth", "2"), 30),
     (("--kernel", "v6.12", "--without", "931298e103c2", "--strict", "--property",
-      "softdirty-complete"), 12),
-    (("--kernel", "v6.12", "--without", "931298e103c2"), 0),
+      "softdirty-complete", "--mapping", "*shmem"), 12),
+    (("--kernel", "v6.12", "--without", "931298e103c2", "--mapping", "shmem"), 0),
     (("--kernel", "before", "--with", "931298e103c2", "--property", "softdirty-*",
       "--mapping", "shmem", "--strict"), 0),
     (("--list",), 0),

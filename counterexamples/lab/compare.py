@@ -13,7 +13,7 @@ from model.system.kernel import KernelSystem
 _NEEDS = {"clear_refs": "soft-dirty", "pageout": "swap", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
-_UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
+UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"})}
 """What a program cannot see on a kernel that lacks a feature."""
@@ -56,7 +56,7 @@ class Abilities:
 
     @property
     def without(self) -> frozenset[str]:
-        return _UNFORCED | {
+        return UNFORCED | {
             op for op, feature in _NEEDS.items() if feature in self.lacks}
 
     @property
@@ -66,7 +66,7 @@ class Abilities:
     def require(self, ops: Collection[str]) -> None:
         """Raises CannotRun where `ops` need what is lacking."""
         for op in ops:
-            if op in _UNFORCED:
+            if op in UNFORCED:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")
         for feature, reason in self.lacks.items():
             if feature == "mapping" or any(_NEEDS.get(op) == feature for op in ops):

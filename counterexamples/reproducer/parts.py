@@ -1,74 +1,8 @@
-"""The C that a reproducer is put together from: for each operation its call, and what that needs.
-
-To add an operation: a row in CALLS, and where it needs one a part in PARTS, in an order in which C
-can read them.
-"""
+"""The C that a reproducer is put together from, in an order in which C can read it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Call:
-    """An operation as a C expression whose value is 0, an errno, or minus a signal."""
-
-    expression: str
-    needs: tuple[str, ...]
-
-
-CALLS = {
-    "store": Call("touch(1)", ("touch",)),
-    "load": Call("touch(0)", ("touch",)),
-    "clear_refs": Call("CLEAR_REFS", ("clear_refs",)),
-    "register": Call("UFFD(REGISTER, reg)", ("uffd", "reg")),
-    "unregister": Call("UFFD(UNREGISTER, range)", ("uffd", "range")),
-    "wp": Call("UFFD(WRITEPROTECT, wp)", ("uffd", "wp")),
-    "unwp": Call("UFFD(WRITEPROTECT, unwp)", ("uffd", "unwp")),
-    "mprotect:none": Call("MPROTECT(PROT_NONE)", ("mprotect",)),
-    "mprotect:r": Call("MPROTECT(PROT_READ)", ("mprotect",)),
-    "mprotect:rw": Call("MPROTECT(PROT_READ | PROT_WRITE)", ("mprotect",)),
-    "mprotect:w": Call("MPROTECT(PROT_WRITE)", ("mprotect",)),
-    "mprotect:rx": Call("MPROTECT(PROT_READ | PROT_EXEC)", ("mprotect",)),
-    "mprotect:rwx": Call("MPROTECT(PROT_READ | PROT_WRITE | PROT_EXEC)", ("mprotect",)),
-    "register:missing": Call("UFFD(REGISTER, reg_missing)", ("uffd", "reg:missing")),
-    "register:wp+missing": Call("UFFD(REGISTER, reg_both)", ("uffd", "reg:both")),
-    "close": Call("close(uffd) ? errno : (uffd = -1, 0)", ("uffd",)),
-    "open": Call("open_uffd()", ("uffd", "open")),
-    "dontneed": Call("madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0", ()),
-    "fork": Call("fork_and_wait()", ("fork",)),
-    "mremap": Call("move()", ("mremap",)),
-}
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A mapping: the flags, the file and the length that mmap() gets, and what that needs."""
-
-    flags: str
-    needs: tuple[str, ...] = ()
-    file: str = "-1"
-    length: str = "PAGE"
-
-
-_HUGE = "(2UL << 20)"
-MAPPINGS = {
-    "anon": Memory("MAP_PRIVATE | MAP_ANONYMOUS"),
-    "shmem": Memory("MAP_SHARED | MAP_ANONYMOUS"),
-    "private-shmem": Memory("MAP_PRIVATE", ("file",), "file()"),
-    "hugetlb": Memory("MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",), length=_HUGE),
-    "private-hugetlb": Memory("MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",),
-                              length=_HUGE),
-}
-
-OUTCOMES = {"ok": "0", "event": "-SIGBUS", "bus": "-SIGBUS", "segv": "-SIGSEGV",
-            "refault": "-SIGALRM"}
-"""Other outcomes are errno names, which C knows."""
-
-BITS = {"present": ("PM_PRESENT", 63), "swap": ("PM_SWAP", 62), "file": ("PM_FILE", 61),
-        "uffd_wp": ("PM_UFFD_WP", 57), "exclusive": ("PM_MMAP_EXCLUSIVE", 56),
-        "soft_dirty": ("PM_SOFT_DIRTY", 55)}
-"""Pagemap bits by the kernel's names (fs/proc/task_mmu.c)."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +82,105 @@ static int file(void)
 	return fd < 0 || ftruncate(fd, LENGTH) || pwrite(fd, "x", 1, 0) != 1 ? -1 : fd;
 }
 """),
+    "regular": Part((), """
+/* Of a file system on a disk, clean, with content. */
+static int file(void)
+{
+	int fd = open("/var/tmp", O_RDWR | O_TMPFILE, 0600);
+
+	return fd < 0 || ftruncate(fd, LENGTH) || pwrite(fd, "x", 1, 0) != 1 || fsync(fd) ? -1 : fd;
+}
+"""),
+    "thp": Part((), '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n', """\
+	if (write(open(THP "/enabled", O_WRONLY), "madvise", 7) != 7)
+		SKIP("huge pages", errno);
+"""),
+    "shmem-thp": Part((), '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n', """\
+	if (write(open(THP "/shmem_enabled", O_WRONLY), "advise", 6) != 6)
+		SKIP("huge pages of shared memory", errno);
+"""),
+    "swap": Part(("sys/sysinfo.h",), """
+static struct sysinfo memory;
+""", """\
+	if (sysinfo(&memory) || !memory.totalswap)
+		SKIP("swap", ENODEV);
+"""),
+    "split": Part((), """
+/* The VMA is split inside the huge page and merged again: the page table stays split. */
+static int split(void)
+{
+	char *last = PLACE + LENGTH - PAGE;
+
+	return madvise(last, PAGE, MADV_DONTFORK) || madvise(last, PAGE, MADV_DOFORK) ? errno : 0;
+}
+"""),
+    "migrate": Part(("sys/syscall.h",), """
+#define MOVE(pages, to) syscall(SYS_move_pages, 0, 1UL, pages, to, status, 1 << 2 /* MOVE_ALL */)
+
+/* To the other of two NUMA nodes. */
+static int migrate(void)
+{
+	void *pages[] = { PLACE };
+	int status[1] = { -1 }, to[1];
+
+	if (MOVE(pages, NULL) || status[0] < 0)
+		return 0;
+	to[0] = !status[0];
+	return MOVE(pages, to) < 0 ? errno : 0;
+}
+""", """\
+	if (access("/sys/devices/system/node/node1", F_OK))
+		SKIP("a second NUMA node", ENODEV);
+"""),
+    "ksm": Part((), """
+#define KSM "/sys/kernel/mm/ksm/"
+static void set(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		SKIP("KSM", errno);
+	close(fd);
+}
+
+static void scan(int times)
+{
+	char text[32] = "";
+	int fd = open(KSM "full_scans", O_RDONLY);
+	long until = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atol(text) + times : 0;
+
+	while (pread(fd, text, sizeof(text) - 1, 0) > 0 && atol(text) < until)
+		usleep(1000);
+	close(fd);
+}
+
+/* Two twins become one KSM page first, so that ours is the one that is replaced. */
+static int merge(void)
+{
+	static char content[PAGE];
+	int fd = open("/proc/self/mem", O_RDONLY), failed;
+	unsigned long long entry = 0;
+	char *twins;
+
+	pread(pagemap, &entry, sizeof(entry), (long)PLACE / PAGE * sizeof(entry));
+	if (!(entry & PM_PRESENT) || !(entry & PM_MMAP_EXCLUSIVE) || entry & PM_FILE)
+		return close(fd);
+	failed = pread(fd, content, PAGE, (long)PLACE) != PAGE;
+	twins = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(memcpy(twins, content, PAGE) + PAGE, content, PAGE);
+	failed |= madvise(twins, 2 * PAGE, MADV_MERGEABLE);
+	set(KSM "run", "1");
+	scan(3);
+	failed |= madvise(PLACE, LENGTH, MADV_MERGEABLE);
+	scan(3);
+	set(KSM "run", "0");
+	munmap(twins, 2 * PAGE);
+	return close(fd) || failed ? errno : 0;
+}
+""", """\
+	set(KSM "sleep_millisecs", "1");
+	set(KSM "pages_to_scan", "10000");
+"""),
     "hugetlb": Part((), "", """\
 	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
 		SKIP("huge pages", errno);
@@ -171,6 +204,104 @@ static int fork_and_wait(void)
 	if (!child)
 		_exit(0);
 	return child < 0 || waitpid(child, NULL, 0) != child ? errno : 0;
+}
+"""),
+    "child": Part(("signal.h", "sys/prctl.h", "sys/wait.h"), """
+/* A child that holds none of our files, and ends when we do. */
+static pid_t child(void)
+{
+	pid_t child = fork();
+	int fd;
+
+	for (fd = 3; !child && fd < 32; fd++)
+		close(fd);
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+"""),
+    "fork:stay": Part((), """
+static int fork_and_stay(void)
+{
+	pid_t pid = child();
+
+	if (!pid)
+		raise(SIGSTOP);
+	return pid < 0 || waitpid(pid, NULL, WUNTRACED) != pid ? errno : 0;
+}
+"""),
+    "fork:write": Part((), """
+static int fork_and_store(void)
+{
+	pid_t pid = child();
+
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
+		*(volatile char *)PLACE = 1;
+		_exit(0);
+	}
+	return pid < 0 || waitpid(pid, NULL, 0) != pid ? errno : 0;
+}
+"""),
+    "pin": Part(("linux/io_uring.h", "sys/syscall.h", "sys/uio.h"), """
+static struct io_uring_params params;
+static int ring = -1;
+
+static int unpin(void)
+{
+	if (ring >= 0)
+		syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
+	close(ring);
+	ring = -1;
+	return 0;
+}
+
+/* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
+static int pin(void)
+{
+	struct iovec buffer = { PLACE, LENGTH };
+	int failed;
+
+	unpin();
+	memset(&params, 0, sizeof(params));
+	ring = syscall(SYS_io_uring_setup, 2, &params);
+	if (ring < 0)
+		SKIP("io_uring", errno);
+	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1);
+	failed = failed ? errno : 0;
+	if (failed)
+		unpin();
+	return failed;
+}
+"""),
+    "pin:write": Part((), """
+/* One byte of a file of zeroes is read into the buffer. */
+static int store_through_pin(void)
+{
+	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;
+	struct io_uring_sqe *entry;
+	char *queue;
+
+	if (ring < 0)
+		return close(zeroes);
+	queue = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	entry = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	tail = (int *)(queue + params.sq_off.tail);
+	array = (int *)(queue + params.sq_off.array);
+	memset(entry, 0, sizeof(*entry));
+	entry->opcode = IORING_OP_READ_FIXED;
+	entry->fd = zeroes;
+	entry->addr = (long)PLACE;
+	entry->len = 1;
+	array[*tail & 1] = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	failed = ftruncate(zeroes, PAGE) ||
+		syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1;
+	munmap(queue, PAGE);
+	munmap(entry, PAGE);
+	close(zeroes);
+	return failed ? errno : 0;
 }
 """),
     "clear_refs": Part((), """\
@@ -206,15 +337,32 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 #define RANGE { 0, LENGTH }
 """),
     "open": Part((), """
-static int open_uffd(void)
+static int open_uffd(int features)
 {
+	int failed;
+
 	if (uffd >= 0)
 		return 0;
-	api.features = FEATURES; /* the call before put there all that the kernel has */
+	api.features = FEATURES | features; /* the call before put there all that the kernel has */
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	return uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
+	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
+	if (failed) {
+		close(uffd);
+		uffd = -1;
+	}
+	return failed;
 }
 
+"""),
+    "copy": Part((), """
+static int copy(int mode)
+{
+	static char source[LENGTH] __attribute__((aligned(4096)));
+	struct uffdio_copy arg = { (long)PLACE, (long)source, LENGTH, mode, 0 };
+
+	source[0] = 1;
+	return ioctl(uffd, UFFDIO_COPY, &arg) ? errno : 0;
+}
 """),
     "range": Part((), """\
 static struct uffdio_range range = RANGE;

@@ -7,11 +7,19 @@ promise is broken; 0 where the kernel does otherwise; 4 where it cannot be tried
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from counterexamples.reproducer.parts import BITS, CALLS, COMMON, HEADERS, MAPPINGS, OUTCOMES, PARTS
-from counterexamples.trace import Trace, TraceStep, pte_flags, vm_flag_names
-from model.kernel.bits import PAGE_RW, SWP_TYPE_MASK
+from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES
+from counterexamples.reproducer.parts import COMMON, HEADERS, PARTS
+from counterexamples.trace import (
+    ENTRY_WORDS,
+    Trace,
+    TraceStep,
+    pte_flags,
+    pte_state,
+    vm_flag_names,
+)
+from model.kernel.bits import PAGE_RW
 from model.kernel.editions import Edition, find_edition
 
 WIDTH = 100
@@ -23,6 +31,11 @@ _CLAIM = ("The steps are those of {kernel} ({title}), where they break the promi
 
 _FIXED = ("#define PLACE ((char *)0x100000000UL)",)
 _MOVING = ("static char *place = (char *)0x100000000UL;", "#define PLACE place")
+
+
+def without_c(ops: Collection[str]) -> list[str]:
+    """The operations that no program can ask for at a time of its choice."""
+    return [op for op in ops if op not in CALLS]
 
 
 def program(trace: Trace, shown: int = 0) -> str:
@@ -83,6 +96,9 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
     yield "\tif (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,"
     yield f"\t\t {memory.flags} | MAP_FIXED_NOREPLACE, {memory.file}, 0) != PLACE)"
     yield '\t\tSKIP("mmap", errno);'
+    if memory.advice:
+        yield f"\tif (madvise(PLACE, LENGTH, {memory.advice}))"
+        yield f'\t\tSKIP("{memory.advice}", errno);'
     yield from _step(trace.steps[0], "0", compared)
     if "soft_dirty" in compared:
         yield "\tif (parted)"
@@ -111,7 +127,7 @@ def _state(edition: Edition, step: TraceStep) -> str:
     if step.pagemap["present"]:
         entry = " ".join(f for f in pte_flags(edition, pte) if f not in _ALWAYS) or "read-only"
     else:
-        entry = "uffd-wp marker" if pte & SWP_TYPE_MASK else "empty"
+        entry = ENTRY_WORDS[pte_state(pte)]
     flags = " ".join(f for f in vm_flag_names(int(step.values["vm_flags"]))
                      if not f.startswith(("VM_MAY", "VM_SHARED")))
     prot = "RW" if step.values["vm_page_prot"] & PAGE_RW else "not RW"

@@ -10,7 +10,8 @@ from enum import IntEnum
 from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
-from model.system.operations import CORE, OPERATIONS, THEMES, modelled, with_needed
+from model.system.operations import CORE, OPERATIONS, with_needed
+from model.system.themes import THEMES, modelled
 from properties import PROPERTIES
 from properties.base import Property
 

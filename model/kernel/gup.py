@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.fault import MAX_FAULTS
 from model.kernel.logic import BV, as_term, disj, has, ite, negate
-from model.kernel.memory import MAX_FAULTS, handle_mm_fault
+from model.kernel.memory import handle_mm_fault
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import mmu_permits
+from model.kernel.mmu import mmu_permits
 from model.kernel.records import Entry, Outcome, Vma, outcome
 
 

@@ -1,4 +1,4 @@
-"""mm/memory.c and arch/x86/mm/fault.c: what a load or a store does, fault by fault.
+"""mm/memory.c: what one fault does to the entry, and what drops and copies page tables.
 
 Read from 6.1.192 and 6.12.117. Left out: device memory, large folios, and lost races: each attempt
 sees the entry that the one before it left.
@@ -6,9 +6,7 @@ sees the entry that the one before it left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import z3
+from dataclasses import replace
 
 from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
@@ -38,8 +36,6 @@ from model.kernel.pgtable import (
     make_readable_migration_pte,
     make_uffd_wp_marker,
     maybe_mkwrite,
-    mmu_access,
-    mmu_permits,
     pte_clear_uffd_wp,
     pte_marker_uffd_wp,
     pte_mkdirty,
@@ -71,20 +67,8 @@ from model.kernel.userfaultfd_k import (
 
 _C = "mm/memory.c"
 
-MAX_FAULTS = 4
-"""Faults followed for one access. Three are enough (a stale marker, a missing page, then write
-protection); the fourth lets an access that does not end be told from one that does."""
-FAULT_BITS = 3
-
-
 def _retry(entry: Entry) -> Fault:
     return Fault(entry, outcome(Outcome.ok))
-
-
-@mirrors("arch/x86/mm/fault.c")
-def access_error(_ed: Edition, vma: Vma, write: bool) -> Bool:
-    """A store needs VM_WRITE; a load any access at all (write-only mappings are readable)."""
-    return negate(has(vma.vm_flags, VM_WRITE) if write else vma_is_accessible(vma))
 
 
 def vma_is_accessible(vma: Vma) -> Bool:
@@ -305,36 +289,6 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
     hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
     return ite(pte_none(entry.pte), none,
                ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present))
-
-
-@dataclass(frozen=True)
-class Access:
-    """A load or store from start to end: the entry, the outcome, the minor faults (3 bits)."""
-
-    entry: Entry
-    outcome: BV
-    faults: BV
-
-
-def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
-    """The CPU tries, faults, and tries again (exc_page_fault, do_user_addr_fault)."""
-
-    def attempt(entry: Entry, count: BV, tries: int) -> Access:
-        done = Access(entry.with_pte(mmu_access(entry.pte, write)), outcome(Outcome.ok), count)
-        denied = Access(entry, outcome(Outcome.segv), count)
-        if tries == MAX_FAULTS:
-            other = Access(entry, outcome(Outcome.refault), count)
-        else:
-            fault = handle_mm_fault(ed, vma, entry, write)
-            over = Access(fault.entry, fault.outcome, count)
-            again = fault.outcome == outcome(Outcome.ok)
-            minor = count + z3.BitVecVal(1, FAULT_BITS)
-            counted = z3.simplify(ite(fault.major, count, minor))
-            other = ite(again, attempt(fault.entry, counted, tries + 1), over)
-        return ite(mmu_permits(entry.pte, write), done,
-                   ite(access_error(ed, vma, write), denied, other))
-
-    return attempt(entry, z3.BitVecVal(0, FAULT_BITS), 0)
 
 
 # --- calls that drop or copy page tables ----------------------------------------------------------

@@ -21,7 +21,6 @@ from model.kernel.bits import (
     PAGE_SOFT_DIRTY,
     PAGE_SPECIAL,
     PAGE_UFFD_WP,
-    PAGE_USER,
     PROT_COPY,
     PROT_COPY_EXEC,
     PROT_NONE_PGPROT,
@@ -59,7 +58,6 @@ from model.kernel.logic import (
     conj,
     disj,
     has,
-    has_all,
     ite,
     negate,
     set_bits,
@@ -388,16 +386,3 @@ def vm_get_page_prot(ed: Edition, vm_flags: BV) -> BV:
         return ite(has(vm_flags, rest[0]), row(index | rest[0], rest[1:]), row(index, rest[1:]))
 
     return row(0, (VM_SHARED, VM_WRITE, VM_EXEC, VM_READ))
-
-
-# --- the CPU --------------------------------------------------------------------------------------
-
-
-def mmu_permits(pte: BV, write: bool) -> Bool:
-    """Whether a user access completes with no fault (CR0.WP set)."""
-    return has_all(pte, PAGE_PRESENT | PAGE_USER | (PAGE_RW if write else 0))
-
-
-def mmu_access(pte: BV, write: bool) -> BV:
-    """What the CPU leaves in the entry: accessed, and dirty for a store. Soft-dirty is not its."""
-    return set_bits(pte, PAGE_ACCESSED | (PAGE_DIRTY if write else 0))

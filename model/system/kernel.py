@@ -11,13 +11,13 @@ import z3
 
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
+from model.kernel.fault import FAULT_BITS
 from model.kernel.logic import BV, word
-from model.kernel.memory import FAULT_BITS
 from model.kernel.records import OUTCOME_BITS, Entry, Mapping, Outcome
 from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Machine, Values, compile_terms
 from model.system.mappings import fresh_vma
-from model.system.operations import CORE, OPERATIONS, TRACKED, Effect, allowing, modelled
+from model.system.operations import CORE, OPERATIONS, TRACKED, Effect
 from model.system.state import (
     History,
     State,
@@ -27,6 +27,7 @@ from model.system.state import (
     rebuild,
     variables_like,
 )
+from model.system.themes import allowing, modelled
 from model.system.transition import TransitionSystem
 
 

@@ -7,7 +7,7 @@ that is first in this order is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,24 +21,23 @@ from model.kernel.bits import (
     VM_UFFD_WP,
     VM_WRITE,
 )
-from model.kernel.editions import Edition, UsageError, unknown
+from model.kernel.editions import Edition, unknown
+from model.kernel.fault import FAULT_BITS, user_access
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import try_to_merge_one_page
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
 from model.kernel.memory import (
-    FAULT_BITS,
     copy_page_range,
     stored_by_child,
     unmap_single_vma,
-    user_access,
 )
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import move_vma
 from model.kernel.pgtable import pte_present
-from model.kernel.records import Entry, Mapping, Outcome, outcome
+from model.kernel.records import Entry, Outcome, outcome
 from model.kernel.rmap import page_vma_mkclean_one, try_to_migrate_one
 from model.kernel.task_mmu import clear_refs_write
 from model.kernel.userfaultfd import (
@@ -348,42 +347,6 @@ CORE = tuple(name for name, operation in OPERATIONS.items() if operation.core)
 TRACKED = frozenset(fact for operation in OPERATIONS.values() for fact in operation.tracks)
 """The facts that are followed only where an operation that needs them is explored."""
 
-_ANY = ("dontneed", "fork", "mremap")
-THEMES: dict[str, tuple[str, ...]] = {
-    "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
-              "register:wp+missing", "close", "open", *_ANY),
-    "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
-                 "register:missing", "dontneed"),
-    "children": ("fork:stay", "fork:write", "pageout", *_ANY),
-    "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
-                  "writeback"),
-    "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
-    "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
-}
-"""Operations beyond the core that are explored together: all of them at once have too many states
-to take every transition. Each is in one theme at the least."""
-
-_OF_HUGE_PAGES = {"split", "collapse"}
-_OF_FILES = {"writeback"}
-_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "migrate:begin", "migrate:end", "numa", "ksm"}
-
-
-def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first."""
-    left_out: set[str] = set()
-    if not mapping.thp:
-        left_out |= _OF_HUGE_PAGES
-    if mapping.thp or mapping.hugetlb:
-        left_out |= _OF_SMALL_PAGES
-    if mapping.hugetlb:
-        left_out |= {"migrate"}
-    if mapping.thp:
-        left_out |= {"copy", "copy:wp"}
-    if mapping.shared and (mapping.thp or mapping.regular):
-        left_out |= {"pageout"}
-    left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
-    return tuple(name for name in OPERATIONS if name not in left_out)
-
 
 def find_operation(name: str) -> Operation:
     """The operation of that name. Raises UsageError when there is none."""
@@ -395,25 +358,3 @@ def find_operation(name: str) -> Operation:
 def with_needed(op: str) -> tuple[str, ...]:
     """An operation beyond the core, after those without which it does nothing."""
     return (*OPERATIONS[op].after, op)
-
-
-def allowing(ed: Edition, mapping: Mapping, extra: Iterable[str]) -> tuple[str, ...]:
-    """The core operations and those of `extra`, plainest first. Raises UsageError for one that the
-    edition and mapping do not model."""
-    wanted: Collection[str] = {find_operation(name).name for name in extra}
-    known = modelled(ed, mapping)
-    for name in OPERATIONS:
-        if name in wanted and name not in known:
-            raise UsageError(f"{name!r} is not modelled for {mapping.name} in {ed.name}")
-    return tuple(name for name in known if name in wanted or OPERATIONS[name].core)
-
-
-def themes(ed: Edition, mapping: Mapping) -> dict[str, tuple[str, ...]]:
-    """The core with each theme that has operations modelled there; all of it plainest first."""
-    known = modelled(ed, mapping)
-    found = {}
-    for theme, names in THEMES.items():
-        there = tuple(name for name in names if name in known)
-        if there and (theme != "huge" or mapping.thp):
-            found[theme] = allowing(ed, mapping, there)
-    return found

@@ -27,11 +27,11 @@ from model.kernel.bits import (
 from model.kernel.editions import Edition
 from model.kernel.logic import Bool, as_term, clear_bits, conj, disj, has, has_all, negate, word
 from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
+from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
     is_pte_marker,
     is_swap_pte,
     make_uffd_wp_marker,
-    mmu_permits,
     page_chg_mask,
     pte_dirty,
     pte_none,

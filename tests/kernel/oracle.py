@@ -45,7 +45,8 @@ OPS = ("store", "load", "clear_refs", "register", "unregister", "wp", "unwp",
        "mprotect:none", "mprotect:r", "mprotect:rw")
 
 NEVER = ("anon_vma", "wp_unpopulated", "wp_async", "cache_dirty", "cache_swapped", "ksm", "pinned",
-         "in_child", "slot_in_child", "in_swap_cache", "protected_async", "stored_since_wp")
+         "in_child", "slot_in_child", "in_swap_cache", "huge", "large",
+         "protected_async", "stored_since_wp")
 """Facts that these operations do not need."""
 
 Form = Literal["none", "marker", "page"]

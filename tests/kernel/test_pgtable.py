@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import z3
 
-from model.kernel import pgtable
+from model.kernel import mmu, pgtable
 from model.kernel.editions import Edition, find_edition
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Mapping, Vma
@@ -307,7 +307,7 @@ def test_protection_map_reads_four_flags(ed: Edition) -> None:
 def test_mmu(ed: Edition) -> None:
     """A load needs P and USER, a store RW too; the CPU sets A and D and knows no soft-dirty."""
     readable = z3.And(bit(X, P), bit(X, US))
-    always(same(pgtable.mmu_permits(X, write=False), readable))
-    always(same(pgtable.mmu_permits(X, write=True), z3.And(readable, bit(X, RW))))
-    always(same(pgtable.mmu_access(X, write=False) == X | 1 << A, True))
-    always(same(pgtable.mmu_access(X, write=True) == X | 1 << A | 1 << D, True))
+    always(same(mmu.mmu_permits(X, write=False), readable))
+    always(same(mmu.mmu_permits(X, write=True), z3.And(readable, bit(X, RW))))
+    always(same(mmu.mmu_access(X, write=False) == X | 1 << A, True))
+    always(same(mmu.mmu_access(X, write=True) == X | 1 << A | 1 << D, True))

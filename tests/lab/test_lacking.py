@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from counterexamples.lab.campaign import Campaign
-from counterexamples.lab.compare import Abilities, abilities
+from counterexamples.lab.compare import UNFORCED, Abilities, abilities
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import named
 from counterexamples.lab.observe import Seen
@@ -73,6 +73,6 @@ def test_a_campaign_leaves_out_what_needs_it() -> None:
 def test_features_are_found_by_trying() -> None:
     with session(PROBED) as talk:
         able = abilities(talk, "anon")
-    assert able.without == {"clear_refs"}
+    assert able.without == UNFORCED | {"clear_refs"}
     assert able.ignored == {"soft_dirty", "sd"}
     able.require(["store", "wp"])

@@ -220,8 +220,9 @@ static void make_devices(void)
 			break;
 	close(from);
 	close(to);
-	mkdir("/file", 0755);
-	mount("/dev/ram1", "/file", "ext4", 0, NULL);
+	mkdir("/var", 0755);
+	mkdir("/var/tmp", 0777);
+	mount("/dev/ram1", "/var/tmp", "ext4", 0, NULL);
 }
 
 static int be_init(void)

@@ -1,0 +1,93 @@
+"""What a reproducer says of each operation, mapping, outcome and pagemap bit, in C.
+
+To add an operation: a row in CALLS, and where it needs one a part in parts.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation as a C expression whose value is 0, an errno, or minus a signal."""
+
+    expression: str
+    needs: tuple[str, ...]
+
+
+CALLS = {
+    "store": Call("touch(1)", ("touch",)),
+    "load": Call("touch(0)", ("touch",)),
+    "clear_refs": Call("CLEAR_REFS", ("clear_refs",)),
+    "register": Call("UFFD(REGISTER, reg)", ("uffd", "reg")),
+    "unregister": Call("UFFD(UNREGISTER, range)", ("uffd", "range")),
+    "wp": Call("UFFD(WRITEPROTECT, wp)", ("uffd", "wp")),
+    "unwp": Call("UFFD(WRITEPROTECT, unwp)", ("uffd", "unwp")),
+    "mprotect:none": Call("MPROTECT(PROT_NONE)", ("mprotect",)),
+    "mprotect:r": Call("MPROTECT(PROT_READ)", ("mprotect",)),
+    "mprotect:rw": Call("MPROTECT(PROT_READ | PROT_WRITE)", ("mprotect",)),
+    "mprotect:w": Call("MPROTECT(PROT_WRITE)", ("mprotect",)),
+    "mprotect:rx": Call("MPROTECT(PROT_READ | PROT_EXEC)", ("mprotect",)),
+    "mprotect:rwx": Call("MPROTECT(PROT_READ | PROT_WRITE | PROT_EXEC)", ("mprotect",)),
+    "register:missing": Call("UFFD(REGISTER, reg_missing)", ("uffd", "reg:missing")),
+    "register:wp+missing": Call("UFFD(REGISTER, reg_both)", ("uffd", "reg:both")),
+    "close": Call("close(uffd) ? errno : (uffd = -1, 0)", ("uffd",)),
+    "open": Call("open_uffd(0)", ("uffd", "open")),
+    "dontneed": Call("madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0", ()),
+    "fork": Call("fork_and_wait()", ("fork",)),
+    "mremap": Call("move()", ("mremap",)),
+    "open:unpopulated": Call("open_uffd(1 << 13 /* UFFD_FEATURE_WP_UNPOPULATED */)",
+                             ("uffd", "open")),
+    "open:async": Call("open_uffd(1 << 15 /* UFFD_FEATURE_WP_ASYNC */)", ("uffd", "open")),
+    "copy": Call("copy(0)", ("uffd", "copy")),
+    "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
+    "fork:stay": Call("fork_and_stay()", ("child", "fork:stay")),
+    "fork:write": Call("fork_and_store()", ("child", "fork:write")),
+    "pin": Call("pin()", ("pin",)),
+    "unpin": Call("unpin()", ("pin",)),
+    "pin:write": Call("store_through_pin()", ("pin", "pin:write")),
+    "pageout": Call("madvise(PLACE, LENGTH, MADV_PAGEOUT) ? errno : 0", ("swap",)),
+    "migrate": Call("migrate()", ("migrate",)),
+    "ksm": Call("merge()", ("ksm",)),
+    "writeback": Call("msync(PLACE, LENGTH, MS_SYNC) ? errno : 0", ()),
+    "split": Call("split()", ("split",)),
+    "collapse": Call("madvise(PLACE, LENGTH, 25 /* MADV_COLLAPSE */) ? errno : 0", ()),
+}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A mapping: the flags, the file and the length that mmap() gets, what that needs, and the
+    madvise() after it."""
+
+    flags: str
+    needs: tuple[str, ...] = ()
+    file: str = "-1"
+    length: str = "PAGE"
+    advice: str = ""
+
+
+_HUGE = "(2UL << 20)"
+MAPPINGS = {
+    "anon": Memory("MAP_PRIVATE | MAP_ANONYMOUS"),
+    "shmem": Memory("MAP_SHARED | MAP_ANONYMOUS"),
+    "private-shmem": Memory("MAP_PRIVATE", ("file",), "file()"),
+    "hugetlb": Memory("MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",), length=_HUGE),
+    "private-hugetlb": Memory("MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB", ("hugetlb",),
+                              length=_HUGE),
+    "file": Memory("MAP_SHARED", ("regular",), "file()"),
+    "private-file": Memory("MAP_PRIVATE", ("regular",), "file()"),
+    "thp": Memory("MAP_PRIVATE | MAP_ANONYMOUS", ("thp",), length=_HUGE, advice="MADV_HUGEPAGE"),
+    "shmem-thp": Memory("MAP_SHARED | MAP_ANONYMOUS", ("shmem-thp",), length=_HUGE,
+                        advice="MADV_HUGEPAGE"),
+}
+
+OUTCOMES = {"ok": "0", "event": "-SIGBUS", "bus": "-SIGBUS", "segv": "-SIGSEGV",
+            "refault": "-SIGALRM"}
+"""Other outcomes are errno names, which C knows."""
+
+BITS = {"present": ("PM_PRESENT", 63), "swap": ("PM_SWAP", 62), "file": ("PM_FILE", 61),
+        "uffd_wp": ("PM_UFFD_WP", 57), "exclusive": ("PM_MMAP_EXCLUSIVE", 56),
+        "soft_dirty": ("PM_SOFT_DIRTY", 55)}
+"""Pagemap bits by the kernel's names (fs/proc/task_mmu.c)."""

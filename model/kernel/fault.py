@@ -1,0 +1,59 @@
+"""arch/x86/mm/fault.c: a load or a store from start to end, fault by fault.
+
+Read from 6.1.192 and 6.12.117. Left out: faults in kernel mode, protection keys, shadow stacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import z3
+
+from model.kernel.bits import VM_WRITE
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, has, ite, negate
+from model.kernel.memory import handle_mm_fault, vma_is_accessible
+from model.kernel.mirror import mirrors
+from model.kernel.mmu import mmu_access, mmu_permits
+from model.kernel.records import Entry, Outcome, Vma, outcome
+
+MAX_FAULTS = 4
+"""Faults followed for one access. Three are enough (a stale marker, a missing page, then write
+protection); the fourth lets an access that does not end be told from one that does."""
+FAULT_BITS = 3
+
+
+@mirrors("arch/x86/mm/fault.c")
+def access_error(_ed: Edition, vma: Vma, write: bool) -> Bool:
+    """A store needs VM_WRITE; a load any access at all (write-only mappings are readable)."""
+    return negate(has(vma.vm_flags, VM_WRITE) if write else vma_is_accessible(vma))
+
+
+@dataclass(frozen=True)
+class Access:
+    """A load or store from start to end: the entry, the outcome, the minor faults (3 bits)."""
+
+    entry: Entry
+    outcome: BV
+    faults: BV
+
+
+def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
+    """The CPU tries, faults, and tries again (exc_page_fault, do_user_addr_fault)."""
+
+    def attempt(entry: Entry, count: BV, tries: int) -> Access:
+        done = Access(entry.with_pte(mmu_access(entry.pte, write)), outcome(Outcome.ok), count)
+        denied = Access(entry, outcome(Outcome.segv), count)
+        if tries == MAX_FAULTS:
+            other = Access(entry, outcome(Outcome.refault), count)
+        else:
+            fault = handle_mm_fault(ed, vma, entry, write)
+            over = Access(fault.entry, fault.outcome, count)
+            again = fault.outcome == outcome(Outcome.ok)
+            minor = count + z3.BitVecVal(1, FAULT_BITS)
+            counted = z3.simplify(ite(fault.major, count, minor))
+            other = ite(again, attempt(fault.entry, counted, tries + 1), over)
+        return ite(mmu_permits(entry.pte, write), done,
+                   ite(access_error(ed, vma, write), denied, other))
+
+    return attempt(entry, z3.BitVecVal(0, FAULT_BITS), 0)

@@ -1,0 +1,67 @@
+"""Which operations an edition and mapping model, and which are explored together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from model.kernel.editions import Edition, UsageError
+from model.kernel.records import Mapping
+from model.system.operations import OPERATIONS, find_operation
+
+_ANY = ("dontneed", "fork", "mremap")
+THEMES: dict[str, tuple[str, ...]] = {
+    "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
+              "register:wp+missing", "close", "open", *_ANY),
+    "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
+                 "register:missing", "dontneed"),
+    "children": ("fork:stay", "fork:write", "pageout", *_ANY),
+    "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
+                  "writeback"),
+    "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
+    "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
+}
+"""Operations beyond the core that are explored together: all of them at once have too many states
+to take every transition. Each is in one theme at the least."""
+
+_OF_HUGE_PAGES = {"split", "collapse"}
+_OF_FILES = {"writeback"}
+_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "migrate:begin", "migrate:end", "numa", "ksm"}
+
+
+def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
+    """The operations that an edition and mapping model, plainest first."""
+    left_out: set[str] = set()
+    if not mapping.thp:
+        left_out |= _OF_HUGE_PAGES
+    if mapping.thp or mapping.hugetlb:
+        left_out |= _OF_SMALL_PAGES
+    if mapping.hugetlb:
+        left_out |= {"migrate"}
+    if mapping.thp:
+        left_out |= {"copy", "copy:wp"}
+    if mapping.shared and (mapping.thp or mapping.regular):
+        left_out |= {"pageout"}
+    left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
+    return tuple(name for name in OPERATIONS if name not in left_out)
+
+
+def allowing(ed: Edition, mapping: Mapping, extra: Iterable[str]) -> tuple[str, ...]:
+    """The core operations and those of `extra`, plainest first. Raises UsageError for one that the
+    edition and mapping do not model."""
+    wanted: Collection[str] = {find_operation(name).name for name in extra}
+    known = modelled(ed, mapping)
+    for name in OPERATIONS:
+        if name in wanted and name not in known:
+            raise UsageError(f"{name!r} is not modelled for {mapping.name} in {ed.name}")
+    return tuple(name for name in known if name in wanted or OPERATIONS[name].core)
+
+
+def themes(ed: Edition, mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """The core with each theme that has operations modelled there; all of it plainest first."""
+    known = modelled(ed, mapping)
+    found = {}
+    for theme, names in THEMES.items():
+        there = tuple(name for name in names if name in known)
+        if there and (theme != "huge" or mapping.thp):
+            found[theme] = allowing(ed, mapping, there)
+    return found
