@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", type=Path, default=HERE, metavar="DIR", help="default: the gallery")
+    p.add_argument("--property", action="append", choices=list(PROPERTIES), metavar="NAME",
+                   help="of these promises only; repeatable")
     return p
 
 
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         kernels = [at_hand(named(name), _progress) for name in KERNELS]
         with tempfile.TemporaryDirectory() as work:
-            traces = _found(Path(work))
+            traces = found(Path(work), args.property or list(PROPERTIES))
             for folder in sorted({f.relative_to(work).parts[0] for f in traces}):
                 shutil.rmtree(out / folder, ignore_errors=True)
             entries = [_kept(trace, out / trace.relative_to(work)) for trace in traces]
@@ -76,14 +78,14 @@ def _progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _found(work: Path) -> list[Path]:
+def found(work: Path, properties: Sequence[str]) -> list[Path]:
     """The folders of all expected violations, as check writes them. Of a promise that the core
     operations break, only that."""
     _progress("looking for counterexamples")
     commands = []
     for edition, mapping in product(map(find_edition, EDITIONS), MAPPINGS.values()):
         known = set(modelled(edition, mapping))
-        promises = [p for p in PROPERTIES.values()
+        promises = [p for p in map(PROPERTIES.__getitem__, properties)
                     if p.speaks_of(edition, mapping) and set(p.about) <= known]
         broken = {p.name for p in promises if p.expected(edition, mapping) == "violated"}
         cells = {(): broken}
