@@ -244,10 +244,13 @@ static int fork_and_store(void)
 	return pid < 0 || waitpid(pid, NULL, 0) != pid ? errno : 0;
 }
 """),
-    "pin": Part(("linux/io_uring.h", "sys/syscall.h", "sys/uio.h"), """
-static struct io_uring_params params;
+    "ring": Part(("linux/io_uring.h", "sys/syscall.h", "sys/uio.h"), """
 static int ring = -1;
-
+"""),
+    "params": Part((), """\
+static struct io_uring_params params;
+"""),
+    "unpin": Part((), """
 static int unpin(void)
 {
 	if (ring >= 0)
@@ -256,7 +259,8 @@ static int unpin(void)
 	ring = -1;
 	return 0;
 }
-
+"""),
+    "pin": Part((), """
 /* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
 static int pin(void)
 {

@@ -69,7 +69,7 @@ def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("path", KEPT, ids=lambda p: "-".join(p.parent.parts[-3:]))
 def test_they_are_short_and_read_well(path: Path) -> None:
     lines = path.read_text().splitlines()
-    assert len(lines) <= (180 if "ksm" in path.parent.name else 144)  # KSM needs twins and scans
+    assert len(lines) <= (180 if "ksm" in path.parent.name else 150)  # KSM needs twins and scans
     assert max(len(line.expandtabs(8)) for line in lines) <= 112
     steps = [n for n, line in enumerate(lines) if re.match(r'\tstep\("', line)]
     assert all(lines[n - 1].startswith("\t/* pte: ") for n in steps[1:])
@@ -96,6 +96,7 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
                 programs[source.stem] = built(source, "-static", option)
     assert set(expected.values()) == {0, 1}
     with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
+        session.probe("anon")  # turns swap on, where there is room for it
         lines: list[str] = []
         ended = {name: session.execute(f"/{name}", lines.append) for name in programs}
     assert ended == expected

@@ -56,8 +56,8 @@ static int file(void)
 	return fd < 0 || ftruncate(fd, LENGTH) || pwrite(fd, "x", 1, 0) != 1 ? -1 : fd;
 }
 
-static struct io_uring_params params;
 static int ring = -1;
+static struct io_uring_params params;
 
 static int unpin(void)
 {

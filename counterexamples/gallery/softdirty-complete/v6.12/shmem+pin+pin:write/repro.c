@@ -48,8 +48,8 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 	faults = 0;
 }
 
-static struct io_uring_params params;
 static int ring = -1;
+static struct io_uring_params params;
 
 static int unpin(void)
 {
