@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "counterexamples.lab": {"model.kernel", "model.system", "model.cli", "properties",
                             "counterexamples"},
     "counterexamples.reproducer": {"model.kernel", "model.system", "counterexamples"},
-    "counterexamples.gallery": {"model.kernel", "model.cli", "counterexamples"},
+    "counterexamples.gallery": {"model.kernel", "model.system", "model.cli", "properties",
+                                "counterexamples"},
 }
 
 

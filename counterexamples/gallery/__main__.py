@@ -88,7 +88,7 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
         promises = [p for p in map(PROPERTIES.__getitem__, properties)
                     if p.speaks_of(edition, mapping) and set(p.about) <= known]
         broken = {p.name for p in promises if p.expected(edition, mapping) == "violated"}
-        cells = {(): broken}
+        cells: dict[tuple[str, ...], set[str]] = {(): broken}
         for allow in (with_needed(op) for op in ALLOWED):
             if set(allow) <= known:
                 cells[allow] = {p.name for p in promises if p.name not in broken
