@@ -99,7 +99,8 @@ def test_a_divergence_is_shrunk_and_can_be_repeated(capsys: pytest.CaptureFixtur
 
 def test_the_gallery_has_what_is_found(tmp_path: Path) -> None:
     """Every counterexample, byte for byte, and no other."""
-    found = {folder.relative_to(tmp_path) for folder in gallery_command.found(tmp_path, list(PROPERTIES))}
+    folders = gallery_command.found(tmp_path, list(PROPERTIES))
+    found = {folder.relative_to(tmp_path) for folder in folders}
     assert found == {trace.parent.relative_to(GALLERY) for trace in TRACES}
     for folder in found:
         for name in gallery_command.KEPT:
