@@ -7,7 +7,8 @@ from pathlib import Path
 
 from counterexamples import itf
 from counterexamples.fixed import fixed_edition
-from counterexamples.reproducer.program import program, without_c
+from counterexamples.reproducer.calls import CALLS
+from counterexamples.reproducer.program import program
 from counterexamples.text import trace_text
 from counterexamples.trace import Trace, run_trace
 from counterexamples.visible import made_visible
@@ -61,7 +62,7 @@ def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures
         f"python -m model.check {where.selectors}\n"
         f"python -m model.simulate --kernel {where.kernel} --mapping {where.mapping} "
         f"{' '.join(ops)}\n")
-    if not without_c(ops):
+    if set(ops) <= set(CALLS):
         (folder / "repro.c").write_text(_reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from model.system.kernel import KernelSystem
 from model.system.language import Bool, Edition, Mapping, as_term
 from model.system.operations import CORE
+from model.system.themes import modelled
 from model.system.transition import Lemma, Question
 from model.system.view import StepView, View
 
@@ -70,6 +71,12 @@ class Property:
     about: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
     of_stores: bool = False
+
+    def concerns(self, edition: Edition, mapping: Mapping) -> bool:
+        """Whether it can be put to an edition and mapping: it speaks of them, and all that it is
+        about is modelled there."""
+        return (self.speaks_of(edition, mapping)
+                and set(self.about) <= set(modelled(edition, mapping)))
 
     def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
         """"violated" or "proved", from understanding; `allow` are operations beyond the core."""

@@ -14,6 +14,7 @@ from model.system.reach import StateGraph, explore
 
 EDITIONS = ("v6.12",)
 
+
 @cache
 def covered(edition: str, mapping: str) -> tuple[KernelSystem, StateGraph, Coverage]:
     kernel = kernel_system(find_edition(edition), find_mapping(mapping))

@@ -86,7 +86,7 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
     for edition, mapping in product(map(find_edition, EDITIONS), MAPPINGS.values()):
         known = set(modelled(edition, mapping))
         promises = [p for p in map(PROPERTIES.__getitem__, properties)
-                    if p.speaks_of(edition, mapping) and set(p.about) <= known]
+                    if p.concerns(edition, mapping)]
         broken = {p.name for p in promises if p.expected(edition, mapping) == "violated"}
         cells: dict[tuple[str, ...], set[str]] = {(): broken}
         for allow in (with_needed(op) for op in ALLOWED):
@@ -94,10 +94,11 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
                 cells[allow] = {p.name for p in promises if p.name not in broken
                                 and p.expected(edition, mapping, allow) == "violated"}
         for allow, names in cells.items():
-            words = ["--kernel", edition.name, "--mapping", mapping.name, "--allow", *allow]
-            chosen = [word for name in sorted(names) for word in ("--property", name)]
-            if chosen:
-                commands.append([*(words if allow else words[:-1]), *chosen])
+            if names:
+                chosen = [word for name in sorted(names) for word in ("--property", name)]
+                more = ["--allow", *allow] if allow else []
+                commands.append(["--kernel", edition.name, "--mapping", mapping.name, *more,
+                                 *chosen])
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda words: subprocess.run(
             [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-pictures", "--quiet",

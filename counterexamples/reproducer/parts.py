@@ -38,6 +38,8 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 }
 """
 
+_THP = '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n'
+
 PARTS = {
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
 static sigjmp_buf back;
@@ -91,11 +93,11 @@ static int file(void)
 	return fd < 0 || ftruncate(fd, LENGTH) || pwrite(fd, "x", 1, 0) != 1 || fsync(fd) ? -1 : fd;
 }
 """),
-    "thp": Part((), '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n', """\
+    "thp": Part((), _THP, """\
 	if (write(open(THP "/enabled", O_WRONLY), "madvise", 7) != 7)
 		SKIP("huge pages", errno);
 """),
-    "shmem-thp": Part((), '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n', """\
+    "shmem-thp": Part((), _THP, """\
 	if (write(open(THP "/shmem_enabled", O_WRONLY), "advise", 6) != 6)
 		SKIP("huge pages of shared memory", errno);
 """),

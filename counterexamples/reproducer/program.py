@@ -7,7 +7,7 @@ promise is broken; 0 where the kernel does otherwise; 4 where it cannot be tried
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES
 from counterexamples.reproducer.parts import COMMON, HEADERS, PARTS
@@ -31,11 +31,6 @@ _CLAIM = ("The steps are those of {kernel} ({title}), where they break the promi
 
 _FIXED = ("#define PLACE ((char *)0x100000000UL)",)
 _MOVING = ("static char *place = (char *)0x100000000UL;", "#define PLACE place")
-
-
-def without_c(ops: Collection[str]) -> list[str]:
-    """The operations that no program can ask for at a time of its choice."""
-    return [op for op in ops if op not in CALLS]
 
 
 def program(trace: Trace, shown: int = 0) -> str:

@@ -172,7 +172,7 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
     return [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
             if set(scope) <= set(modelled(e, m)) for p in chosen
-            if p.speaks_of(e, m) and set(p.about) <= set(modelled(e, m))]
+            if p.concerns(e, m)]
 
 
 def listing() -> str:

@@ -67,6 +67,7 @@ from model.kernel.userfaultfd_k import (
 
 _C = "mm/memory.c"
 
+
 def _retry(entry: Entry) -> Fault:
     return Fault(entry, outcome(Outcome.ok))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits
@@ -12,23 +10,20 @@ from model.engines.explicit import explicit
 from model.engines.kinduction import kinduction
 from model.engines.registry import Auto
 from model.engines.spacer import Spacer
-from model.kernel.editions import find_edition
+from model.kernel.editions import EDITIONS
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
 from model.system.reach import explore
 from model.system.transition import Lemma
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
-
-CELLS = [*product(("before", "v6.1", "v6.12"), ("anon", "shmem")),
-         ("v6.12", "private-shmem"), ("v6.12", "hugetlb"), ("v6.12", "private-file")]
-"""A change of each kind; test_expectations.py has every edition and mapping, by one engine."""
+from tests.engines.cells import CELLS
 
 
 @pytest.mark.parametrize(("edition", "mapping"), CELLS)
 def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
     """The exhausted graph is complete, so it is the measure of the others."""
-    kernel = kernel_system(find_edition(edition), MAPPINGS[mapping])
+    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
     graph = explore(kernel.machine)
     questions = [p.question(kernel) for p in PROPERTIES.values()]
     lemmas = [*(s.lemma(kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in questions)]

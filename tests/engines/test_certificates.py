@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 
 import bitwuzla
 import cvc5
@@ -15,17 +14,14 @@ from model.engines.base import Limits, Proof
 from model.engines.explicit import explicit
 from model.engines.registry import Auto
 from model.engines.spacer import spacer
-from model.kernel.editions import EDITIONS, find_edition
+from model.kernel.editions import EDITIONS
 from model.system.kernel import KernelSystem, kernel_system
 from model.system.mappings import MAPPINGS
 from model.system.transition import Lemma
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
+from tests.engines.cells import CELLS
 from tests.engines.toys import N, ask, number
-
-CELLS = [*product(("before", "v6.1", "v6.12"), ("anon", "shmem")),
-         ("v6.12", "private-shmem"), ("v6.12", "hugetlb"), ("v6.12", "private-file")]
-"""A change of each kind; test_expectations.py has every edition and mapping, by one engine."""
 
 
 def candidates(kernel: KernelSystem) -> list[Lemma]:
@@ -55,7 +51,7 @@ def bitwuzla_answer(query: str) -> str:
 @pytest.mark.parametrize(("edition", "mapping"), CELLS)
 def test_bitwuzla_answers_unsat_to_every_query_of_every_proof(edition: str, mapping: str) -> None:
     """Its parser is strict, too: what it reads is SMT-LIB and not a dialect."""
-    kernel = kernel_system(find_edition(edition), MAPPINGS[mapping])
+    kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
     auto = Auto(lambda: candidates(kernel))
     certifier = Certifier()
     checked = 0

@@ -40,11 +40,16 @@ def built(source: Path, *options: str) -> Path:
     return done
 
 
+def callable_ops(edition: str, mapping: str) -> list[str]:
+    """What is modelled there and can be asked for by a program."""
+    return [op for op in modelled(find_edition(edition), mappings.find_mapping(mapping))
+            if op in CALLS]
+
+
 def drawn(mapping: str) -> list[tuple[str, ...]]:
     """Runs of twelve operations, with each operation in some of them."""
     draw = random.Random(mapping)
-    known = [op for op in modelled(find_edition("v6.1"), mappings.find_mapping(mapping))
-             if op in CALLS]
+    known = callable_ops("v6.1", mapping)
     runs = [tuple(draw.choices(known, k=14)) for _ in range(2)]
     return [*runs, tuple(known), ("store", "clear_refs", "register", "unregister", "store")]
 
@@ -58,8 +63,8 @@ def test_there_is_c_for_all_that_a_trace_may_hold() -> None:
 @pytest.mark.parametrize("options", ["-O0", "-O2", "-O3 -flto", "-O2 -static", "-std=gnu89 -O2"])
 def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> None:
     assert KEPT
-    alone = [text("v6.12", "shmem", (name,)) for name in
-             modelled(find_edition("v6.12"), mappings.find_mapping("shmem")) if name in CALLS]
+    alone = [text("v6.12", "shmem", (name,))
+             for name in callable_ops("v6.12", "shmem")]
     for number, code in enumerate([*(path.read_text() for path in KEPT), *alone]):
         source = tmp_path / f"{number}.c"
         source.write_text(code)

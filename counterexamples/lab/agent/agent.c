@@ -221,8 +221,8 @@ static void make_devices(void)
 	close(from);
 	close(to);
 	mkdir("/var", 0755);
-	mkdir("/var/tmp", 0777);
-	mount("/dev/ram1", "/var/tmp", "ext4", 0, NULL);
+	mkdir(FILE_SYSTEM, 0777);
+	mount("/dev/ram1", FILE_SYSTEM, "ext4", 0, NULL);
 }
 
 static int be_init(void)

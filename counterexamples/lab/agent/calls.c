@@ -43,7 +43,6 @@
 #define ENDLESS 1000		/* faults of one access: it will never end */
 #define MOST_FAULTS 4		/* are told of such an access */
 #define CHILDREN 32		/* of one run, at most, that live on */
-#define FILE_SYSTEM "/var/tmp"	/* where the agent, as init, mounts ext4 */
 #define SWAP_DEVICE "/dev/ram0"
 #define NOT_OURS "this is no virtual machine, whose settings are not the lab's to change"
 #define KSM "/sys/kernel/mm/ksm/"

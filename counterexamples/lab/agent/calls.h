@@ -4,6 +4,7 @@
 
 #define PAGE 4096ul
 #define HUGE_PAGE (2ul << 20)
+#define FILE_SYSTEM "/var/tmp"	/* where the agent, as init, mounts ext4 */
 #define OTHER_NODE_MB 256ul	/* what QEMU gives the second NUMA node */
 
 extern char *place;
