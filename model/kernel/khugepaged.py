@@ -62,7 +62,7 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
                     hpage_collapse_scan_pmd(ed, vma, rest.pte))
         collapsed = collapse_huge_page(ed, vma, entry)
     else:
-        able = conj(entry.in_cache, negate(userfaultfd_wp(vma)))
+        able = conj(entry.in_cache, negate(userfaultfd_wp(vma)), negate(entry.no_tables))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
     done = ite(mapped, entry, ite(able, collapsed, entry))
     return done, ite(disj(mapped, able), outcome(Outcome.ok), outcome(Outcome.EINVAL))

@@ -5,6 +5,8 @@ Left out: growing and shrinking, and MREMAP_DONTUNMAP.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import move_huge_pmd
 from model.kernel.hugetlb import move_huge_pte
@@ -56,7 +58,8 @@ def move_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
 @mirrors(_C)
 def move_page_tables(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A page table that covers its 2M range is moved as it is (move_normal_pmd), and nothing in it
-    becomes soft-dirty; since 0cef0bb836e3 not of a registered VMA, whose entries must change."""
+    becomes soft-dirty; since 0cef0bb836e3 not of a registered VMA, whose entries must change. For
+    an empty PMD nothing is made at the new place."""
     if vma.mapping.hugetlb:
         return move_huge_pte(ed, vma, entry)
     if not vma.mapping.thp:
@@ -64,4 +67,5 @@ def move_page_tables(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     table = entry
     if ed.has("0cef0bb836e3"):
         table = ite(userfaultfd_armed(vma), move_ptes(ed, vma, entry), entry)
-    return ite(entry.huge, move_huge_pmd(ed, vma, entry), table)
+    huge = replace(move_huge_pmd(ed, vma, entry), no_tables=pte_none(entry.pte))
+    return ite(entry.huge, huge, table)

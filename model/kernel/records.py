@@ -66,7 +66,8 @@ class Entry:
     maps the page too; all are false where the entry maps no page. `slot_in_child`: a living child
     refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
     all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
-    of a huge one, though a PTE maps it.
+    of a huge one, though a PTE maps it; `no_tables`: the place is empty, and no page table of any
+    level leads there.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten.
@@ -86,6 +87,7 @@ class Entry:
     in_swap_cache: Bool = False
     huge: Bool = False
     large: Bool = False
+    no_tables: Bool = False
 
     def with_pte(self, pte: BV) -> Entry:
         """The same page under another PTE."""
@@ -95,7 +97,7 @@ class Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, pinned=False, in_child=False, slot_in_child=False,
-                       in_swap_cache=False, large=False)
+                       in_swap_cache=False, large=False, no_tables=False)
 
     def mapping_anon(self, pte: BV) -> Entry:
         """A new anonymous page that the process owns exclusively."""

@@ -337,7 +337,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("split", "the page table of the huge page is split, as by madvise(2) of a part",
               _split, by_kernel=True, tracks=("huge", "large")),
     Operation("collapse", "madvise(MADV_COLLAPSE)", _collapse, by_kernel=True,
-              tracks=("huge", "large")),
+              tracks=("huge", "large", "no_tables")),
     Operation("numa", "NUMA balancing makes the entry a hint", _numa, by_kernel=True),
 )}
 

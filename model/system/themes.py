@@ -41,10 +41,6 @@ def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= {"copy", "copy:wp"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout"}
-    if mapping.shared and mapping.thp:
-        # It fails where mremap() has moved an empty range to a place without a page table above
-        # it (mm_find_pmd), which no fact of the state tells.
-        left_out |= {"collapse"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)
 

@@ -29,6 +29,7 @@ from model.kernel.logic import Bool, as_term, clear_bits, conj, disj, has, has_a
 from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
 from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
+    is_migration_entry,
     is_pte_marker,
     is_swap_pte,
     make_uffd_wp_marker,
@@ -91,9 +92,20 @@ class View:
         return is_swap_pte(self.entry.pte)
 
     @property
+    def swapped(self) -> Bool:
+        """The page is in swap."""
+        return conj(self.not_present, negate(self.marker),
+                    negate(is_migration_entry(self.edition, self.entry.pte)))
+
+    @property
     def present(self) -> Bool:
         """The kernel calls the entry present, PROT_NONE included."""
         return pte_present(self.entry.pte)
+
+    @property
+    def movable(self) -> Bool:
+        """A page that migration takes: present, no hint of NUMA balancing, and not pinned."""
+        return conj(self.present, negate(self.protnone), negate(self.entry.pinned))
 
     @property
     def protnone(self) -> Bool:

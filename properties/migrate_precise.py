@@ -1,0 +1,33 @@
+"""The price of a page that moves to another node."""
+
+from model.system.language import conj, implies, negate
+from properties.base import Property, Violated
+
+_READ_ONLY = ("a read-only page comes back read-only, though vm_page_prot is writable: ")
+_MAPPED = "mapped from the vm_page_prot of a registered VMA, and "
+
+PROPERTY = Property(
+    name="migrate-precise",
+    claim="A page that has migrated is as writable as vm_page_prot lets pages of a shared mapping "
+          "be, or as it was in a private one, unless it is write-protected.",
+    origin="3c811f7883c4, which lets the entry start from vm_page_prot again",
+    allowed=lambda t: implies(
+        conj(t.op("migrate"), t.before.movable, negate(t.after.uffd_wp),
+             t.after.page_prot_writable if t.before.mapping.shared else t.before.writable),
+        t.after.writable),
+    witness=lambda t: conj(t.op("migrate"), t.before.movable, t.after.writable),
+    violated=tuple(
+        Violated("shmem shmem-thp", ("-3c811f7883c4", *when), _READ_ONLY + left, by)
+        for left, when, by in (
+            (_MAPPED + "un-protected from it by `unregister`",
+             ("+931298e103c2", "+51d3d5eb74ff"), ""),
+            (_MAPPED + "left so by `unregister`", ("-f369b07c8614", "+51d3d5eb74ff"), ""),
+            (_MAPPED + "left so by `close`", ("-c88033efe9a3", "+51d3d5eb74ff"), "close"),
+            (_MAPPED + "left so by a registration without WP", ("+51d3d5eb74ff",),
+             "register:missing"),
+            (_MAPPED + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
+            ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap"),
+            ("change_protection() made its migration entry readable", (), "migrate:begin"),
+            ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))),
+    about=("migrate",),
+)

@@ -1,0 +1,28 @@
+"""The price of tracking: a page that is saved again though nobody has stored to it."""
+
+from model.system.language import conj, implies, negate
+from model.system.operations import OPERATIONS
+from properties.base import Property, Violated
+
+_STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kernel))
+
+PROPERTY = Property(
+    name="softdirty-precise",
+    claim="Neither a load nor what the kernel does by itself makes a page soft-dirty that was not.",
+    origin="63222c14c269: \"preserve exact soft-dirty state\"",
+    allowed=lambda t: implies(
+        conj(t.op(*_STORES_NOTHING), t.before.tracked, negate(t.before.pagemap.soft_dirty)),
+        negate(t.after.pagemap.soft_dirty)),
+    witness=lambda t: conj(t.op("load"), t.ok, t.before.tracked,
+                           negate(t.before.pagemap.soft_dirty)),
+    violated=(
+        Violated("anon shmem private-shmem file private-file thp shmem-thp", ("-63222c14c269",),
+                 "a dirty page that comes back from migration gets pte_mkdirty(), which sets "
+                 "soft-dirty too", by="migrate migrate:begin"),
+        Violated("thp shmem-thp", (), "remove_migration_pmd() ends with pmd_mkdirty(), which sets "
+                 "soft-dirty too", by="migrate"),
+        Violated("thp", ("+5436d6556937",), "the split gives the dirty bit to each page by "
+                 "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
+    ),
+    speaks_of=lambda _, m: not m.hugetlb,
+)
