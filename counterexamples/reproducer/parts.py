@@ -117,22 +117,24 @@ static int split(void)
 }
 """),
     "migrate": Part(("sys/syscall.h",), """
-#define MOVE(pages, to) syscall(SYS_move_pages, 0, 1UL, pages, to, status, 1 << 2 /* MOVE_ALL */)
+#define MOVE_ALL (1 << 2)
+#define MPOL_BIND 2
 
-/* To the other of two NUMA nodes. */
+/* To the other of two NUMA nodes; PROT_NONE memory too. */
 static int migrate(void)
 {
-	void *pages[] = { PLACE };
-	int status[1] = { -1 }, to[1];
+	static unsigned long node = 1;
+	unsigned long nodes = 1UL << node;
 
-	if (MOVE(pages, NULL) || status[0] < 0)
-		return 0;
-	to[0] = !status[0];
-	return MOVE(pages, to) < 0 ? errno : 0;
+	node = !node;
+	return syscall(SYS_mbind, PLACE, LENGTH, MPOL_BIND, &nodes, 64UL, MOVE_ALL) ? errno : 0;
 }
 """, """\
+	unsigned long first = 1;
+
 	if (access("/sys/devices/system/node/node1", F_OK))
 		SKIP("a second NUMA node", ENODEV);
+	syscall(SYS_set_mempolicy, MPOL_BIND, &first, 64UL);
 """),
     "ksm": Part((), """
 #define KSM "/sys/kernel/mm/ksm/"

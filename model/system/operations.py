@@ -215,18 +215,11 @@ def _pageout(ed: Edition, s: State) -> Effect:
 
 
 def _migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
-    """A huge page moves as a whole, whoever maps it; a small one alone."""
-
     def moved(entry: Entry) -> Entry:
         entry = try_to_migrate_one(ed, entry) if begin else entry
         return remove_migration_pte(ed, s.vma, entry) if end else entry
 
-    after = replace(s, entry=moved(s.entry))
-    if s.rest is not None:
-        one_page = conj(pte_present(s.entry.pte),
-                        disj(s.entry.huge, conj(s.entry.large, s.rest.large)))
-        after = replace(after, rest=ite(one_page, moved(s.rest), s.rest))
-    return Effect(after)
+    return Effect(_each(s, moved))
 
 
 def _split(ed: Edition, s: State) -> Effect:
@@ -324,7 +317,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               after=("pin",), tracks=("pinned",)),
     Operation("pageout", "reclaim, as by madvise(MADV_PAGEOUT)", _pageout, by_kernel=True,
               tracks=("cache_dirty", "cache_swapped")),
-    Operation("migrate", "the page moves to another NUMA node, as by move_pages(2)", _migrate,
+    Operation("migrate", "the page moves to another NUMA node, as by mbind(2)", _migrate,
               by_kernel=True),
     Operation("migrate:begin", "the page begins to migrate", partial(_migrate, end=False),
               by_kernel=True),

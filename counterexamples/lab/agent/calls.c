@@ -34,6 +34,8 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+#define MPOL_DEFAULT 0
+#define MPOL_BIND 2
 #define MPOL_MF_MOVE_ALL (1 << 2)
 
 /* Below everything else of this process, so that smaps has it first; alone, so that it cannot merge. */
@@ -436,37 +438,51 @@ const char *without_pins(void)
 
 /* --- what the kernel does on its own, asked for --- */
 
-static long node_of(const char *page)
+/* move_pages() before Linux 6.6 passes over what is PROT_NONE, and /proc/self/numa_maps does not. */
+static int node_of(const char *start)
 {
-	const void *pages[] = { page };
-	int status = -1;
+	FILE *maps = fopen("/proc/self/numa_maps", "r");
+	char line[512];
+	int node = -1;
 
-	return syscall(SYS_move_pages, 0, 1ul, pages, NULL, &status, 0) ? -1 : status;
+	while (maps && node < 0 && fgets(line, sizeof(line), maps))
+		if (strtoul(line, NULL, 16) == (unsigned long)start)
+			node = strstr(line, " N0=") ? 0 : strstr(line, " N1=") ? 1 : -1;
+	if (maps)
+		fclose(maps);
+	return node;
+}
+
+static long mbind(char *start, unsigned long bytes, int policy, unsigned long nodes)
+{
+	return syscall(SYS_mbind, start, bytes, policy, &nodes, 8ul * sizeof(nodes),
+		       MPOL_MF_MOVE_ALL);
 }
 
 static const char *migrate(void)
 {
-	const void *pages[] = { place };
-	int from = node_of(place), to = !from, status;
+	int from = node_of(place);
 
 	if (from < 0)
 		return "ok";
-	return result(syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL) < 0);
+	if (mbind(place, length, MPOL_BIND, 1ul << !from))
+		return result(1);
+	return result(mbind(place, length, MPOL_DEFAULT, 0) < 0);
 }
 
 const char *without_second_node(void)
 {
-	static char page[PAGE] __attribute__((aligned(PAGE)));
-	const void *pages[] = { page };
-	int to = 1, status = -1;
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	if (page == MAP_FAILED)
+		return "no memory";
 	page[0] = 1;
-	syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL);
-	if (node_of(page) != 1)
-		return "there is no second NUMA node";
-	to = 0;
-	syscall(SYS_move_pages, 0, 1ul, pages, &to, &status, MPOL_MF_MOVE_ALL);
-	return NULL;
+	mbind(page, PAGE, MPOL_BIND, 1 << 1);
+	page[0] = 2;
+	int node = node_of(page);
+
+	munmap(page, PAGE);
+	return node == 1 ? NULL : "there is no second NUMA node";
 }
 
 static void wait_for_scans(long scans)
