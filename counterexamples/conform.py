@@ -109,10 +109,14 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     edition = find_edition(name)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     extra = None if args.tour else args.extra_states
-    return [Campaign(KernelSystem(edition, MAPPINGS[m], actions), theme=theme, extra=extra,
-                     runs=args.runs, steps=args.steps, seed=args.seed)
-            for m in dict.fromkeys(wanted)
-            for theme, actions in _themes(args.theme, edition, MAPPINGS[m]).items()]
+    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], actions), theme=theme, extra=extra,
+                          runs=args.runs, steps=args.steps, seed=args.seed)
+                 for m in dict.fromkeys(wanted)
+                 for theme, actions in _themes(args.theme, edition, MAPPINGS[m]).items()]
+    if not campaigns:
+        raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
+                         f"{', '.join(args.theme)}")
+    return campaigns
 
 
 def _matching(pattern: str) -> list[str]:

@@ -7,6 +7,7 @@ from properties import (
     access_completes,
     close_keeps_armed,
     migrate_precise,
+    mprotect_precise,
     mremap_marks_moved,
     no_stale_uffd_wp,
     page_prot_armed,
@@ -40,6 +41,7 @@ PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for mod
     access_completes,
     softdirty_precise,
     unprotect_precise,
+    mprotect_precise,
     migrate_precise,
     swapin_precise,
 )}

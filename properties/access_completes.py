@@ -14,11 +14,14 @@ PROPERTY = Property(
         implies(conj(t.op("load"), t.before.may_read),
                 disj(t.ok, conj(t.before.registered_missing, t.ended(Outcome.event))))),
     violated=(
-        Violated("hugetlb private-hugetlb", ("-f369b07c8614",),
+        Violated("hugetlb private-hugetlb", ("-f369b07c8614", "+60d5b473d61b"),
                  "unregister leaves the entries protected" + ENDLESS),
-        Violated("hugetlb private-hugetlb", (), REREGISTERED + ENDLESS, by="register:missing"),
-        Violated("hugetlb private-hugetlb", ("-c88033efe9a3",), CLOSED + ENDLESS, by="close"),
-        Violated("hugetlb private-hugetlb", ("-0cef0bb836e3",), MOVED + ENDLESS, by="mremap"),
+        Violated("hugetlb private-hugetlb", ("+60d5b473d61b",),
+                 REREGISTERED + ENDLESS, by="register:missing"),
+        Violated("hugetlb private-hugetlb", ("-c88033efe9a3", "+60d5b473d61b"),
+                 CLOSED + ENDLESS, by="close"),
+        Violated("hugetlb private-hugetlb", ("-0cef0bb836e3", "+60d5b473d61b"),
+                 MOVED + ENDLESS, by="mremap"),
         Violated("hugetlb private-hugetlb", ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "
                  "write-only mapping is PROT_NONE, and hugetlb faults know no NUMA hints that "

@@ -42,9 +42,9 @@ def _everywhere(_: Edition, __: Mapping) -> bool:
     return True
 
 
-def registrable(_: Edition, mapping: Mapping) -> bool:
-    """Memory that a userfaultfd takes without WP_ASYNC."""
-    return not mapping.regular
+def registrable(edition: Edition, mapping: Mapping) -> bool:
+    """Memory that a userfaultfd write-protects without WP_ASYNC."""
+    return mapping.anonymous or (edition.has("b1f9e8768618") and not mapping.regular)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ PROPERTY = Property(
             (_MAPPED + "left so by a registration without WP", ("+51d3d5eb74ff",),
              "register:missing"),
             (_MAPPED + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
+            ("clear_refs write-protects entries alone", ("-64e455079e1b",), ""),
             ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap"),
             ("change_protection() made its migration entry readable", (), "migrate:begin"),
             ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))),

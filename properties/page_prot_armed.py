@@ -2,6 +2,7 @@
 
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
+from properties.softdirty_complete import UNWANTED
 
 PROPERTY = Property(
     name="page-prot-armed",
@@ -11,6 +12,7 @@ PROPERTY = Property(
     speaks_of=lambda e, m: registrable(e, m) or m.shared,
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
-    violated=(Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
-                       "registration neither counts as a reason nor works vm_page_prot out anew"),),
+    violated=(Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff", "+b1f9e8768618"),
+                       "registration neither counts as a reason nor works vm_page_prot out anew"),
+              Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED)),
 )

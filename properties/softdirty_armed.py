@@ -3,6 +3,9 @@
 from model.system.language import conj, implies
 from properties.base import Property, Violated
 from properties.races import MIGRATED, PRIVATE
+from properties.softdirty_complete import UNWANTED
+
+_UPGRADED = "mprotect's write upgrade takes clean entries of a tracked mapping"
 
 PROPERTY = Property(
     name="softdirty-armed",
@@ -11,14 +14,13 @@ PROPERTY = Property(
     safe=lambda s: implies(conj(s.tracked, s.writable), s.soft_dirty),
     witness=lambda t: conj(t.after.tracked, t.after.writable),
     violated=(
-        Violated("shmem", ("-931298e103c2",),
+        Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED),
+        Violated("shmem shmem-thp", ("-931298e103c2", "+b1f9e8768618"),
                  "un-protecting makes clean entries of a tracked shared mapping writable"),
-        Violated("shmem-thp", ("-931298e103c2",),
-                 "un-protecting makes clean entries of a tracked shared mapping writable"),
-        Violated("anon private-shmem private-file file", ("-76aefad628aa",),
-                 "mprotect's write upgrade takes clean entries of a tracked mapping"),
-        Violated("thp", ("-76aefad628aa",), "mprotect's write upgrade takes clean entries of a "
-                 "page table that was split"),
+        Violated("anon private-shmem private-file", ("-76aefad628aa", "+64fe24a3e05e"), _UPGRADED),
+        Violated("file", ("-76aefad628aa",), _UPGRADED),
+        Violated("thp", ("-76aefad628aa", "+64fe24a3e05e"),
+                 "mprotect's write upgrade takes clean entries of a page table that was split"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect's write upgrade takes entries that are not soft-dirty"),
         Violated("shmem", (), MIGRATED, by="migrate:begin"),

@@ -4,6 +4,11 @@ from model.system.language import conj, implies
 from properties.base import Property, Violated
 from properties.races import MIGRATED, PRIVATE
 
+_UPGRADED = ("mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
+             "tracked mapping becomes writable")
+UNWANTED = ("soft-dirty tracking is no reason for writenotify, so a load maps a page of a tracked "
+            "shared mapping writable")
+
 PROPERTY = Property(
     name="softdirty-complete",
     claim="After a store that followed clear_refs, pagemap says soft-dirty until the next "
@@ -12,15 +17,16 @@ PROPERTY = Property(
     safe=lambda s: implies(s.history.stored, s.pagemap.soft_dirty),
     witness=lambda t: conj(t.op("store"), t.ok, t.before.tracked),
     violated=(
-        Violated("shmem", ("-931298e103c2",),
+        Violated("shmem", ("-931298e103c2", "+b1f9e8768618"),
                  "un-protecting gives entries the protection of vm_flags alone, so a clean page of "
                  "a tracked shared mapping becomes writable, and no fault records the next store"),
-        Violated("shmem-thp", (),
+        Violated("shmem", ("-64e455079e1b",), UNWANTED),
+        Violated("shmem-thp", ("+b1f9e8768618",),
                  "UFFDIO_WRITEPROTECT splits the PMD of a file to set markers, splitting it unmaps "
                  "the page, and the next load maps it not soft-dirty"),
-        Violated("anon private-shmem private-file thp file", ("-76aefad628aa",),
-                 "mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
-                 "tracked mapping becomes writable"),
+        Violated("anon private-shmem private-file thp", ("-76aefad628aa", "+64fe24a3e05e"),
+                 _UPGRADED),
+        Violated("file", ("-76aefad628aa",), _UPGRADED),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
         Violated("hugetlb private-hugetlb", (),
@@ -28,6 +34,8 @@ PROPERTY = Property(
                  "once that is cleared, no store to hugetlb memory is ever soft-dirty"),
         Violated("shmem", (), "reclaim unmaps the page of a file and forgets that it is "
                  "soft-dirty", by="pageout"),
+        Violated(PRIVATE + " thp", ("-179ef71cbc08",), "the swap entry does not keep the "
+                 "soft-dirty bit", by="pageout"),
         Violated(PRIVATE, (), "replace_page() of KSM makes the entry anew from vm_page_prot, "
                  "without its soft-dirty bit", by="ksm"),
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "

@@ -5,7 +5,8 @@ from properties.base import Property, Violated, registrable
 from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
-"""Not private-hugetlb: only hugetlb_wp() gives it write permission, and never beside the bit."""
+"""Not private-hugetlb: only hugetlb_wp() gives it write permission, since 60d5b473d61b never beside
+the bit."""
 
 PROPERTY = Property(
     name="uffd-wp-armed",
@@ -18,6 +19,8 @@ PROPERTY = Property(
     violated=(
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
                  "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp"),
+        Violated("private-hugetlb", ("-60d5b473d61b", "+fed15f1345dc"),
+                 "hugetlb_wp() gives write permission without a look at the uffd-wp bit"),
         Violated(_WRITABLE, ("-f369b07c8614",),
                  "a bit that outlived its registration sits on a writable entry, and the next "
                  "registration believes it"),

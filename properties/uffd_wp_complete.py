@@ -11,6 +11,14 @@ MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows noth
 
 MERGED = "replace_page() of KSM makes the entry anew from vm_page_prot, without its uffd-wp bit"
 
+UNSAVED = "the entry that stands for a page in swap or in migration does not keep its uffd-wp bit"
+UNMAPPED = "a page of a file leaves no marker where it is unmapped"
+RECYCLED = "collapsing takes the page table away, and with it what it protected"
+COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unprotected, and "
+          "mprotect lets it be written to")
+UNSEEN = ("hugetlb_no_page() goes on into hugetlb_wp(), which does not look at the uffd-wp bit "
+          "that the marker has left")
+
 PROPERTY = Property(
     name="uffd-wp-complete",
     claim="After `wp` returned, no store takes effect without an event until `unwp`, "
@@ -23,6 +31,16 @@ PROPERTY = Property(
         Violated("anon thp", (), _MARKERS),
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
         Violated("private-shmem", (), MERGED, by="ksm"),
+        Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
+        Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
+                 "where there is no page table yet, there is no place for a marker"),
+        Violated("private-shmem", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),
+        Violated("shmem private-shmem shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
+                 by="migrate migrate:begin"),
+        Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
+                 by="pageout dontneed"),
+        Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),
+        Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),
     ),
     of_stores=True,
 )

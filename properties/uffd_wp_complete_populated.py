@@ -2,7 +2,15 @@
 
 from model.system.language import conj, negate
 from properties.base import Property, Violated, registrable
-from properties.uffd_wp_complete import MERGED, MPROTECT
+from properties.uffd_wp_complete import (
+    COPIED,
+    MERGED,
+    MPROTECT,
+    RECYCLED,
+    UNMAPPED,
+    UNSAVED,
+    UNSEEN,
+)
 
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
@@ -15,6 +23,17 @@ PROPERTY = Property(
     violated=(
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
         Violated("anon private-shmem", (), MERGED, by="ksm"),
+        Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN, by="dontneed"),
+        Violated("anon private-shmem thp", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),
+        Violated("anon shmem private-shmem thp shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
+                 by="migrate migrate:begin"),
+        Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
+                 by="pageout dontneed"),
+        Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),
+        Violated("anon shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED,
+                 by="copy:wp"),
+        Violated("thp", ("-42b2af2c9b7e",), "the PTEs of a huge zero page that is split do not "
+                 "take over its uffd-wp bit", by="split"),
         Violated("anon thp", (), "MADV_DONTNEED drops the entry with its protection, and anonymous "
                  "memory keeps no marker: the page that comes next is writable; documented in "
                  "Documentation/admin-guide/mm/userfaultfd.rst", by="dontneed"),

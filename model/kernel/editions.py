@@ -1,6 +1,6 @@
 """Changes (commits that alter modelled behaviour) and editions (sets of changes on a common base).
 
-The base is Linux 6.0 without the fixes listed here. To add a change: a row in CHANGES, a test of
+The base is Linux 6.0 without what is listed here. To add a change: a row in CHANGES, a test of
 ``ed.has("<id>")`` inside the one function that the commit changed, and its id in the editions that
 have it.
 """
@@ -44,6 +44,25 @@ class Change:
 
 
 CHANGES: dict[str, Change] = {c.id: c for c in (
+    Change("179ef71cbc08", "mm: save soft-dirty bits on swapped pages", "v3.11",
+           "dropped: a page that was swapped out comes back not soft-dirty"),
+    Change("64e455079e1b", "mm: softdirty: enable write notifications on VMAs after VM_SOFTDIRTY "
+           "cleared", "v3.18", "dropped: a clean page of a tracked shared mapping is mapped "
+           "writable by a load, and a store escapes"),
+    Change("f45ec5ff16a7", "userfaultfd: wp: support swap and page migration", "v5.7",
+           "dropped: a protected page that is swapped out or migrates comes back unprotected"),
+    Change("0e88904cb700", "userfaultfd: mark uffd_wp regardless of VM_WRITE flag",
+           "v5.18 (5.17.5)", "dropped: UFFDIO_COPY with MODE_WP does not protect a page of a "
+           "read-only mapping, which mprotect then makes writable"),
+    Change("b1f9e8768618", "mm/uffd: enable write protection for shmem & hugetlbfs", "v5.19",
+           "dropped: only anonymous memory can be registered for write-protection"),
+    Change("999dad824c39", "mm/shmem: persist uffd-wp bit across zapping for file-backed", "v5.19",
+           "dropped: what is protected in shared memory is lost when its page is unmapped"),
+    Change("deb4c93a9871", "mm/khugepaged: don't recycle vma pgtable if uffd-wp registered",
+           "v5.19", "dropped: collapsing shared memory drops its protection"),
+    Change("64fe24a3e05e", "mm/mprotect: try avoiding write faults for exclusive anonymous pages "
+           "when changing protection", "v6.0",
+           "dropped: mprotect leaves a page of the process's own read-only"),
     Change("76aefad628aa", "mm/mprotect: fix soft-dirty check in can_change_pte_writable()", "v6.0",
            "dropped: mprotect makes a tracked, clean anonymous page writable, and a store escapes"),
     Change("f369b07c8614", "mm/uffd: reset write protection when unregister with wp-mode", "v6.0",
@@ -66,6 +85,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "a VMA", "v6.2 (6.1.8)",
            "dropped: on shmem vm_page_prot stays writable under uffd-wp, and mprotect makes a "
            "protected page writable"),
+    Change("fed15f1345dc", "mm/hugetlb: pre-allocate pgtable pages for uffd wr-protects",
+           "v6.2 (6.1.8)", "dropped: hugetlb memory without a page table cannot be protected"),
     Change("931298e103c2", "mm/userfaultfd: rely on vma->vm_page_prot in uffd_wp_range()", "v6.3",
            "dropped: un-protecting shmem maps clean pages writable, and a store escapes soft-dirty "
            "tracking; private pages stay read-only after un-protect"),
@@ -74,6 +95,12 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            requires=("931298e103c2",)),
     Change("f1eb1bacfba9", "mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()", "v6.3",
            "none here: the callers without it write-protect first"),
+    Change("42b2af2c9b7e", "mm/userfaultfd: propagate uffd-wp bit when PTE-mapping the huge "
+           "zeropage", "v6.3 (6.1.24)", "dropped: a protected huge zero page that is split is no "
+           "longer protected"),
+    Change("60d5b473d61b", "mm/hugetlb: fix uffd wr-protection for CoW optimization path",
+           "v6.3 (6.1.24)", "dropped: the first store to a protected, empty page of private "
+           "hugetlb memory raises no event; but a stale uffd-wp bit stops no store"),
     Change("2bad466cc9d9", "mm/uffd: UFFD_FEATURE_WP_UNPOPULATED", "v6.4",
            "none here: the feature is not requested, and without it file mappings alone take "
            "markers"),
@@ -149,31 +176,49 @@ class Edition:
                        changes=changes)
 
 
-_V6_0 = frozenset({"76aefad628aa", "f369b07c8614"})
-_V6_1_170 = _V6_0 | {"51d3d5eb74ff"}
+_V5_7 = frozenset({"179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
+_V5_18 = _V5_7 | {"0e88904cb700"}
+_V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
+_V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614"}
+_V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b"}
 _V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
-_V6_2 = _V6_1_170 | {"6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e", "c27f479ef542", "b9086fde6d44",
-                     "15520a3f0469"}
-_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9"}
+_V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
+                 "c27f479ef542", "b9086fde6d44", "15520a3f0469"}
+_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937"}
-_V6_12 = _V6_4 | {"saved-dirty", "d61ea1cb0095", "63222c14c269", "migration-downgrade",
-                  "c88033efe9a3", "20dfa5b7adc5", "0cef0bb836e3"}
+_V6_6 = _V6_4 | {"saved-dirty"}
+_V6_7 = _V6_6 | {"d61ea1cb0095"}
+_V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
+_V6_11 = _V6_9 | {"20dfa5b7adc5"}
+_V6_12 = _V6_11 | {"migration-downgrade", "0cef0bb836e3"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),
     Edition("after", "v6.2 with 931298e103c2 alone", _V6_2 | {"931298e103c2"}),
+    Edition("v5.7", "the first release with write-protect mode", _V5_7),
+    Edition("v5.18", "the last release with it for anonymous memory alone", _V5_18),
+    Edition("v5.19", "the first release with markers", _V5_19),
+    Edition("v6.0", "the first release that clears what it protected", _V6_0),
     Edition("v6.1.170", "6.1.170 as Debian ships it", _V6_1_170),
     Edition("v6.1", "6.1.192 as Debian ships it", _V6_1),
     Edition("v6.2", "the last release before the patch", _V6_2),
     Edition("v6.3", "the first release with the patch", _V6_3),
+    Edition("v6.4", "the first release with WP_UNPOPULATED", _V6_4),
+    Edition("v6.6", "the first release with the saved dirty bit", _V6_6),
+    Edition("v6.7", "the first release with WP_ASYNC", _V6_7),
+    Edition("v6.9", "the first release that un-protects at close", _V6_9),
+    Edition("v6.11", "the first release that swaps pages in writable", _V6_11),
+    Edition("v6.12.100", "6.12.100 as Debian ships it", _V6_12),
     Edition("v6.12", "6.12.117 as Debian ships it", _V6_12),
     Edition("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
             _V6_3 | {"as-described"}),
     Edition("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
 )}
+"""Those before v6.1 are the common base less what came later; what else they did otherwise, as the
+exclusivity of anonymous pages before v5.19, is not modelled."""
 
 
-ALIASES = {"v6.1.192": "v6.1", "v6.12.100": "v6.12", "v6.12.117": "v6.12"}
+ALIASES = {"v6.1.192": "v6.1", "v6.12.117": "v6.12"}
 """Releases that differ from an edition in nothing that is modelled."""
 
 

@@ -155,9 +155,9 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def split_huge_zero_page_pmd(ed: Edition, vma: Vma, entry: Entry) -> BV:
-    """__split_huge_zero_page_pmd: soft-dirty is dropped."""
+    """__split_huge_zero_page_pmd: soft-dirty is dropped, before 42b2af2c9b7e uffd-wp too."""
     pte = pte_mkspecial(vma.vm_page_prot)
-    return ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
+    return ite(conj(ed.has("42b2af2c9b7e"), pte_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
 
 
 # --- what calls do to it --------------------------------------------------------------------------

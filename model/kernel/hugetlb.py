@@ -62,8 +62,8 @@ def make_huge_pte(ed: Edition, vma: Vma, writable: bool) -> BV:
 
 @mirrors(_C)
 def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """A store to a present, read-only page: nothing while the uffd-wp bit is set, whoever is
-    registered; else write permission, for a private page of the file after a copy.
+    """A store to a present, read-only page: since 60d5b473d61b nothing while the uffd-wp bit is
+    set, whoever is registered; else write permission, for a private page of the file after a copy.
 
     An anonymous page that a living child maps too is copied.
     """
@@ -71,7 +71,7 @@ def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
                        anon_exclusive=entry.anon)
     copied = entry.mapping_anon(make_huge_pte(ed, vma, writable=True))
     own = conj(entry.anon, negate(entry.in_child))
-    return ite(pte_uffd_wp(entry.pte), entry,
+    return ite(conj(ed.has("60d5b473d61b"), pte_uffd_wp(entry.pte)), entry,
                ite(disj(has(vma.vm_flags, VM_MAYSHARE), own), writable, copied))
 
 
@@ -112,7 +112,8 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
                               cp: CpFlags) -> Entry:
-    """MM_CP_TRY_CHANGE_WRITABLE is not looked at; an empty entry takes a marker always."""
+    """MM_CP_TRY_CHANGE_WRITABLE is not looked at; an empty entry takes a marker always. Before
+    fed15f1345dc it did not where there was no page table to hold it, as for a fresh mapping."""
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
     if cp.uffd_wp:
@@ -120,7 +121,8 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
     marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_wp_resolve else pte
-    empty = make_uffd_wp_marker(ed) if cp.uffd_wp else pte
+    held = cp.uffd_wp and ed.has("fed15f1345dc")
+    empty = make_uffd_wp_marker(ed) if held else pte
     return entry.with_pte(ite(is_pte_marker(ed, pte), marker,
                               ite(pte_none(pte), empty, changed)))
 

@@ -53,7 +53,8 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be. `rest` is
-    the entry of every page but the first."""
+    the entry of every page but the first. Before deb4c93a9871 the page table of a registered VMA
+    was taken too, with what it protected."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
         writable = disj(conj(pte_present(entry.pte), pte_write(entry.pte)),
@@ -62,7 +63,8 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
                     hpage_collapse_scan_pmd(ed, vma, rest.pte))
         collapsed = collapse_huge_page(ed, vma, entry)
     else:
-        able = conj(entry.in_cache, negate(userfaultfd_wp(vma)), negate(entry.no_tables))
+        protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
+        able = conj(entry.in_cache, negate(protected), negate(entry.no_tables))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
     done = ite(mapped, entry, ite(able, collapsed, entry))
     return done, ite(disj(mapped, able), outcome(Outcome.ok), outcome(Outcome.EINVAL))

@@ -298,9 +298,10 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
 @mirrors("include/linux/mm_inline.h")
 def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
     """What an entry becomes that was `pteval` and is dropped: a marker where a registered file
-    mapping was write-protected, else empty."""
+    mapping was write-protected, else empty, as before 999dad824c39 always."""
     armed = disj(conj(pte_present(pteval), pte_uffd_wp(pteval)), pte_swp_uffd_wp_any(ed, pteval))
-    return ite(conj(not vma.mapping.anonymous, userfaultfd_wp(vma), armed),
+    kept = ed.has("999dad824c39") and not vma.mapping.anonymous
+    return ite(conj(kept, userfaultfd_wp(vma), armed),
                make_uffd_wp_marker(ed), word(0))
 
 

@@ -39,7 +39,8 @@ def vma_wants_writenotify(ed: Edition, vma: Vma, vm_page_prot: BV) -> Bool:
     if vma.mapping.page_mkwrite:
         return shared_writable
     plain_pgprot = vm_page_prot == vm_pgprot_modify(ed, vm_page_prot, vma.vm_flags)
-    soft_dirty = conj(vma_soft_dirty_enabled(vma), not vma.mapping.hugetlb)
+    soft_dirty = conj(ed.has("64e455079e1b"), vma_soft_dirty_enabled(vma),
+                      not vma.mapping.hugetlb)
     uffd_wp = conj(ed.has("51d3d5eb74ff"), has(vma.vm_flags, VM_UFFD_WP))
     return conj(shared_writable, plain_pgprot,
                 disj(soft_dirty, uffd_wp, vma.mapping.can_writeback))

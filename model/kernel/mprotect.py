@@ -98,7 +98,7 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     if ed.has("migration-downgrade"):
         downgraded = pte_swp_clear_uffd_wp(downgraded)
     swapped = ite(is_writable_migration_entry(ed, pte), downgraded, pte)
-    if cp.uffd_wp:
+    if cp.uffd_wp and ed.has("f45ec5ff16a7"):
         swapped = pte_swp_mkuffd_wp(swapped)
     elif cp.uffd_wp_resolve:
         swapped = pte_swp_clear_uffd_wp(swapped)
@@ -161,9 +161,11 @@ def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[Vma, Entry]:
-    """Set `newflags`; the upgrade is asked for with the new flags and the old vm_page_prot."""
+    """Set `newflags`; the upgrade is asked for with the new flags and the old vm_page_prot, before
+    64fe24a3e05e for shared mappings alone."""
     new = vma.with_flags(newflags)
-    upgrade = vma_wants_manual_pte_write_upgrade(ed, new)
+    upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, new),
+                   disj(ed.has("64fe24a3e05e"), has(newflags, VM_SHARED)))
     new = vma_set_page_prot(ed, new)
     changed = change_protection(ed, new, entry, new.vm_page_prot, CpFlags(upgrade))
     same = newflags == vma.vm_flags

@@ -36,8 +36,8 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = entry.pte
     swp = make_swap_pte()
     swp = ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)
-    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
-    swp = ite(pte_uffd_wp(pte), pte_swp_mkuffd_wp(swp), swp)
+    swp = ite(conj(ed.has("179ef71cbc08"), pte_soft_dirty(pte)), pte_swp_mksoft_dirty(swp), swp)
+    swp = ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
     swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child)
     unmapped = folio_unmapped(ed, entry)
     dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
@@ -52,7 +52,7 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     pte = entry.pte
     swp = make_migration_pte(ed, pte_write(pte), entry.anon_exclusive, pte_dirty(ed, pte))
     swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
-    swp = ite(pte_uffd_wp(pte), pte_swp_mkuffd_wp(swp), swp)
+    swp = ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
     normal_page = negate(disj(pte_special(pte), entry.zero_page))
     moving = conj(pte_present(pte), normal_page, negate(entry.pinned))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))

@@ -57,10 +57,10 @@ def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
 
 @mirrors("include/linux/userfaultfd_k.h")
 def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
-    """Anonymous memory, shmem and hugetlb; with WP_ASYNC, whatever is to be write-protected and no
-    more than that."""
+    """Anonymous memory, shmem and hugetlb, the last two without write-protect mode before
+    b1f9e8768618; with WP_ASYNC, whatever is to be write-protected and no more than that."""
     if not vma.mapping.regular:
-        return True
+        return disj(vma.mapping.anonymous, ed.has("b1f9e8768618"), negate(has(flags, VM_UFFD_WP)))
     if not ed.has("d61ea1cb0095"):
         return False
     return conj(vma.wp_async, as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
@@ -158,13 +158,15 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, 
 
 @mirrors(_MM)
 def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
-    """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one."""
+    """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one.
+    Before 0e88904cb700 it was protected only where the VMA may be written to."""
     pte = pte_mkdirty(ed, vma.vm_page_prot)
     if ed.has("f1eb1bacfba9"):
         pte = maybe_mkwrite(ed, pte, vma)
         pte = pte_mkuffd_wp(ed, pte) if wp else pte
     elif wp:
-        pte = pte_wrprotect(ed, pte_mkuffd_wp(ed, pte))
+        protected = pte_wrprotect(ed, pte_mkuffd_wp(ed, pte))
+        pte = ite(disj(ed.has("0e88904cb700"), has(vma.vm_flags, VM_WRITE)), protected, pte)
     else:
         pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), pte_wrprotect(ed, pte))
     return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
