@@ -2,7 +2,7 @@
 
 from model.system.language import Outcome, conj, disj, implies, negate
 from properties.base import Property, Violated
-from properties.stale import CLOSED, ENDLESS, MOVED, REREGISTERED
+from properties.stale import CLOSED, ENDLESS, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
     name="access-completes",
@@ -15,7 +15,7 @@ PROPERTY = Property(
                 disj(t.ok, conj(t.before.registered_missing, t.ended(Outcome.event))))),
     violated=(
         Violated("hugetlb private-hugetlb", ("-f369b07c8614", "+60d5b473d61b"),
-                 "unregister leaves the entries protected" + ENDLESS),
+                 UNREGISTERED + ENDLESS),
         Violated("hugetlb private-hugetlb", ("+60d5b473d61b",),
                  REREGISTERED + ENDLESS, by="register:missing"),
         Violated("hugetlb private-hugetlb", ("-c88033efe9a3", "+60d5b473d61b"),

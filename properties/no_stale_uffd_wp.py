@@ -2,9 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated, registrable
-from properties.stale import CLOSED, EVERY, MOVED, REREGISTERED
-
-_KEPT = "unregister leaves the protection in the page table"
+from properties.stale import CLOSED, EVERY, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
     name="no-stale-uffd-wp",
@@ -14,7 +12,7 @@ PROPERTY = Property(
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
-    violated=(Violated(EVERY, ("-f369b07c8614",), _KEPT),
+    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap")),

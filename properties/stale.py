@@ -1,6 +1,7 @@
 """How uffd-wp bits come to stay in page tables whose VMA is not registered for them."""
 
 EVERY = "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb"
+UNREGISTERED = "unregister leaves the entries protected"
 REREGISTERED = ("UFFDIO_REGISTER with another mode takes write-protect mode from the VMA and "
                 "leaves the entries protected; only UFFDIO_UNREGISTER cleans them")
 CLOSED = "closing the userfaultfd leaves the entries protected"

@@ -2,7 +2,7 @@
 
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
-from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED
+from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
 """Not private-hugetlb: only hugetlb_wp() gives it write permission, since 60d5b473d61b never beside
@@ -21,11 +21,11 @@ PROPERTY = Property(
                  "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp"),
         Violated("private-hugetlb", ("-60d5b473d61b", "+fed15f1345dc"),
                  "hugetlb_wp() gives write permission without a look at the uffd-wp bit"),
-        Violated(_WRITABLE, ("-f369b07c8614",),
-                 "a bit that outlived its registration sits on a writable entry, and the next "
-                 "registration believes it"),
-        Violated(_WRITABLE, (), REREGISTERED + BELIEVED, by="register:missing"),
-        Violated(_WRITABLE, ("-c88033efe9a3",), CLOSED + BELIEVED, by="close&open"),
-        Violated(_WRITABLE, ("-0cef0bb836e3",), MOVED + BELIEVED, by="mremap"),
+        *(Violated(mappings, (*when, *lacking), because + BELIEVED, by)
+          for mappings, when in ((_WRITABLE, ()), ("private-hugetlb", ("-60d5b473d61b",)))
+          for lacking, because, by in ((("-f369b07c8614",), UNREGISTERED, ""),
+                                       ((), REREGISTERED, "register:missing"),
+                                       (("-c88033efe9a3",), CLOSED, "close&open"),
+                                       (("-0cef0bb836e3",), MOVED, "mremap"))),
     ),
 )
