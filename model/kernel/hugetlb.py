@@ -152,8 +152,8 @@ def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bo
     """fork(2), of the parent's entry; see copy_present_pte()."""
     if vma.mapping.shared:
         return entry
-    shared = replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False,
-                     in_child=disj(entry.in_child, child_lives))
+    shared = replace(entry.mapped_by_child(child_lives), pte=pte_wrprotect(ed, entry.pte),
+                     anon_exclusive=False)
     pinned = conj(entry.pinned, entry.anon_exclusive)
     return ite(conj(pte_present(entry.pte), negate(pinned)), shared, entry)
 

@@ -336,8 +336,8 @@ def copy_present_pte(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> 
     normal_page = negate(pte_special(entry.pte))
     wrprotect = conj(not vma.mapping.shared, pte_write(entry.pte))
     pte = ite(wrprotect, pte_wrprotect(ed, entry.pte), entry.pte)
-    in_child = disj(entry.in_child, conj(child_lives, copied, normal_page))
-    shared = replace(entry, pte=pte, anon_exclusive=False, in_child=in_child)
+    shared = replace(entry.mapped_by_child(conj(child_lives, copied, normal_page)), pte=pte,
+                     anon_exclusive=False)
     return ite(conj(entry.pinned, entry.anon_exclusive), entry, shared)
 
 
@@ -348,8 +348,8 @@ def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
     pte = entry.pte
     slot = replace(entry, pte=pte_swp_clear_exclusive(pte),
                    slot_in_child=disj(entry.slot_in_child, child_lives))
-    migrating = replace(entry, pte=make_readable_migration_pte(ed, pte, False),
-                        anon_exclusive=False, in_child=disj(entry.in_child, child_lives))
+    migrating = replace(entry.mapped_by_child(child_lives), anon_exclusive=False,
+                        pte=make_readable_migration_pte(ed, pte, False))
     return ite(is_swap_slot(pte), slot, ite(is_migration_entry(ed, pte), migrating, entry))
 
 

@@ -154,7 +154,7 @@ def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
         hint = ite(pte_write(pte), pte_mkwrite(ed, hint), hint)
     hinted = conj(has(vma.vm_flags, VM_ACCESS_FLAGS), pte_present(pte), negate(pte_special(pte)),
                   negate(pte_protnone(pte)), negate(entry.ksm),
-                  disj(vma.mapping.shared, negate(disj(entry.in_child, entry.slot_in_child,
+                  disj(vma.mapping.shared, negate(disj(entry.child_maps, entry.slot_in_child,
                                                        entry.pinned))))
     return ite(hinted, entry.with_pte(hint), entry)
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import z3
 
-from model.kernel.logic import BV, Bool, disj
+from model.kernel.logic import BV, Bool, conj, disj, negate
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,16 @@ class Entry:
     """One PTE (64 bits), the facts of the page it maps, and of the file behind it.
 
     `anon` is PageAnon, `anon_exclusive` PageAnonExclusive, `zero_page` is_zero_pfn(), `ksm` is
-    PageKsm, `pinned` says that the process holds a long-term pin, `in_child` that a living child
-    maps the page too; all are false where the entry maps no page. `slot_in_child`: a living child
+    PageKsm, `in_child` says that a living child maps the page too; all are false where the entry
+    maps no page. `pinned`: the process holds a long-term pin of the page, which a page of the file
+    keeps where it is unmapped. `slot_in_child`: a living child
     refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
     all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
     of a huge one, though a PTE maps it; `no_tables`: the place is empty, and no page table of any
     level leads there.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
-    `cache_dirty`: it may not be dropped unwritten.
+    `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
     """
 
     pte: BV
@@ -80,6 +81,7 @@ class Entry:
     in_cache: Bool
     cache_dirty: Bool = False
     cache_swapped: Bool = False
+    cache_in_child: Bool = False
     ksm: Bool = False
     pinned: Bool = False
     in_child: Bool = False
@@ -96,8 +98,18 @@ class Entry:
     def unmapped(self, pte: BV) -> Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
-                       ksm=False, pinned=False, in_child=False, slot_in_child=False,
+                       ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False, slot_in_child=False,
                        in_swap_cache=False, large=False, no_tables=False)
+
+    @property
+    def child_maps(self) -> Bool:
+        """A living child maps the page that this entry maps."""
+        return disj(self.in_child, conj(negate(self.anon), self.cache_in_child))
+
+    def mapped_by_child(self, lives: Bool) -> Entry:
+        """The child that fork has made maps the page too, where it `lives`."""
+        return replace(self, in_child=disj(self.in_child, conj(lives, self.anon)),
+                       cache_in_child=disj(self.cache_in_child, conj(lives, negate(self.anon))))
 
     def mapping_anon(self, pte: BV) -> Entry:
         """A new anonymous page that the process owns exclusively."""

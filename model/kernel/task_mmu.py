@@ -72,7 +72,7 @@ def pagemap_hugetlb_range(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     present = pte_present(entry.pte)
     return Pagemap(
         present=present, swap=False, file=conj(present, negate(entry.anon)),
-        exclusive=conj(present, negate(entry.in_child)),
+        exclusive=conj(present, negate(entry.child_maps)),
         uffd_wp=ite(present, pte_uffd_wp(entry.pte), pte_swp_uffd_wp_any(ed, entry.pte)),
         soft_dirty=has(vma.vm_flags, VM_SOFTDIRTY))
 
@@ -94,7 +94,7 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     pte = entry.pte
     present = pte_present(pte)
     page = conj(present, negate(pte_special(pte)))
-    alone = conj(page, negate(disj(entry.in_child, entry.zero_page)))
+    alone = conj(page, negate(disj(entry.child_maps, entry.zero_page)))
     return Pagemap(
         present=present,
         swap=is_swap_pte(pte),

@@ -40,7 +40,7 @@ def madvise_pageout(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     if vma.mapping.hugetlb:
         return entry, outcome(Outcome.EINVAL)
     normal_page = negate(disj(pte_special(entry.pte), entry.zero_page))
-    alone = conj(pte_present(entry.pte), normal_page, negate(entry.in_child))
+    alone = conj(pte_present(entry.pte), normal_page, negate(entry.child_maps))
     small = split_folio(ed, vma, entry) if vma.mapping.thp else entry
     return ite(alone, shrink_folio_list(ed, vma, small), entry), outcome(Outcome.ok)
 

@@ -244,7 +244,8 @@ def _ksm(ed: Edition, s: State) -> Effect:
 
 
 def _pin(ed: Edition, s: State) -> Effect:
-    entry, result = pin_user_pages(ed, s.vma, s.entry)
+    """An earlier pin is given up before."""
+    entry, result = pin_user_pages(ed, s.vma, replace(s.entry, pinned=False))
     return Effect(_with_anon_vma(replace(s, entry=entry)), result)
 
 
@@ -307,7 +308,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("copy", "UFFDIO_COPY", partial(_copy, wp=False)),
     Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(_copy, wp=True)),
     Operation("fork:stay", "fork(2), the child lives on", partial(_fork, lives=True),
-              tracks=("in_child", "slot_in_child", "anon_vma")),
+              tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma")),
     Operation("fork:write", "fork(2), the child stores one byte and exits",
               partial(_fork, stores=True), tracks=("in_swap_cache", "cache_dirty")),
     Operation("pin", "a long-term pin of the page, for writing (io_uring)", _pin,
