@@ -23,11 +23,14 @@ from model.checking.cells import (
 )
 from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
 from model.checking.run import Options, default_jobs, run
+from model.checking.saved import Saved
 from model.cli import Parser, entry, one_of, seconds, wants_colour, whole, writable_folder
 from model.engines.registry import ENGINES
+from model.kernel.editions import UsageError
 
 PROG = "model.check"
 DEFAULT_OUT = Path("ptecheck-out")
+_MINUTE = 60.0
 FORMATS = ("text", "json", "ktap", "junit")
 
 
@@ -59,6 +62,9 @@ def parser() -> argparse.ArgumentParser:
     say.add_argument("--out", type=Path, metavar="DIR",
                      help=f"write counterexamples and certificates; default: {DEFAULT_OUT} for the "
                      "run without selectors, else nothing is written")
+    say.add_argument("--resume", action="store_true",
+                     help="keep what is settled under --out DIR, and take from there what an "
+                     "earlier run has settled")
     say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
     say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
     say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
@@ -80,9 +86,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     out: Path | None = args.out or (DEFAULT_OUT if main_job else None)
     if out is not None:
         writable_folder(out)
+    if args.resume and out is None:
+        raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs)
-    results, interrupted = run(cells, options, _Progress(len(cells), args.quiet))
+    progress = _Progress(len(cells), args.quiet)
+    if args.resume and out is not None:
+        results, interrupted = _resumed(cells, options, progress, Saved(out / ".settled", options))
+    else:
+        results, interrupted = run(cells, options, lambda _, result: progress(result))
     files = [_write(out, r, not args.no_pictures) for r in results]
     if not args.quiet:
         print(_report(args, cells, results, files))
@@ -93,24 +105,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     return bisect_code(results) if args.bisect else exit_code(results, args.strict)
 
 
+def _resumed(cells: Sequence[Cell], options: Options, progress: _Progress,
+             saved: Saved) -> tuple[list[CellResult], bool]:
+    """As `run`, of the cells that are not saved; what becomes settled is saved at once."""
+    known = [saved.get(cell) for cell in cells]
+    left = [cell for cell, result in zip(cells, known, strict=True) if result is None]
+    progress.skip(len(cells) - len(left))
+
+    def done(number: int, result: CellResult) -> None:
+        saved.put(left[number], result)
+        progress(result)
+
+    found, interrupted = run(left, options, done)
+    fresh = iter(found)
+    return [result or next(fresh) for result in known], interrupted
+
+
 class _Progress:
-    """Cells done, on stderr, while it is a terminal."""
+    """Cells done and left and the slowest so far, on stderr: one line that is written anew on a
+    terminal, else a line a minute."""
 
     def __init__(self, cells: int, quiet: bool) -> None:
         self._cells = cells
         self._done = 0
         self._slowest: CellResult | None = None
-        self._shown = sys.stderr.isatty() and not quiet
+        self._terminal = sys.stderr.isatty()
+        self._quiet = quiet
+        self._next = time.monotonic() + _MINUTE
+
+    def skip(self, cells: int) -> None:
+        """These were settled before."""
+        self._done += cells
 
     def __call__(self, result: CellResult) -> None:
         self._done += 1
         if self._slowest is None or result.seconds > self._slowest.seconds:
             self._slowest = result
-        if self._shown:
-            slow = f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}"
+        if self._quiet:
+            return
+        line = (f"{self._done} done, {self._cells - self._done} left; slowest "
+                f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}, "
+                f"{self._slowest.seconds:.1f} s")
+        if self._terminal:
             end = "\r\033[K" if self._done == self._cells else ""
-            print(f"\r\033[K{self._done}/{self._cells} done; slowest {slow}, "
-                  f"{self._slowest.seconds:.1f} s", end=end, file=sys.stderr, flush=True)
+            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
+        elif time.monotonic() >= self._next:
+            self._next += _MINUTE
+            print(line, file=sys.stderr, flush=True)
 
 
 def _write(out: Path | None, result: CellResult, pictures: bool) -> Files:

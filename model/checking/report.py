@@ -102,10 +102,33 @@ class TextReport:
         return f"\033[{code}m{text}\033[0m"
 
     def _tables(self) -> list[str]:
+        """A table for each mapping; of many editions one for each promise."""
         kernels = list(dict.fromkeys(r.kernel for r in self._results))
-        groups = [kernels[i:i + _COLUMNS] for i in range(0, len(kernels), _COLUMNS)]
-        mappings = dict.fromkeys(r.scope for r in self._results)
-        return [self._table(m, group) for m in mappings for group in groups]
+        if len(kernels) > _COLUMNS:
+            return [self._matrix(p) for p in dict.fromkeys(r.prop for r in self._results)]
+        return [self._table(m, kernels) for m in dict.fromkeys(r.scope for r in self._results)]
+
+    def _matrix(self, prop: str) -> str:
+        """Editions by mappings; `@k` is short for violated@k."""
+        cells = {(r.kernel, r.scope): r for r in self._results if r.prop == prop}
+        scopes = list(dict.fromkeys(scope for _, scope in cells))
+        widths = {scope: max(8, len(scope) + 2) for scope in scopes}
+        first = max(len(kernel) for kernel, _ in cells) + 4
+        lines = [prop, " " * first + "".join(f"{s:{widths[s]}}" for s in scopes).rstrip()]
+        for kernel in dict.fromkeys(kernel for kernel, _ in cells):
+            line = f"  {kernel:{first - 2}}"
+            for scope in scopes:
+                line += self._entry(cells.get((kernel, scope)), widths[scope], short=True)
+            lines.append(line.rstrip())
+        return "\n".join(lines)
+
+    def _entry(self, r: CellResult | None, width: int, short: bool = False) -> str:
+        """One cell; `-` where the promise does not speak of the mapping."""
+        if r is None:
+            return "-" + " " * (width - 1)
+        word = f"@{r.depth}" if short and r.verdict == "violated" else _cell(r)
+        word += "" if _passes(r, self._strict) else " !"
+        return self._paint(word, r) + " " * (width - len(word))
 
     def _table(self, mapping: str, kernels: Sequence[str]) -> str:
         cells = {(r.prop, r.kernel): r for r in self._results if r.scope == mapping}
@@ -114,15 +137,14 @@ class TextReport:
         for prop in dict.fromkeys(p for p, _ in cells):
             line = f"  {prop:28}"
             for kernel in kernels:
-                r = cells[prop, kernel]
-                word = _cell(r) + ("" if _passes(r, self._strict) else " !")
-                line += self._paint(word, r) + " " * (widths[kernel] - len(word))
+                line += self._entry(cells.get((prop, kernel)), widths[kernel])
             lines.append(line.rstrip())
         return "\n".join(lines)
 
     def _legend(self) -> str:
+        many = len({r.kernel for r in self._results}) > _COLUMNS
         told = ["proved: at every depth, certificate checked",
-                "violated@k: the shortest trace has k calls"]
+                f"{'@k: violated' if many else 'violated@k'}: the shortest trace has k calls"]
         if any(r.verdict == "bounded" for r in self._results):
             told.append("bounded@k: none up to k calls, no proof")
         if not all(_passes(r, self._strict) for r in self._results):
@@ -158,15 +180,15 @@ class TextReport:
             return ""
         old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
                     for k in kernels)
-        changed = [(mapping, prop) for mapping, prop in old
-                   if old[mapping, prop].verdict != new[mapping, prop].verdict]
+        both = [key for key in old if key in new]
+        changed = [key for key in both if old[key].verdict != new[key].verdict]
         apart = find_edition(kernels[0]).changes ^ find_edition(kernels[1]).changes
         names = ", ".join(c for c in CHANGES if c in apart) or "nothing"
         head = f"From {kernels[0]} to {kernels[1]} ({names}):"
-        same = len(old) - len(changed)
+        same = len(both) - len(changed)
         lines = [f"  {prop} on {mapping}: {old[mapping, prop].verdict} -> "
                  f"{new[mapping, prop].verdict}" for mapping, prop in changed]
-        return "\n".join([head, *lines, f"  {same} of {len(old)} verdicts are the same"])
+        return "\n".join([head, *lines, f"  {same} of {len(both)} verdicts are the same"])
 
 
 def _violation(group: Sequence[CellResult]) -> str:

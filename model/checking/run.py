@@ -45,7 +45,8 @@ class Options:
     jobs: int = 1
 
 
-Progress = Callable[[CellResult], None]
+Progress = Callable[[int, CellResult], None]
+"""Called with the number of the cell and its result, as they come."""
 
 
 def run(cells: Sequence[Cell], options: Options,
@@ -67,7 +68,7 @@ def run(cells: Sequence[Cell], options: Options,
                      else _arriving(queue, len(cells)))
             for number, result in found:
                 done[number] = result
-                progress(result)
+                progress(number, result)
         except (Exception, KeyboardInterrupt):
             interrupted = ctrl_c.pressed()
             if not interrupted:

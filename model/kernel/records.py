@@ -98,8 +98,8 @@ class Entry:
     def unmapped(self, pte: BV) -> Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
-                       ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False, slot_in_child=False,
-                       in_swap_cache=False, large=False, no_tables=False)
+                       ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False,
+                       slot_in_child=False, in_swap_cache=False, large=False, no_tables=False)
 
     @property
     def child_maps(self) -> Bool:
