@@ -8,7 +8,7 @@ from dataclasses import replace
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import MAX_FAULTS
-from model.kernel.logic import BV, as_term, disj, has, ite, negate
+from model.kernel.logic import BV, as_term, has, ite
 from model.kernel.memory import handle_mm_fault
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_permits
@@ -21,8 +21,7 @@ def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     complete. The CPU stores nothing: no dirty bit but what a fault sets."""
 
     def attempt(entry: Entry, tries: int) -> tuple[Entry, BV]:
-        pinned = replace(entry, pinned=True,
-                         cache_dirty=disj(entry.cache_dirty, negate(entry.anon)))
+        pinned = replace(entry, pinned=True)
         if tries == MAX_FAULTS:
             other = entry, outcome(Outcome.refault)
         else:
