@@ -61,10 +61,10 @@ def _told(edition: Edition, before: TraceStep, step: TraceStep, number: int) -> 
     outcome = "" if step.outcome == "ok" else f" ends in {step.outcome} and"
     faults = f" takes {step.faults} fault{'s'[:step.faults != 1]}" if step.faults else ""
     if not changes and not faults:
-        return f"Call {number}, {step.op},{outcome} changes nothing."
+        return f"Call {number}, {step.call},{outcome} changes nothing."
     if faults and changes:
         faults += " and"
-    return f"Call {number}, {step.op},{outcome}{faults} {_listed(changes)}".rstrip() + "."
+    return f"Call {number}, {step.call},{outcome}{faults} {_listed(changes)}".rstrip() + "."
 
 
 def _listed(words: list[str]) -> str:

@@ -84,14 +84,15 @@ def path_graph(trace: Trace, beside: Trace | None) -> nx.MultiDiGraph:
 
 def _add_call(graph: nx.MultiDiGraph, role: str, run: Trace, i: int, ends: tuple[str, str]) -> None:
     step = run.steps[i]
-    call = {"step": i, "op": step.op, "outcome": step.outcome, "faults": step.faults}
+    call = {"step": i, "op": step.op, "outcome": step.outcome, "faults": step.faults,
+            "by": step.by}
     for data in (graph.get_edge_data(*ends) or {}).values():
         if call.items() <= data.items():
             data["role"] = "shared"
             return
     notes = [step.outcome] * (step.outcome != "ok")
     notes += [f"{step.faults} fault{'s' * (step.faults > 1)}"] * (step.faults > 0)
-    graph.add_edge(*ends, **call, role=role, label="\n".join([f"{i} {step.op}", *notes]))
+    graph.add_edge(*ends, **call, role=role, label="\n".join([f"{i} {step.call}", *notes]))
 
 
 def reachable_graph(kernel: KernelSystem, graph: StateGraph, ops: Sequence[str]) -> nx.MultiDiGraph:

@@ -14,11 +14,12 @@ _STEP = ("op", "outcome", "faults")
 
 
 def dumps(trace: Trace) -> str:
-    """The trace as ITF. Integers are "#bigint": 64-bit words do not fit JSON numbers."""
+    """The trace as ITF. Integers are "#bigint": 64-bit words do not fit JSON numbers.
+    The meta data of a state says by whom the step was: "program" or "kernel"."""
     variables = [*_STEP, *trace.steps[0].values, *(f"pagemap_{k}" for k in trace.steps[0].pagemap)]
     states = []
     for index, step in enumerate(trace.steps):
-        state: dict[str, Any] = {"#meta": {"index": index}}
+        state: dict[str, Any] = {"#meta": {"index": index, "by": step.by}}
         values = (step.op, step.outcome, step.faults, *step.values.values(),
                   *step.pagemap.values())
         for name, value in zip(variables, values, strict=True):

@@ -22,9 +22,10 @@ SET, CLEAR, ABSENT = "1", "0", "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One step's heading; `bad` is the step that breaks the promise."""
+    """One step's heading; `by` says whose step it was, `bad` that it breaks the promise."""
 
     op: str
+    by: str
     outcome: str
     faults: int
     bad: bool
@@ -91,7 +92,7 @@ _ROWS: tuple[tuple[str, str, Callable[[TraceStep], str]], ...] = (
 
 def lanes(trace: Trace, *, violating: bool = True) -> Sheet:
     """The sheet of a trace. Its last step is marked as bad unless `violating` is False."""
-    columns = tuple(Column(s.op, s.outcome, s.faults, violating and s is trace.steps[-1])
+    columns = tuple(Column(s.op, s.by, s.outcome, s.faults, violating and s is trace.steps[-1])
                     for s in trace.steps)
     rows = tuple(_lane(trace, group, name, read) for group, name, read in _ROWS)
     return Sheet(f"{trace.kernel}/{trace.mapping}", columns, rows)
@@ -124,6 +125,11 @@ def _heading(op: str) -> tuple[str, str]:
     return op[:cut], op[cut:cut + 8]
 
 
+def _who(column: Column) -> str:
+    """Said of the kernel's own steps alone, which take no faults."""
+    return "by kernel" if column.by == "kernel" else ""
+
+
 # --- the terminal ------------------------------------------------------------------------------
 
 
@@ -134,7 +140,8 @@ def text(sheet: Sheet, colour: bool = False) -> str:
     """
     head = [_heading(c.op) for c in sheet.columns]
     table = [("", [str(i) for i in range(len(head))]), ("", [h[0] for h in head]),
-             ("", [h[1] for h in head]), ("outcome", [c.outcome for c in sheet.columns]),
+             ("", [h[1] for h in head]), ("", [_who(c) for c in sheet.columns]),
+             ("outcome", [c.outcome for c in sheet.columns]),
              ("faults", [str(c.faults) if c.faults else "." for c in sheet.columns])]
     for group, members in groupby((sheet.lanes[i] for i in _shown(sheet)), lambda m: m.group):
         table += [(group, [""] * len(head)), *((f" {m.name}", _texts(m)) for m in members)]
@@ -259,7 +266,8 @@ def _panel(axes: Axes, sheet: Sheet, other: Sheet, name: str,
         first, second = _heading(column.op)
         faults = f"{column.faults} fault{'s' * (column.faults > 1)}" if column.faults else ""
         for y, words, colour in ((0.34, first if second else "", INK), (0.49, second or first, INK),
-                                 (0.68, column.outcome, QUIET), (0.83, faults, QUIET)):
+                                 (0.68, column.outcome, QUIET),
+                                 (0.83, faults or _who(column), QUIET)):
             put(axes, x, top + y, words, 8, colour, va="baseline")
         for lane, y, _ in places:
             cell = sheet.lanes[lane].cells[i]

@@ -30,7 +30,7 @@ def trace_text(trace: Trace, fixed: Trace | None) -> str:
 
 def table(trace: Trace) -> list[str]:
     """One line a step: the call, its outcome and minor faults, the VMA, vm_page_prot, the PTE."""
-    widest = max(13, *(len(step.op) for step in trace.steps))
+    widest = max(13, *(len(step.call) for step in trace.steps))
     row = f"{{:>2}}  {{:{widest}}} {{:7}} {{:>3}}  {{:15}} {{:4}}  {{}}"
     lines = [row.format("#", "call", "outcome", "flt", "VmFlags", "prot", "pte")]
     edition = find_edition(trace.kernel)
@@ -38,7 +38,7 @@ def table(trace: Trace) -> list[str]:
         flags = " ".join(f for f in step.vm_flags if f not in ("mw", "sh"))
         prot = step.values["vm_page_prot"]
         shown = "none" if not prot & PAGE_PRESENT else "rw" if prot & PAGE_RW else "ro"
-        lines.append(row.format(number, step.op, step.outcome, step.faults, flags, shown,
+        lines.append(row.format(number, step.call, step.outcome, step.faults, flags, shown,
                                 entry(step, pte_flags(edition, step.values["pte"]))))
     return lines
 

@@ -22,6 +22,7 @@ from model.kernel.bits import (
 from model.kernel.editions import Edition
 from model.system.compiled import Values
 from model.system.kernel import KernelSystem
+from model.system.operations import OPERATIONS
 
 FRESH = "mmap"
 """The name of step 0, which makes the mapping."""
@@ -38,6 +39,17 @@ class TraceStep:
     values: Mapping[str, int | bool]
     pagemap: Mapping[str, bool]
     vm_flags: tuple[str, ...]
+
+    @property
+    def by(self) -> str:
+        """Who did it: "program", or "kernel" for what the kernel does on its own (a step of the
+        environment)."""
+        return "kernel" if self.op in OPERATIONS and OPERATIONS[self.op].by_kernel else "program"
+
+    @property
+    def call(self) -> str:
+        """The operation, and who did it where that is not the program."""
+        return f"{self.op} (kernel)" if self.by == "kernel" else self.op
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from counterexamples.shrink import shrink
 from model.system.kernel import KernelSystem
 from model.system.reach import StateGraph, explore
 
+_SUSPECTS = 5
+"""Runs that differ, after which no more are made."""
+
 
 @dataclass
 class Tally:
@@ -25,7 +28,10 @@ class Tally:
     seconds: float = 0.0
     taken: set[tuple[int, int]] = field(default_factory=set)
     found_in: Word | None = None
-    """The run in which the model and the kernel first differed."""
+    """The first run in which the model and the kernel differ, again and again."""
+    passing: list[tuple[Word, int]] = field(default_factory=list)
+    """Runs that differed once, at that step, and not when they were repeated: something that the
+    model does not know, as a shortage of huge pages, came between."""
     divergence: Word | None = None
     """The same, shrunk; its last step differs."""
 
@@ -69,7 +75,8 @@ class Campaign:
 
     def run(self, runner: Runner, *, ignored: Collection[str] = (), without: Collection[str] = (),
             tick: Callable[[], object] = lambda: None) -> Tally:
-        """Make the runs until one differs; that one is shrunk. `tick` is called after each run.
+        """Make the runs until one differs, and differs again; that one is shrunk. `tick` is called
+        after each run.
 
         Raises KernelFailed.
         """
@@ -86,14 +93,20 @@ class Campaign:
             tally.seconds = time.monotonic() - start
             tally.taken.update(self.machine.transitions(0, word if step is None else word[:step]))
             tick()
-            if step is not None and tally.found_in is None:
-                tally.found_in = word
-                break
+            if step is not None:
+                tally.passing.append((word, step))
+                if len(tally.passing) == _SUSPECTS:
+                    break
+
+        def differs(word: Word) -> int | None:
+            if not left_out.isdisjoint(word):
+                return None
+            return next(iter(self._compare(runner, [word], ignored)))[1]
+
+        tally.found_in = next((word for word, _ in tally.passing if differs(word)), None)
         if tally.found_in is not None:
-            tally.divergence = shrink(
-                self.machine, tally.found_in,
-                lambda w: next(iter(self._compare(runner, [w], ignored)))[1]
-                if left_out.isdisjoint(w) else None)
+            tally.divergence = shrink(self.machine, tally.found_in, differs)
+            tally.passing = []
         return tally
 
     def _compare(self, runner: Runner, words: Sequence[Word],

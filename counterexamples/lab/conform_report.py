@@ -83,6 +83,8 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
         lines += ["  DIVERGENCE, shrunk:",
                   *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
                     for n, row in enumerate(result.rows, start=1))]
+    lines += [f"  differed once at step {step}, not again: {' '.join(campaign.names(word))}"
+              for word, step in tally.passing]
     table = sorted(_covered(result).items())
     lines.append("  branches taken, of those that calls can take:")
     cells = [f"{name} {c.taken}/{c.reachable}" for name, c in table if c.reachable]
@@ -118,6 +120,8 @@ def _result(result: Result) -> dict[str, Any]:
         "coverage": {name: {"taken": c.taken, "reachable": c.reachable, "all": c.all,
                             "missed": [str(branch) for branch in c.missed]}
                      for name, c in sorted(_covered(result).items())},
+        "passing": [{"ops": list(campaign.names(word)), "step": step}
+                    for word, step in tally.passing],
         "divergence": [{"op": row.op, "model": row.model.as_json(row.op),
                         "kernel": row.kernel.as_json(row.op),
                         "difference": row.difference and str(row.difference)}

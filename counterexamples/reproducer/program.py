@@ -101,7 +101,7 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
     for number, step in enumerate(trace.steps[1:], start=1):
         if shown and number == len(trace.ops) - shown + 1:
             yield "\t/* The promise is broken. This shows it to a program: */"
-        yield f"\t/* {_state(edition, step)} */"
+        yield f"\t/* {'by the kernel; ' * (step.by == 'kernel')}{_state(edition, step)} */"
         yield from _step(step, CALLS[step.op].expression, compared)
 
 
