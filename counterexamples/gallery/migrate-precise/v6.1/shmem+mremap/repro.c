@@ -143,7 +143,7 @@ int main(void)
 	step("load", touch(0), 0, 1, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
 	/* pte: SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	step("mremap", move(), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
+	/* by the kernel; pte: SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	step("migrate", migrate(), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
 	/* The promise is broken. This shows it to a program: */
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */

@@ -137,7 +137,7 @@ int main(void)
 	/* pte: read-only; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
 	step("register:missing", UFFD(REGISTER, reg_missing), 0, 0,
 	     PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
-	/* pte: read-only; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
+	/* by the kernel; pte: read-only; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */
 	step("migrate", migrate(), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
 	/* The promise is broken. This shows it to a program: */
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_MISSING VM_SOFTDIRTY; prot: RW */

@@ -153,7 +153,7 @@ int main(void)
 	step("clear_refs", CLEAR_REFS, 0, 0, 0);
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
-	/* pte: read-only; VM_READ VM_WRITE; prot: not RW */
+	/* by the kernel; pte: read-only; VM_READ VM_WRITE; prot: not RW */
 	step("ksm", merge(), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

@@ -103,7 +103,7 @@ int main(void)
 	step("clear_refs", CLEAR_REFS, 0, 0, 0);
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
-	/* pte: empty; VM_READ VM_WRITE; prot: not RW */
+	/* by the kernel; pte: empty; VM_READ VM_WRITE; prot: not RW */
 	step("pageout", madvise(PLACE, LENGTH, MADV_PAGEOUT) ? errno : 0, 0, 0, 0);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

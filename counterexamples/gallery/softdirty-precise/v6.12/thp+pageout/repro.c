@@ -109,7 +109,7 @@ int main(void)
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
 	/* pte: SAVED_DIRTY; VM_READ VM_WRITE; prot: not RW */
 	step("clear_refs", CLEAR_REFS, 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
-	/* pte: swap entry; VM_READ VM_WRITE; prot: not RW */
+	/* by the kernel; pte: swap entry; VM_READ VM_WRITE; prot: not RW */
 	step("pageout", madvise(PLACE, LENGTH, MADV_PAGEOUT) ? errno : 0, 0, 0,
 	     PM_SWAP | PM_SOFT_DIRTY);
 

@@ -102,7 +102,7 @@ int main(void)
 	step("mmap", 0, 0, 0, 0);
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE);
-	/* pte: swap entry; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	/* by the kernel; pte: swap entry; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	step("pageout", madvise(PLACE, LENGTH, MADV_PAGEOUT) ? errno : 0, 0, 0, PM_SWAP);
 	/* pte: SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	step("load", touch(0), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);

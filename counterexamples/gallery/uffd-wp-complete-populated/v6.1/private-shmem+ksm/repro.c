@@ -167,7 +167,7 @@ int main(void)
 	step("register", UFFD(REGISTER, reg), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
 	/* pte: D UFFD_WP SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0, PM_PRESENT | PM_UFFD_WP | PM_MMAP_EXCLUSIVE);
-	/* pte: read-only; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	/* by the kernel; pte: read-only; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("ksm", merge(), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
 	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE);
