@@ -69,7 +69,6 @@ static int touch(int write)
 	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
 	return -caught;
 }
-
 """, """\
 	signal(SIGBUS, on_signal);
 	signal(SIGSEGV, on_signal);
@@ -325,23 +324,22 @@ static int refs;
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 """, """\
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 """),
     "fixed": Part((), """\
+#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { (long)PLACE, LENGTH }
 """),
     "moving": Part((), """\
-#undef UFFD /* every argument but that of UFFDIO_API starts with the address */
+/* Every argument starts with the address. */
 #define UFFD(call, arg) \\
-	((void)(UFFDIO_##call == UFFDIO_API || (*(__u64 *)&arg = (long)PLACE)), \\
-		ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
 """),
     "open": Part((), """
@@ -360,7 +358,6 @@ static int open_uffd(int features)
 	}
 	return failed;
 }
-
 """),
     "copy": Part((), """
 static int copy(int mode)
