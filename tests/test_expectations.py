@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from model.engines.base import Limits
-from model.engines.explicit import explicit, reaches
+from model.engines.explicit import Exhausted, reaches
 from model.kernel.editions import CHANGES, EDITIONS, Edition, find_edition
 from model.kernel.records import Mapping
 from model.system.kernel import kernel_system
@@ -56,9 +56,9 @@ def verdicts(edition: Edition, *allow: str,
         if not set(allow) <= set(modelled(edition, mapping)):
             continue
         kernel = kernel_system(edition, mapping, allow)
-        graph = explore(kernel.machine)
+        exhausted = Exhausted(kernel.machine)
         for prop in spoken_of(edition, mapping, *allow):
-            verdict = explicit(prop.question(kernel), Limits(), machine=kernel.machine, graph=graph)
+            verdict = exhausted.verdict(prop.question(kernel), Limits())
             answers[mapping.name, prop.name] = verdict.status
     return answers
 

@@ -23,10 +23,10 @@ from model.engines.base import (
     OutOfTime,
     Verdict,
 )
-from model.engines.explicit import reaches
+from model.engines.explicit import Exhausted, reaches
 from model.engines.registry import ENGINES, Auto
 from model.system.kernel import kernel_system
-from model.system.reach import StateGraph, explore
+from model.system.reach import TooManyStates
 from model.system.replay import violates
 from model.system.transition import Lemma, Question
 from properties import PROPERTIES
@@ -141,11 +141,11 @@ class _System:
     def __init__(self, cell: Cell, options: Options) -> None:
         self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
         self.certifier = Certifier()
-        self._graph: StateGraph | None = None
+        self.exhausted = Exhausted(self.kernel.machine)
         suspects = {p.name for p in PROPERTIES.values()
                     if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
-        self.engine: Engine = (Auto(self.candidates, suspects) if options.engine == "auto"
-                               else ENGINES[options.engine])
+        self.engine: Engine = (Auto(self.candidates, suspects, self.exhausted)
+                               if options.engine == "auto" else ENGINES[options.engine])
 
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
@@ -155,14 +155,10 @@ class _System:
 
     def counted(self, result: CellResult) -> CellResult:
         """The result with the size of the reachable graph, where that is known."""
-        if self._graph is None:
+        if self.exhausted.size is None:
             return result
-        return replace(result, states=len(self._graph.states), diameter=self._graph.diameter)
-
-    def graph(self, limits: Limits) -> StateGraph:
-        if self._graph is None:
-            self._graph = explore(self.kernel.machine, tick=limits.remaining)
-        return self._graph
+        states, diameter = self.exhausted.size
+        return replace(result, states=states, diameter=diameter)
 
 
 def _run_task(task: _Task, options: Options, bounds: Any,
@@ -179,7 +175,7 @@ def _run_task(task: _Task, options: Options, bounds: Any,
         try:
             verdict = system.engine(question, limits, lemmas)
             result = _checked(cell, system, question, verdict, limits)
-        except OutOfTime as stop:
+        except (OutOfTime, TooManyStates) as stop:
             result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
         now = time.monotonic()
         yield number, replace(system.counted(result), seconds=round(now - start, 3))
@@ -201,7 +197,7 @@ def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
         return _result(cell, verdict, 0.0)
     if verdict.status == UNKNOWN:
         return _result(cell, verdict, 0.0)
-    graph = system.graph(limits)
+    graph = system.exhausted.graph(limits)
     if not reaches(system.kernel.machine, graph, question.witness):
         verdict = replace(verdict, status=VACUOUS, proof=None,
                           reason="no reachable step puts the promise to the test")

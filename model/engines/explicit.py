@@ -6,6 +6,7 @@ Breadth first, actions in order, so that the first violation found is the plaine
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import z3
 
@@ -24,6 +25,7 @@ from model.system.reach import StateGraph, TooManyStates, explore
 from model.system.transition import Lemma, Question
 
 NAME = "explicit"
+MAX_STATES = 1_000_000
 
 
 def first_violation(machine: Machine, graph: StateGraph,
@@ -48,15 +50,56 @@ def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
                for state, row in enumerate(graph.edges) for action in range(len(row)))
 
 
-def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = (), *,
-             machine: Machine | None = None, graph: StateGraph | None = None) -> Verdict:
-    """Prove by exhaustion, refute by the first violation met, or say how deep the search went.
+class Exhausted:
+    """The graph of all reachable states of `machine`, found when it is first needed.
 
-    `machine` and `graph`, when given, are those of the question's system, complete.
+    Raises TooManyStates beyond `max_states`, at each question anew.
     """
-    machine = machine or Machine(question.system)
+
+    def __init__(self, machine: Machine, max_states: int = MAX_STATES) -> None:
+        self.machine = machine
+        self._max_states = max_states
+        self._graph: StateGraph | None = None
+        self._failed: TooManyStates | None = None
+
+    def graph(self, limits: Limits) -> StateGraph:
+        """Raises OutOfTime, TooManyStates."""
+        if self._failed is not None:
+            raise self._failed
+        if self._graph is None:
+            try:
+                self._graph = explore(self.machine, max_states=self._max_states,
+                                      tick=limits.remaining)
+            except TooManyStates as error:
+                self._failed = error
+                raise
+        return self._graph
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The number of states and the diameter, once the graph is there."""
+        return None if self._graph is None else (len(self._graph.states), self._graph.diameter)
+
+    @cached_property
+    def _invariant(self) -> Lemma:
+        assert self._graph is not None
+        return reachable_states(self.machine.system.variables, self._graph.states)
+
+    def verdict(self, question: Question, limits: Limits) -> Verdict:
+        """Proved or violated. Raises OutOfTime, TooManyStates."""
+        trace = first_violation(self.machine, self.graph(limits), question)
+        if trace is not None:
+            return Verdict(VIOLATED, NAME, len(trace), trace)
+        return Verdict(PROVED, NAME, proof=Proof((self._invariant,)))
+
+
+def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
+    """Prove by exhaustion, refute by the first violation met, or say how deep the search went."""
+    machine = Machine(question.system)
     try:
-        graph = graph or explore(machine, limits.depth, tick=limits.remaining)
+        if limits.depth is None:
+            return Exhausted(machine).verdict(question, limits)
+        graph = explore(machine, limits.depth, max_states=MAX_STATES, tick=limits.remaining)
     except (OutOfTime, TooManyStates) as stop:
         return Verdict(UNKNOWN, NAME, reason=str(stop))
     trace = first_violation(machine, graph, question)
@@ -64,16 +107,31 @@ def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = (), *
         return Verdict(VIOLATED, NAME, len(trace), trace)
     if not graph.complete:
         return Verdict(BOUNDED, NAME, limits.depth)
-    return Verdict(PROVED, NAME, proof=Proof((reachable_states(question, graph),)))
+    found = reachable_states(question.system.variables, graph.states)
+    return Verdict(PROVED, NAME, proof=Proof((found,)))
 
 
-def reachable_states(question: Question, graph: StateGraph) -> Lemma:
-    """The lemma "the state is one of those found"."""
-    variables = question.system.variables
+def reachable_states(variables: Sequence[z3.ExprRef], states: Sequence[Values]) -> Lemma:
+    """The lemma "the state is one of those found", as a decision diagram: the states that agree so
+    far, and how they may go on, are one term."""
+    terms: dict[frozenset[Values], z3.BoolRef] = {}
 
-    def is_state(values: Values) -> z3.BoolRef:
-        return z3.And([v == (z3.BitVecVal(x, v.size()) if isinstance(v, z3.BitVecRef)
-                             else z3.BoolVal(x))
-                       for v, x in zip(variables, values, strict=True)])
+    def one_of(found: frozenset[Values], at: int) -> z3.BoolRef:
+        if at == len(variables):
+            return z3.BoolVal(True)
+        if found not in terms:
+            parts: dict[int | bool, list[Values]] = {}
+            for rest in found:
+                parts.setdefault(rest[0], []).append(rest[1:])
+            terms[found] = z3.simplify(z3.Or([
+                z3.And(_equals(variables[at], value), one_of(frozenset(parts[value]), at + 1))
+                for value in sorted(parts)]))
+        return terms[found]
 
-    return Lemma("reachable-states", z3.Or([is_state(s) for s in graph.states]))
+    return Lemma("reachable-states", one_of(frozenset(states), 0))
+
+
+def _equals(variable: z3.ExprRef, value: int | bool) -> z3.BoolRef:
+    if isinstance(variable, z3.BitVecRef):
+        return variable == z3.BitVecVal(value, variable.size())
+    return variable if value else z3.Not(variable)

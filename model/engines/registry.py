@@ -17,14 +17,13 @@ from model.engines.base import (
     Verdict,
 )
 from model.engines.bmc import DEFAULT_DEPTH, bmc
-from model.engines.explicit import explicit
+from model.engines.explicit import Exhausted, explicit
 from model.engines.induction import InductiveInvariant, induction
 from model.engines.kinduction import kinduction
 from model.engines.spacer import spacer
+from model.system.compiled import Machine
+from model.system.reach import TooManyStates
 from model.system.transition import Lemma, Question
-
-SPACER_SECONDS = 20.0
-"""Spacer's share: it may not end, and the exhausted graph comes next."""
 
 ENGINES: dict[str, Engine] = {
     "bmc": bmc,
@@ -39,16 +38,18 @@ class Auto:
     """All engines, the quickest sure answer first, for many promises of one system.
 
     Mutual induction over the lemmas and the promises themselves comes first, because it settles
-    most promises with one set of lemmas; what it does not prove is searched for a violation; and
-    what has none within the bound goes to k-induction, Spacer and the exhausted graph. A promise
-    named in `suspects` is searched first: that saves time where it is broken, and changes no
-    verdict where it is not. `candidates` is asked once, when a proof is first tried.
+    most promises with one set of lemmas; what it does not prove is looked up in the exhausted
+    graph; and where there are too many states for that, it is searched for a violation, and what
+    has none within the bound goes to k-induction and Spacer. A promise named in `suspects` is
+    searched first: that saves time where it is broken, and changes no verdict where it is not.
+    `candidates` is asked once, when a proof is first tried; `exhausted` is of the same system.
     """
 
     def __init__(self, candidates: Callable[[], Sequence[Lemma]],
-                 suspects: Container[str] = ()) -> None:
+                 suspects: Container[str] = (), exhausted: Exhausted | None = None) -> None:
         self._ask = candidates
         self._suspects = suspects
+        self._exhausted = exhausted
         self._invariant: InductiveInvariant | None = None
 
     @cached_property
@@ -68,6 +69,15 @@ class Auto:
             return found or Verdict(UNKNOWN, "auto", reason=str(stop))
         if proof is not None:
             return Verdict(PROVED, "induction", proof=proof)
+        if limits.depth is None:
+            if self._exhausted is None:
+                self._exhausted = Exhausted(Machine(question.system))
+            try:
+                return self._exhausted.verdict(question, limits)
+            except TooManyStates:
+                pass
+            except OutOfTime as stop:
+                return found or Verdict(UNKNOWN, "auto", reason=str(stop))
         found = found or bmc(question, limits)
         if found.status == VIOLATED or limits.depth is not None:
             return found
@@ -79,11 +89,9 @@ class Auto:
         return self._invariant.prove(question, limits)
 
     def _harder(self, question: Question, limits: Limits, found: Verdict) -> Verdict:
-        stages: tuple[tuple[Engine, float | None], ...] = (
-            (kinduction, None), (spacer, SPACER_SECONDS), (explicit, None))
-        for engine, seconds in stages:
+        for engine in (kinduction, spacer):
             try:
-                verdict = engine(question, limits.within(seconds=seconds), self._candidates)
+                verdict = engine(question, limits, self._candidates)
             except OutOfTime as stop:
                 return Verdict(found.status, "auto", found.depth, reason=str(stop))
             if verdict.status in (PROVED, VIOLATED):

@@ -6,14 +6,13 @@ import pytest
 
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits
 from model.engines.bmc import bmc
-from model.engines.explicit import explicit
+from model.engines.explicit import Exhausted
 from model.engines.kinduction import kinduction
 from model.engines.registry import Auto
 from model.engines.spacer import Spacer
 from model.kernel.editions import EDITIONS
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
-from model.system.reach import explore
 from model.system.transition import Lemma
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
@@ -24,13 +23,13 @@ from tests.engines.cells import CELLS
 def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
     """The exhausted graph is complete, so it is the measure of the others."""
     kernel = kernel_system(EDITIONS[edition], MAPPINGS[mapping])
-    graph = explore(kernel.machine)
+    exhausted = Exhausted(kernel.machine)
     questions = [p.question(kernel) for p in PROPERTIES.values()]
     lemmas = [*(s.lemma(kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in questions)]
     auto = Auto(lambda: lemmas)
     horn = Spacer(kernel.system, lemmas, Limits())
     for question in questions:
-        truth = explicit(question, Limits(), machine=kernel.machine, graph=graph)
+        truth = exhausted.verdict(question, Limits())
         assert truth.status in (PROVED, VIOLATED)
         for verdict in (auto(question, Limits()), horn.solve(question, Limits(seconds=300))):
             assert (verdict.status, verdict.trace) == (truth.status, truth.trace), verdict
