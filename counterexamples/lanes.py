@@ -140,7 +140,9 @@ def text(sheet: Sheet, colour: bool = False) -> str:
     """
     head = [_heading(c.op) for c in sheet.columns]
     table = [("", [str(i) for i in range(len(head))]), ("", [h[0] for h in head]),
-             ("", [h[1] for h in head]), ("", [_who(c) for c in sheet.columns]),
+             ("", [h[1] for h in head]),
+             *([("by", ["kernel" if _who(c) else "" for c in sheet.columns])]
+               if any(map(_who, sheet.columns)) else []),
              ("outcome", [c.outcome for c in sheet.columns]),
              ("faults", [str(c.faults) if c.faults else "." for c in sheet.columns])]
     for group, members in groupby((sheet.lanes[i] for i in _shown(sheet)), lambda m: m.group):
