@@ -44,7 +44,8 @@ def _everywhere(_: Edition, __: Mapping) -> bool:
 
 def registrable(edition: Edition, mapping: Mapping) -> bool:
     """Memory that a userfaultfd write-protects without WP_ASYNC."""
-    return mapping.anonymous or (edition.has("b1f9e8768618") and not mapping.regular)
+    return mapping.anonymous or (edition.has("b1f9e8768618") is True
+                                 and not mapping.regular)
 
 
 @dataclass(frozen=True)

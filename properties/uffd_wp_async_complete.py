@@ -13,5 +13,5 @@ PROPERTY = Property(
     witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
                            t.before.uffd_wp_any),
     about=("close", "open:async"),
-    speaks_of=lambda e, _: e.has("d61ea1cb0095"),
+    speaks_of=lambda e, _: e.has("d61ea1cb0095") is True,
 )

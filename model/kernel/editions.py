@@ -2,7 +2,8 @@
 
 The base is Linux 6.0 without what is listed here. To add a change: a row in CHANGES, a test of
 ``ed.has("<id>")`` inside the one function that the commit changed, and its id in the editions that
-have it.
+have it. The answer may be a Z3 Boolean: it goes into `ite`, `conj`, `disj` and `negate`, never into
+a Python ``if`` or ``not``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
+
+import z3
+
+from model.kernel.logic import Bool
 
 
 class UsageError(ValueError):
@@ -136,6 +141,11 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
 )}
 
 
+def choice(change: str) -> z3.BoolRef:
+    """The Z3 constant that says whether a change is there."""
+    return z3.Bool(f"has:{change}")
+
+
 @dataclass(frozen=True)
 class Edition:
     """One kernel's behaviour: a set of changes on the common base.
@@ -148,10 +158,14 @@ class Edition:
     changes: frozenset[str]
     overrides: Mapping[str, Callable[..., Any]] = field(
         default_factory=lambda: MappingProxyType({}), compare=False)
+    undecided: frozenset[str] = frozenset()
+    """Changes that it may have or not: the terms made of it speak of every such edition."""
 
-    def has(self, change: str) -> bool:
-        """Whether this edition has `change`. Raises KeyError for an id that is not in CHANGES."""
-        return CHANGES[change].id in self.changes
+    def has(self, change: str) -> Bool:
+        """Whether this edition has `change`; `choice(change)` where that is undecided. Raises
+        KeyError for an id that is not in CHANGES."""
+        known = CHANGES[change].id
+        return choice(known) if known in self.undecided else known in self.changes
 
     @property
     def unpatched(self) -> Edition:

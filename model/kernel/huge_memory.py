@@ -109,8 +109,7 @@ def wp_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
         return split
     armed = userfaultfd_pte_wp(vma, entry.pte)
     event = HugeFault(Fault(entry, outcome(Outcome.event)), False)
-    if ed.has("d61ea1cb0095"):
-        event = ite(vma.wp_async, split, event)
+    event = ite(conj(ed.has("d61ea1cb0095"), vma.wp_async), split, event)
     return ite(armed, event, do_huge_pmd_wp_page(ed, vma, entry))
 
 
@@ -118,12 +117,9 @@ def wp_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
 def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     """See do_numa_page()."""
     pmd = pte_modify(ed, entry.pte, vma.vm_page_prot)
-    if ed.has("6a56ccbcf6c6"):
-        upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
-                       can_change_pmd_writable(ed, vma, entry.with_pte(pmd)))
-        writable = disj(pte_write(pmd), upgrade)
-    else:
-        writable = pte_write(entry.pte)
+    upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
+                   can_change_pmd_writable(ed, vma, entry.with_pte(pmd)))
+    writable = ite(ed.has("6a56ccbcf6c6"), disj(pte_write(pmd), upgrade), pte_write(entry.pte))
     pmd = pte_mkyoung(pmd)
     return Fault(entry.with_pte(ite(writable, pte_mkwrite(ed, pmd), pmd)), outcome(Outcome.ok))
 
@@ -143,8 +139,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pmd = entry.pte
     pte = vma.vm_page_prot
     pte = ite(pte_write(pmd), pte_mkwrite(ed, pte), pte)
-    if ed.has("5436d6556937"):
-        pte = ite(pte_dirty(ed, pmd), pte_mkdirty(ed, pte), pte)
+    pte = ite(conj(ed.has("5436d6556937"), pte_dirty(ed, pmd)), pte_mkdirty(ed, pte), pte)
     pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
     pte = ite(pte_uffd_wp(pmd), pte_mkuffd_wp(ed, pte), pte)
     zero = split_huge_zero_page_pmd(ed, vma, entry)
@@ -178,15 +173,13 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
     """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at."""
     changed = pte_modify(ed, entry.pte, newprot)
     if cp.uffd_wp:
-        if not ed.has("f1eb1bacfba9"):
-            changed = pte_wrprotect(ed, changed)
+        changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
         changed = pte_mkuffd_wp(ed, changed)
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
-    if ed.has("c27f479ef542"):
-        upgrade = conj(cp.try_change_writable, negate(pte_write(changed)),
-                       can_change_pmd_writable(ed, vma, entry.with_pte(changed)))
-        changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
+    upgrade = conj(ed.has("c27f479ef542"), cp.try_change_writable, negate(pte_write(changed)),
+                   can_change_pmd_writable(ed, vma, entry.with_pte(changed)))
+    changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
     return ite(pte_none(entry.pte), entry, entry.with_pte(changed))
 
 
@@ -209,8 +202,7 @@ def copy_huge_pmd(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Ent
 def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """mremap(2): see move_ptes()."""
     pmd = pte_mksoft_dirty(entry.pte)
-    if ed.has("0cef0bb836e3"):
-        pmd = ite(userfaultfd_armed(vma), pte_clear_uffd_wp(pmd), pmd)
+    pmd = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), pte_clear_uffd_wp(pmd), pmd)
     return ite(pte_present(entry.pte), entry.with_pte(pmd), entry)
 
 
@@ -221,10 +213,10 @@ def remove_migration_pmd(ed: Edition, vma: Vma, swp: BV, dirty: Bool) -> BV:
     pmd = pmd_mkhuge(vma.vm_page_prot)
     pmd = ite(pte_swp_soft_dirty(swp), pte_mksoft_dirty(pmd), pmd)
     writable = is_writable_migration_entry(ed, swp)
-    if ed.has("3c811f7883c4"):
-        pmd = ite(writable, pte_mkwrite(ed, pmd), pmd)
-        pmd = ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, pmd), pmd)
-        return ite(dirty, pte_mkdirty(ed, pmd), pmd)
-    pmd = ite(pte_swp_uffd_wp(swp), pte_wrprotect(ed, pte_mkuffd_wp(ed, pmd)), pmd)
-    pmd = ite(dirty, pte_mkdirty(ed, pmd), pmd)
-    return ite(writable, maybe_mkwrite(ed, pmd, vma), pte_wrprotect(ed, pmd))
+    since = ite(writable, pte_mkwrite(ed, pmd), pmd)
+    since = ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, since), since)
+    since = ite(dirty, pte_mkdirty(ed, since), since)
+    before = ite(pte_swp_uffd_wp(swp), pte_wrprotect(ed, pte_mkuffd_wp(ed, pmd)), pmd)
+    before = ite(dirty, pte_mkdirty(ed, before), before)
+    before = ite(writable, maybe_mkwrite(ed, before, vma), pte_wrprotect(ed, before))
+    return ite(ed.has("3c811f7883c4"), since, before)

@@ -46,7 +46,7 @@ def huge_pte_mkwrite(_ed: Edition, pte: BV) -> BV:
 @mirrors("include/asm-generic/hugetlb.h")
 def huge_pte_mkuffd_wp(ed: Edition, pte: BV) -> BV:
     """From f1eb1bacfba9 on it write-protects by itself; before, every caller does."""
-    return pte_mkuffd_wp(ed, pte if ed.has("f1eb1bacfba9") else pte_wrprotect(ed, pte))
+    return pte_mkuffd_wp(ed, ite(ed.has("f1eb1bacfba9"), pte, pte_wrprotect(ed, pte)))
 
 
 @mirrors(_C)
@@ -98,10 +98,10 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     present = Fault(young, outcome(Outcome.ok))
     if write:
         event = conj(userfaultfd_wp(vma), pte_uffd_wp(pte), negate(pte_write(pte)))
-        if ed.has("d61ea1cb0095"):
-            resumed = entry.with_pte(pte_clear_uffd_wp(pte))
-            entry = ite(conj(event, vma.wp_async), resumed, entry)
-            event = conj(event, negate(vma.wp_async))
+        no_event = conj(ed.has("d61ea1cb0095"), vma.wp_async)
+        resumed = entry.with_pte(pte_clear_uffd_wp(pte))
+        entry = ite(conj(event, no_event), resumed, entry)
+        event = conj(event, negate(no_event))
         resolved = ite(pte_write(pte), young, hugetlb_wp(ed, vma, entry))
         present = ite(event, Fault(entry, outcome(Outcome.event)),
                       Fault(resolved, outcome(Outcome.ok)))
@@ -121,8 +121,8 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
     marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_wp_resolve else pte
-    held = cp.uffd_wp and ed.has("fed15f1345dc")
-    empty = make_uffd_wp_marker(ed) if held else pte
+    held = conj(cp.uffd_wp, ed.has("fed15f1345dc"))
+    empty = ite(held, make_uffd_wp_marker(ed), pte)
     return entry.with_pte(ite(is_pte_marker(ed, pte), marker,
                               ite(pte_none(pte), empty, changed)))
 
@@ -162,9 +162,7 @@ def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bo
 def move_huge_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """mremap(2); see move_ptes(). Soft-dirty is not set."""
     pte = entry.pte
-    if not ed.has("0cef0bb836e3"):
-        return entry
     cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
                   ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
     moved = ite(pte_marker_uffd_wp(ed, pte), word(0), cleared)
-    return entry.with_pte(ite(userfaultfd_armed(vma), moved, pte))
+    return entry.with_pte(ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), moved, pte))

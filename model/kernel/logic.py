@@ -2,7 +2,7 @@
 
 A condition is a Z3 Boolean or a Python ``bool``. A ``bool`` is decided while the term is built, so
 that facts fixed by the mapping or by the edition leave nothing behind in the solver's formulas, and
-so that a symbolic edition can later put a Z3 Boolean in the same place.
+so that an edition of which changes are undecided can put a Z3 Boolean in the same place.
 """
 
 from __future__ import annotations
@@ -42,6 +42,18 @@ def set_bits(value: BV, mask: int) -> BV:
 
 def clear_bits(value: BV, mask: int) -> BV:
     return value & word(~mask & (1 << WORD) - 1)
+
+
+def folded(value: BV) -> BV:
+    """The same value, worked out where it is a constant."""
+    result = z3.simplify(value)
+    assert isinstance(result, z3.BitVecRef)
+    return result
+
+
+def complement(value: BV) -> BV:
+    """Every bit the other way, of a mask."""
+    return folded(~value)
 
 
 def negate(a: Bool) -> Bool:

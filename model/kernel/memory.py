@@ -86,8 +86,8 @@ def do_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), vma.vm_page_prot)
     else:
         pte = pte_mkspecial(vma.vm_page_prot)
-    if ed.has("2bad466cc9d9"):
-        pte = ite(pte_marker_uffd_wp(ed, entry.pte), pte_mkuffd_wp(ed, pte), pte)
+    pte = ite(conj(ed.has("2bad466cc9d9"), pte_marker_uffd_wp(ed, entry.pte)),
+              pte_mkuffd_wp(ed, pte), pte)
     mapped = (entry.mapping_anon(pte) if write
               else replace(entry.unmapped(pte), zero_page=True))
     return ite(userfaultfd_missing(vma), Fault(entry, outcome(Outcome.event)), _retry(mapped))
@@ -124,7 +124,7 @@ def set_pte_range(ed: Edition, vma: Vma, write: bool, uffd_wp: Bool) -> BV:
     pte = pte_mkyoung(vma.vm_page_prot)
     if write:
         pte = maybe_mkwrite(ed, pte_mkdirty(ed, pte), vma)
-    protected = pte if ed.has("f1eb1bacfba9") else pte_wrprotect(ed, pte)
+    protected = ite(ed.has("f1eb1bacfba9"), pte, pte_wrprotect(ed, pte))
     return ite(uffd_wp, pte_mkuffd_wp(ed, protected), pte)
 
 
@@ -140,9 +140,8 @@ def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
     """A uffd-wp marker is dropped where the VMA is no longer registered, else handled as an empty
     entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS."""
     bus = Fault(entry, outcome(Outcome.bus))
-    if vma.mapping.anonymous and not ed.has("2bad466cc9d9"):
-        return bus
-    marker = pte_marker_uffd_wp(ed, entry.pte)
+    marker = conj(disj(not vma.mapping.anonymous, ed.has("2bad466cc9d9")),
+                  pte_marker_uffd_wp(ed, entry.pte))
     cleared = _retry(entry.unmapped(word(0)))
     handled = ite(userfaultfd_wp(vma), do_pte_missing(ed, vma, entry, write), cleared)
     return ite(marker, handled, bus)
@@ -178,17 +177,15 @@ def do_wp_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     With WP_ASYNC there is no event: the uffd-wp bit is cleared, and the store goes on.
     """
     armed = userfaultfd_pte_wp(vma, entry.pte)
-    if ed.has("d61ea1cb0095"):
-        resumed = entry.with_pte(pte_clear_uffd_wp(entry.pte))
-        entry = ite(conj(armed, vma.wp_async), resumed, entry)
-        armed = conj(armed, negate(vma.wp_async))
+    no_event = conj(ed.has("d61ea1cb0095"), vma.wp_async)
+    resumed = entry.with_pte(pte_clear_uffd_wp(entry.pte))
+    entry = ite(conj(armed, no_event), resumed, entry)
+    armed = conj(armed, negate(no_event))
     normal_page = negate(pte_special(entry.pte))
     owned = conj(normal_page, entry.anon,
                  disj(entry.anon_exclusive, wp_can_reuse_anon_folio(entry)))
-    if ed.has("b9086fde6d44"):
-        shared = has(vma.vm_flags, VM_SHARED | VM_MAYSHARE)
-    else:
-        shared = has_all(vma.vm_flags, VM_WRITE | VM_SHARED)
+    shared = ite(ed.has("b9086fde6d44"), has(vma.vm_flags, VM_SHARED | VM_MAYSHARE),
+                 has_all(vma.vm_flags, VM_WRITE | VM_SHARED))
     resolved = ite(disj(shared, owned), wp_page_reuse(ed, vma, entry), wp_page_copy(ed, vma, entry))
     return ite(armed, Fault(entry, outcome(Outcome.event)), _retry(resolved))
 
@@ -215,15 +212,15 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     exclusive = disj(alone, pte_swp_exclusive(entry.pte),
                      conj(write, negate(entry.slot_in_child)))
     pte = _restored(ed, vma.vm_page_prot, entry.pte)
-    if ed.has("20dfa5b7adc5"):
-        done = conj(exclusive, has(vma.vm_flags, VM_WRITE), negate(userfaultfd_pte_wp(vma, pte)),
-                    negate(pte_needs_soft_dirty_wp(vma, pte)))
-        taken = pte_mkwrite(ed, pte)
-        taken = pte_mkdirty(ed, taken) if write else taken
-    else:
-        done = conj(exclusive, write)
-        stored = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
-        taken = _restored(ed, stored, entry.pte)
+    nothing_to_do = conj(exclusive, has(vma.vm_flags, VM_WRITE),
+                         negate(userfaultfd_pte_wp(vma, pte)),
+                         negate(pte_needs_soft_dirty_wp(vma, pte)))
+    writable = pte_mkwrite(ed, pte)
+    writable = pte_mkdirty(ed, writable) if write else writable
+    stored = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    stored = _restored(ed, stored, entry.pte)
+    done = ite(ed.has("20dfa5b7adc5"), nothing_to_do, conj(exclusive, write))
+    taken = ite(ed.has("20dfa5b7adc5"), writable, stored)
     mapped = replace(entry.mapping_anon(ite(done, taken, pte)), anon_exclusive=exclusive,
                      slot_in_child=entry.slot_in_child)
     fault = ite(done, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
@@ -244,12 +241,9 @@ def do_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     vm_page_prot, or an upgrade. The page stays on its node.
     """
     pte = pte_modify(ed, entry.pte, vma.vm_page_prot)
-    if ed.has("6a56ccbcf6c6"):
-        upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
-                       can_change_pte_writable(ed, vma, entry.with_pte(pte)))
-        writable = disj(pte_write(pte), upgrade)
-    else:
-        writable = pte_write(entry.pte)
+    upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
+                   can_change_pte_writable(ed, vma, entry.with_pte(pte)))
+    writable = ite(ed.has("6a56ccbcf6c6"), disj(pte_write(pte), upgrade), pte_write(entry.pte))
     pte = pte_mkyoung(pte)
     return _retry(entry.with_pte(ite(writable, pte_mkwrite(ed, pte), pte)))
 
@@ -300,8 +294,7 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
     """What an entry becomes that was `pteval` and is dropped: a marker where a registered file
     mapping was write-protected, else empty, as before 999dad824c39 always."""
     armed = disj(conj(pte_present(pteval), pte_uffd_wp(pteval)), pte_swp_uffd_wp_any(ed, pteval))
-    kept = ed.has("999dad824c39") and not vma.mapping.anonymous
-    return ite(conj(kept, userfaultfd_wp(vma), armed),
+    return ite(conj(ed.has("999dad824c39"), not vma.mapping.anonymous, userfaultfd_wp(vma), armed),
                make_uffd_wp_marker(ed), word(0))
 
 

@@ -41,16 +41,13 @@ def remove_migration_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     swp = entry.pte
     soft_dirty, dirty = pte_swp_soft_dirty(swp), is_migration_entry_dirty(swp)
     pte = vma.vm_page_prot
-    if ed.has("63222c14c269"):
-        pte = ite(dirty, pte_mkdirty(ed, pte), pte)
-        pte = ite(soft_dirty, pte_mksoft_dirty(pte), pte_clear_soft_dirty(pte))
-    else:
-        pte = ite(soft_dirty, pte_mksoft_dirty(pte), pte)
-        pte = ite(dirty, pte_mkdirty(ed, pte), pte)
-    if ed.has("3c811f7883c4"):
-        writable, readable = pte_mkwrite(ed, pte), pte
-    else:
-        writable, readable = maybe_mkwrite(ed, pte, vma), pte_wrprotect(ed, pte)
+    exact = ite(dirty, pte_mkdirty(ed, pte), pte)
+    exact = ite(soft_dirty, pte_mksoft_dirty(exact), pte_clear_soft_dirty(exact))
+    before = ite(soft_dirty, pte_mksoft_dirty(pte), pte)
+    before = ite(dirty, pte_mkdirty(ed, before), before)
+    pte = ite(ed.has("63222c14c269"), exact, before)
+    writable = ite(ed.has("3c811f7883c4"), pte_mkwrite(ed, pte), maybe_mkwrite(ed, pte, vma))
+    readable = ite(ed.has("3c811f7883c4"), pte, pte_wrprotect(ed, pte))
     pte = ite(is_writable_migration_entry(ed, swp), writable,
               ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, pte), readable))
     if vma.mapping.thp:

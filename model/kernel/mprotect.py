@@ -57,15 +57,12 @@ def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     upgraded where it maps an anonymous page that it owns exclusively; a shared one where the entry
     is dirty, so that the file system has been told.
     """
-    if ed.has("76aefad628aa"):
-        soft_dirty = pte_needs_soft_dirty_wp(vma, entry.pte)
-    else:
-        soft_dirty = conj(negate(vma_soft_dirty_enabled(vma)), negate(pte_soft_dirty(entry.pte)))
+    soft_dirty = ite(ed.has("76aefad628aa"), pte_needs_soft_dirty_wp(vma, entry.pte),
+                     conj(negate(vma_soft_dirty_enabled(vma)), negate(pte_soft_dirty(entry.pte))))
     normal_page = negate(pte_special(entry.pte))
     owned = conj(normal_page, entry.anon, entry.anon_exclusive)
-    if not ed.has("d84887739d5c"):
-        owned = conj(owned, pte_dirty(ed, entry.pte))
-    return conj(disj(not ed.has("7ea7e333842e"), has(vma.vm_flags, VM_WRITE)),
+    owned = conj(owned, disj(ed.has("d84887739d5c"), pte_dirty(ed, entry.pte)))
+    return conj(disj(negate(ed.has("7ea7e333842e")), has(vma.vm_flags, VM_WRITE)),
                 negate(pte_protnone(entry.pte)),
                 negate(soft_dirty),
                 negate(userfaultfd_pte_wp(vma, entry.pte)),
@@ -81,8 +78,7 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
     if cp.uffd_wp:
-        if not ed.has("f1eb1bacfba9"):
-            changed = pte_wrprotect(ed, changed)
+        changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
         changed = pte_mkuffd_wp(ed, changed)
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
@@ -95,11 +91,10 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
         marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
 
     downgraded = make_readable_migration_pte(ed, pte, entry.anon)
-    if ed.has("migration-downgrade"):
-        downgraded = pte_swp_clear_uffd_wp(downgraded)
+    downgraded = ite(ed.has("migration-downgrade"), pte_swp_clear_uffd_wp(downgraded), downgraded)
     swapped = ite(is_writable_migration_entry(ed, pte), downgraded, pte)
-    if cp.uffd_wp and ed.has("f45ec5ff16a7"):
-        swapped = pte_swp_mkuffd_wp(swapped)
+    if cp.uffd_wp:
+        swapped = ite(ed.has("f45ec5ff16a7"), pte_swp_mkuffd_wp(swapped), swapped)
     elif cp.uffd_wp_resolve:
         swapped = pte_swp_clear_uffd_wp(swapped)
 
@@ -150,8 +145,7 @@ def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """
     pte = entry.pte
     hint = pte_modify(ed, pte, word(PROT_NONE_PGPROT))
-    if not ed.has("6a56ccbcf6c6"):
-        hint = ite(pte_write(pte), pte_mkwrite(ed, hint), hint)
+    hint = ite(conj(negate(ed.has("6a56ccbcf6c6")), pte_write(pte)), pte_mkwrite(ed, hint), hint)
     hinted = conj(has(vma.vm_flags, VM_ACCESS_FLAGS), pte_present(pte), negate(pte_special(pte)),
                   negate(pte_protnone(pte)), negate(entry.ksm),
                   disj(vma.mapping.shared, negate(disj(entry.child_maps, entry.slot_in_child,

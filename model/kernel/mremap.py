@@ -10,7 +10,7 @@ from dataclasses import replace
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import move_huge_pmd
 from model.kernel.hugetlb import move_huge_pte
-from model.kernel.logic import BV, ite, word
+from model.kernel.logic import BV, conj, ite, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_swap_pte,
@@ -40,12 +40,10 @@ def move_soft_dirty_pte(_ed: Edition, pte: BV) -> BV:
 def move_ptes(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """One iteration; `vma` is the old one. Its uffd-wp protection does not move along."""
     pte = move_soft_dirty_pte(ed, entry.pte)
-    moved = pte
-    if ed.has("0cef0bb836e3"):
-        cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
-                      ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
-        moved = ite(userfaultfd_armed(vma),
-                    ite(pte_marker_uffd_wp(ed, pte), word(0), cleared), pte)
+    cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
+                  ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
+    moved = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)),
+                ite(pte_marker_uffd_wp(ed, pte), word(0), cleared), pte)
     return entry.with_pte(ite(pte_none(entry.pte), word(0), moved))
 
 
@@ -64,8 +62,7 @@ def move_page_tables(ed: Edition, vma: Vma, entry: Entry) -> Entry:
         return move_huge_pte(ed, vma, entry)
     if not vma.mapping.thp:
         return move_ptes(ed, vma, entry)
-    table = entry
-    if ed.has("0cef0bb836e3"):
-        table = ite(userfaultfd_armed(vma), move_ptes(ed, vma, entry), entry)
+    table = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)),
+                move_ptes(ed, vma, entry), entry)
     huge = replace(move_huge_pmd(ed, vma, entry), no_tables=pte_none(entry.pte))
     return ite(entry.huge, huge, table)

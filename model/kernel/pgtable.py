@@ -55,8 +55,10 @@ from model.kernel.logic import (
     Bool,
     as_term,
     clear_bits,
+    complement,
     conj,
     disj,
+    folded,
     has,
     ite,
     negate,
@@ -113,9 +115,8 @@ def pte_special(pte: BV) -> Bool:
 @mirrors(_H)
 def pte_dirty(ed: Edition, pte: BV) -> Bool:
     """pgtable.h: pte_dirty; from 6.6 on either place of the dirty bit counts."""
-    if ed.has("saved-dirty"):
-        return has(pte, PAGE_DIRTY | PAGE_SAVED_DIRTY)
-    return has(pte, PAGE_DIRTY)
+    return ite(ed.has("saved-dirty"), has(pte, PAGE_DIRTY | PAGE_SAVED_DIRTY),
+               has(pte, PAGE_DIRTY))
 
 
 # --- changing them --------------------------------------------------------------------------------
@@ -125,20 +126,16 @@ def pte_dirty(ed: Edition, pte: BV) -> Bool:
 def pte_mksaveddirty(ed: Edition, pte: BV) -> BV:
     """pgtable.h: mksaveddirty_shift (6.6+). A read-only entry keeps its dirty bit in SAVED_DIRTY,
     because RW=0, DIRTY=1 means shadow stack to the CPU. No-op before."""
-    if not ed.has("saved-dirty"):
-        return pte
     moved = ite(has(pte, PAGE_DIRTY), set_bits(clear_bits(pte, PAGE_DIRTY), PAGE_SAVED_DIRTY), pte)
-    return ite(pte_write(pte), pte, moved)
+    return ite(disj(negate(ed.has("saved-dirty")), pte_write(pte)), pte, moved)
 
 
 @mirrors(_H)
 def pte_clear_saveddirty(ed: Edition, pte: BV) -> BV:
     """pgtable.h: clear_saveddirty_shift (6.6+), the way back for a writable entry."""
-    if not ed.has("saved-dirty"):
-        return pte
     moved = ite(has(pte, PAGE_SAVED_DIRTY),
                 set_bits(clear_bits(pte, PAGE_SAVED_DIRTY), PAGE_DIRTY), pte)
-    return ite(pte_write(pte), moved, pte)
+    return ite(conj(ed.has("saved-dirty"), pte_write(pte)), moved, pte)
 
 
 @mirrors(_H)
@@ -182,29 +179,28 @@ def pte_clear_uffd_wp(pte: BV) -> BV:
 def pte_mkuffd_wp(ed: Edition, pte: BV) -> BV:
     """pgtable.h: pte_mkuffd_wp; from f1eb1bacfba9 on it write-protects by itself."""
     marked = set_bits(pte, PAGE_UFFD_WP)
-    return pte_wrprotect(ed, marked) if ed.has("f1eb1bacfba9") else marked
+    return ite(ed.has("f1eb1bacfba9"), pte_wrprotect(ed, marked), marked)
 
 
-def page_chg_mask(ed: Edition) -> int:
+def page_chg_mask(ed: Edition) -> BV:
     """pgtable_types.h: _PAGE_CHG_MASK, what a change of protection leaves as it is."""
     common = (PTE_PFN_MASK | PAGE_PCD | PAGE_PWT | PAGE_SPECIAL | PAGE_ACCESSED | PAGE_DIRTY
               | PAGE_SOFT_DIRTY | PAGE_UFFD_WP | PAGE_PAT)
-    if ed.has("saved-dirty"):
-        return common | PAGE_SAVED_DIRTY | PAGE_DEVMAP
-    return common | PAGE_DEVMAP_BEFORE_SAVED_DIRTY
+    return ite(ed.has("saved-dirty"), word(common | PAGE_SAVED_DIRTY | PAGE_DEVMAP),
+               word(common | PAGE_DEVMAP_BEFORE_SAVED_DIRTY))
 
 
 @mirrors(_H)
 def pgprot_modify(ed: Edition, oldprot: BV, newprot: BV) -> BV:
     kept = page_chg_mask(ed)
-    return (oldprot & word(kept)) | clear_bits(newprot, kept)
+    return (oldprot & kept) | (newprot & complement(kept))
 
 
 @mirrors(_H)
 def pte_modify(ed: Edition, pte: BV, newprot: BV) -> BV:
     """pgtable.h: pte_modify. Takes P, RW, NX, PROT_NONE from `newprot`; keeps A, D, SD, UFFD_WP."""
     kept = page_chg_mask(ed)
-    changed = (pte & word(kept)) | clear_bits(newprot, kept)
+    changed = (pte & kept) | (newprot & complement(kept))
     return ite(pte_write(pte), pte_mksaveddirty(ed, changed), pte_clear_saveddirty(ed, changed))
 
 
@@ -216,21 +212,22 @@ def maybe_mkwrite(ed: Edition, pte: BV, vma: Vma) -> BV:
 # --- entries that are not present: PTE markers ----------------------------------------------------
 
 
-def swp_pte_marker(ed: Edition) -> int:
-    """include/linux/swap.h: SWP_PTE_MARKER, 30 while swap errors had a type of their own, then 31
-    (x86-64, CONFIG_DEVICE_PRIVATE=n, CONFIG_MEMORY_FAILURE=y)."""
-    return SWP_PTE_MARKER if ed.has("15520a3f0469") else SWP_PTE_MARKER_6_1
+def swp_pte_marker(ed: Edition) -> BV:
+    """include/linux/swap.h: SWP_PTE_MARKER, in the place of the type: 30 while swap errors had a
+    type of their own, then 31 (x86-64, CONFIG_DEVICE_PRIVATE=n, CONFIG_MEMORY_FAILURE=y)."""
+    return ite(ed.has("15520a3f0469"), word(SWP_PTE_MARKER << SWP_TYPE_SHIFT),
+               word(SWP_PTE_MARKER_6_1 << SWP_TYPE_SHIFT))
 
 
 def make_uffd_wp_marker(ed: Edition) -> BV:
     """swapops.h: make_pte_marker(PTE_MARKER_UFFD_WP)."""
     offset = ~(PTE_MARKER_UFFD_WP << SWP_OFFSET_SHIFT) & SWP_OFFSET_MASK
-    return word(swp_pte_marker(ed) << SWP_TYPE_SHIFT | offset)
+    return folded(swp_pte_marker(ed) | word(offset))
 
 
 def is_pte_marker(ed: Edition, pte: BV) -> Bool:
     """swapops.h: is_pte_marker."""
-    is_marker = (pte & word(SWP_TYPE_MASK)) == word(swp_pte_marker(ed) << SWP_TYPE_SHIFT)
+    is_marker = (pte & word(SWP_TYPE_MASK)) == swp_pte_marker(ed)
     return conj(is_swap_pte(pte), is_marker)
 
 
@@ -303,23 +300,24 @@ def is_swap_slot(pte: BV) -> Bool:
     return conj(is_swap_pte(pte), as_term((pte & word(SWP_TYPE_MASK)) == word(0)))
 
 
-def swp_migration_read(ed: Edition) -> int:
-    """include/linux/swap.h: SWP_MIGRATION_READ, one less while swap errors had their own type."""
-    return SWP_MIGRATION_READ if ed.has("15520a3f0469") else SWP_MIGRATION_READ_6_1
+def swp_migration(ed: Edition, kind: int) -> BV:
+    """include/linux/swap.h: SWP_MIGRATION_READ, _READ_EXCLUSIVE and _WRITE (kinds 0 to 2), in the
+    place of the type; one less while swap errors had their own type."""
+    return ite(ed.has("15520a3f0469"), word((SWP_MIGRATION_READ + kind) << SWP_TYPE_SHIFT),
+               word((SWP_MIGRATION_READ_6_1 + kind) << SWP_TYPE_SHIFT))
 
 
 def make_migration_pte(ed: Edition, writable: Bool, exclusive: Bool, dirty: Bool) -> BV:
     """swp_entry_to_pte() of a migration entry: writable, else readable and exclusive, else
     readable. The frame number is left 0, and the accessed bit out."""
-    first = swp_migration_read(ed)
-    kinds = [word(_swp_entry(first + kind, 0)) for kind in range(3)]
+    kinds = [folded(swp_migration(ed, kind) | word(_swp_entry(0, 0))) for kind in range(3)]
     entry = ite(writable, kinds[2], ite(exclusive, kinds[1], kinds[0]))
     return ite(dirty, clear_bits(entry, SWP_MIG_DIRTY << SWP_OFFSET_SHIFT), entry)
 
 
 def _is_migration(ed: Edition, pte: BV, kind: int) -> Bool:
-    swp_type = (swp_migration_read(ed) + kind) << SWP_TYPE_SHIFT
-    return conj(is_swap_pte(pte), as_term((pte & word(SWP_TYPE_MASK)) == word(swp_type)))
+    swp_type = pte & word(SWP_TYPE_MASK)
+    return conj(is_swap_pte(pte), as_term(swp_type == swp_migration(ed, kind)))
 
 
 def is_readable_migration_entry(ed: Edition, pte: BV) -> Bool:
@@ -347,10 +345,8 @@ def is_migration_entry_dirty(pte: BV) -> Bool:
 
 def make_readable_migration_pte(ed: Edition, pte: BV, exclusive: Bool) -> BV:
     """A migration entry made readable, its offset and its swap bits kept."""
-    first = swp_migration_read(ed)
     rest = clear_bits(pte, SWP_TYPE_MASK)
-    return ite(exclusive, set_bits(rest, (first + 1) << SWP_TYPE_SHIFT),
-               set_bits(rest, first << SWP_TYPE_SHIFT))
+    return ite(exclusive, rest | swp_migration(ed, 1), rest | swp_migration(ed, 0))
 
 
 # --- the protection map ---------------------------------------------------------------------------

@@ -64,8 +64,9 @@ def page_vma_mkclean_one(ed: Edition, entry: Entry) -> Entry:
     """The page is written back: its entry is clean and read-only, so that the file system hears of
     the next store. Soft-dirty stays."""
     pte = entry.pte
-    clean = clear_bits(pte_wrprotect(ed, pte), PAGE_DIRTY | (
-        PAGE_SAVED_DIRTY if ed.has("saved-dirty") else 0))
+    readonly = pte_wrprotect(ed, pte)
+    clean = ite(ed.has("saved-dirty"), clear_bits(readonly, PAGE_DIRTY | PAGE_SAVED_DIRTY),
+                clear_bits(readonly, PAGE_DIRTY))
     written = conj(pte_present(pte), disj(pte_dirty(ed, pte), pte_write(pte)))
     return ite(entry.cache_dirty,
                replace(entry, pte=ite(written, clean, pte), cache_dirty=False), entry)

@@ -49,10 +49,9 @@ def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
     In mm/userfaultfd.c from 6.13 on and in 6.12.117.
     """
     new = vma.with_flags(flags)
-    if not ed.has("51d3d5eb74ff"):
-        return new
     uffd_wp_changed = has(vma.vm_flags ^ flags, VM_UFFD_WP)
-    return ite(conj(has(flags, VM_SHARED), uffd_wp_changed), vma_set_page_prot(ed, new), new)
+    return ite(conj(ed.has("51d3d5eb74ff"), has(flags, VM_SHARED), uffd_wp_changed),
+               vma_set_page_prot(ed, new), new)
 
 
 @mirrors("include/linux/userfaultfd_k.h")
@@ -61,9 +60,8 @@ def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
     b1f9e8768618; with WP_ASYNC, whatever is to be write-protected and no more than that."""
     if not vma.mapping.regular:
         return disj(vma.mapping.anonymous, ed.has("b1f9e8768618"), negate(has(flags, VM_UFFD_WP)))
-    if not ed.has("d61ea1cb0095"):
-        return False
-    return conj(vma.wp_async, as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
+    return conj(ed.has("d61ea1cb0095"), vma.wp_async,
+                as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
 
 
 @mirrors(_FS)
@@ -87,9 +85,8 @@ def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, En
     """UFFDIO_UNREGISTER (6.12: its core is userfaultfd_clear_vma). Succeeds on a VMA that is not
     registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP."""
     armed = userfaultfd_armed(vma)
-    resolved = entry
-    if ed.has("f369b07c8614"):
-        resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
+    resolved = ite(conj(ed.has("f369b07c8614"), userfaultfd_wp(vma)),
+                   uffd_wp_range(ed, vma, entry, False), entry)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     able = vma_can_userfault(ed, vma, vma.vm_flags)
     cleared = conj(able, armed)
@@ -101,9 +98,8 @@ def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, En
 def userfaultfd_release(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """The last close of the userfaultfd: as unregister of all that it has (6.12:
     userfaultfd_release_all); without c88033efe9a3 the entries stay protected."""
-    resolved = entry
-    if ed.has("c88033efe9a3"):
-        resolved = ite(userfaultfd_wp(vma), uffd_wp_range(ed, vma, entry, False), entry)
+    resolved = ite(conj(ed.has("c88033efe9a3"), userfaultfd_wp(vma)),
+                   uffd_wp_range(ed, vma, entry, False), entry)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     return ite(userfaultfd_armed(vma), new, vma), resolved
 
@@ -122,24 +118,19 @@ def uffd_wp_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> Entry
     Before it the protection came straight from vm_flags, as if nothing but uffd-wp wanted write
     notification; since then it is the VMA's own, and un-protecting may ask for a write upgrade.
     """
-    if not ed.has("931298e103c2"):
-        flags = clear_bits(vma.vm_flags, VM_WRITE) if enable_wp else vma.vm_flags
-        newprot = vm_get_page_prot(ed, flags)
-        upgrade: Bool = False
-    else:
-        newprot = vma.vm_page_prot
-        upgrade = conj(not enable_wp, _try_change_writable(ed, vma))
+    patched = ed.has("931298e103c2")
+    flags = clear_bits(vma.vm_flags, VM_WRITE) if enable_wp else vma.vm_flags
+    newprot = ite(patched, vma.vm_page_prot, vm_get_page_prot(ed, flags))
+    upgrade = conj(patched, not enable_wp, _try_change_writable(ed, vma))
     cp = CpFlags(upgrade, uffd_wp=enable_wp, uffd_wp_resolve=not enable_wp)
     return change_protection(ed, vma, entry, newprot, cp)
 
 
 def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
     """The code's condition, or that of the two readings of the patch's message."""
-    if ed.has("no-try"):
-        return False
-    if ed.has("as-described"):
-        return has(vma.vm_flags, VM_WRITE)
-    return vma_wants_manual_pte_write_upgrade(ed, vma)
+    asked = ite(ed.has("as-described"), has(vma.vm_flags, VM_WRITE),
+                vma_wants_manual_pte_write_upgrade(ed, vma))
+    return conj(negate(ed.has("no-try")), asked)
 
 
 @mirrors(_MM)
@@ -160,15 +151,16 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, 
 def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
     """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one.
     Before 0e88904cb700 it was protected only where the VMA may be written to."""
-    pte = pte_mkdirty(ed, vma.vm_page_prot)
-    if ed.has("f1eb1bacfba9"):
-        pte = maybe_mkwrite(ed, pte, vma)
-        pte = pte_mkuffd_wp(ed, pte) if wp else pte
-    elif wp:
-        protected = pte_wrprotect(ed, pte_mkuffd_wp(ed, pte))
-        pte = ite(disj(ed.has("0e88904cb700"), has(vma.vm_flags, VM_WRITE)), protected, pte)
+    dirty = pte_mkdirty(ed, vma.vm_page_prot)
+    may_write = has(vma.vm_flags, VM_WRITE)
+    since = maybe_mkwrite(ed, dirty, vma)
+    if wp:
+        since = pte_mkuffd_wp(ed, since)
+        protected = pte_wrprotect(ed, pte_mkuffd_wp(ed, dirty))
+        before = ite(disj(ed.has("0e88904cb700"), may_write), protected, dirty)
     else:
-        pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), pte_wrprotect(ed, pte))
+        before = ite(may_write, pte_mkwrite(ed, dirty), pte_wrprotect(ed, dirty))
+    pte = ite(ed.has("f1eb1bacfba9"), since, before)
     return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
 
 

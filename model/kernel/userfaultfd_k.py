@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from model.kernel.bits import VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, conj, disj, has
+from model.kernel.logic import BV, Bool, conj, disj, has, ite
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pte_uffd_wp
 from model.kernel.records import Vma
@@ -37,6 +37,6 @@ def userfaultfd_pte_wp(vma: Vma, pte: BV) -> Bool:
 def userfaultfd_wp_use_markers(ed: Edition, vma: Vma) -> Bool:
     """Whether an empty entry is protected by a marker: always in file mappings, in anonymous ones
     with WP_UNPOPULATED. 6.1 asks the kind of mapping alone (open-coded in change_pte_range)."""
-    if ed.has("2bad466cc9d9"):
-        return conj(userfaultfd_wp(vma), disj(not vma.mapping.anonymous, vma.wp_unpopulated))
-    return not vma.mapping.anonymous
+    file = not vma.mapping.anonymous
+    return ite(ed.has("2bad466cc9d9"),
+               conj(userfaultfd_wp(vma), disj(file, vma.wp_unpopulated)), file)

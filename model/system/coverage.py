@@ -71,12 +71,13 @@ class Coverage:
             effects = self._fresh.effects
             pagemap = pagemap_read(kernel.edition, self._fresh.before.vma,
                                            self._fresh.before.entry)
-        self.branches = frozenset(b for conditions in watch.found.values()
+        results = [(*flatten(e.state), e.outcome, e.faults) for e in effects]
+        used = _ids(term for terms in (*results, flatten(pagemap)) for term in terms)
+        self.branches = frozenset(b for key, conditions in watch.found.items() if key in used
                                   for found in conditions for condition in found
                                   for b in condition)
         variables = flatten(self._fresh.before)
-        self._steps = [_tracing(variables, (*flatten(e.state), e.outcome, e.faults), watch.found)
-                       for e in effects]
+        self._steps = [_tracing(variables, terms, watch.found) for terms in results]
         self._pagemap = cache(_tracing(variables, flatten(pagemap), watch.found))
         self._width = len(variables)
 
@@ -189,6 +190,19 @@ def _text(file: str, line: int, end: int, start: int, stop: int, part: int) -> s
     call = ast.parse("".join(lines), mode="eval").body
     assert isinstance(call, ast.Call)
     return ast.unparse(call.args[part])
+
+
+def _ids(roots: Iterable[z3.ExprRef]) -> frozenset[int]:
+    """The terms and all that they are made of. What only the other editions use is not there."""
+    terms = Terms(z3.main_ctx())
+    seen: set[int] = set()
+    stack = [root.as_ast() for root in roots]
+    while stack:
+        node = stack.pop()
+        if terms.key(node) not in seen:
+            seen.add(terms.key(node))
+            stack.extend(terms.args(node))
+    return frozenset(seen)
 
 
 _Traced = Callable[[Values], tuple[Values, frozenset[Branch]]]

@@ -181,10 +181,9 @@ def _open(ed: Edition, s: State, wp_unpopulated: bool = False, wp_async: bool = 
     """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
     vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
     opened = Effect(replace(s, vma=vma, uffd_open=True))
-    lacking = ((wp_unpopulated and not ed.has("2bad466cc9d9"))
-               or (wp_async and not ed.has("d61ea1cb0095")))
-    if lacking:
-        opened = Effect(s, outcome(Outcome.EINVAL))
+    lacking = disj(conj(wp_unpopulated, negate(ed.has("2bad466cc9d9"))),
+                   conj(wp_async, negate(ed.has("d61ea1cb0095"))))
+    opened = ite(lacking, Effect(s, outcome(Outcome.EINVAL)), opened)
     return ite(s.uffd_open, Effect(s), opened)
 
 

@@ -215,7 +215,7 @@ class View:
     @property
     def page_prot_plain(self) -> Bool:
         """Of what a change of protection keeps, vm_page_prot has the accessed bit alone."""
-        kept = self.vma.vm_page_prot & word(page_chg_mask(self.edition))
+        kept = self.vma.vm_page_prot & page_chg_mask(self.edition)
         return as_term(kept == word(PAGE_ACCESSED))
 
     @property
