@@ -2,7 +2,7 @@
 
 from model.system.language import Outcome, conj, disj, implies, negate
 from properties.base import Property, Violated
-from properties.stale import CLOSED, ENDLESS, MOVED, REREGISTERED, UNREGISTERED
+from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
     name="access-completes",
@@ -22,6 +22,8 @@ PROPERTY = Property(
                  CLOSED + ENDLESS, by="close"),
         Violated("hugetlb private-hugetlb", ("-0cef0bb836e3", "+60d5b473d61b"),
                  MOVED + ENDLESS, by="mremap"),
+        Violated("private-hugetlb", ("-5a2f8d22ace4", "+60d5b473d61b"),
+                 INHERITED + ENDLESS, by="fork:child"),
         Violated("hugetlb private-hugetlb", ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "
                  "write-only mapping is PROT_NONE, and hugetlb faults know no NUMA hints that "

@@ -2,7 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated, registrable
-from properties.stale import CLOSED, EVERY, MOVED, REREGISTERED, UNREGISTERED
+from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
     name="no-stale-uffd-wp",
@@ -15,5 +15,10 @@ PROPERTY = Property(
     violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
-              Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap")),
+              Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
+              Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),
+              Violated("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, by="fork:child"),
+              Violated("private-shmem", ("-49d6d7fb6313", "+b1f9e8768618"),
+                       "fork copies markers to a child, whose VMA is not registered",
+                       by="fork:child&dontneed")),
 )

@@ -6,6 +6,7 @@ REREGISTERED = ("UFFDIO_REGISTER with another mode takes write-protect mode from
                 "leaves the entries protected; only UFFDIO_UNREGISTER cleans them")
 CLOSED = "closing the userfaultfd leaves the entries protected"
 MOVED = "mremap drops the registration, and moves the entries with their uffd-wp bits"
+INHERITED = "fork copies the uffd-wp bit to a child, whose VMA is not registered"
 ENDLESS = ("; hugetlb_wp() resolves no entry that has the bit, and hugetlb_fault() raises no event "
            "without the registration: the store faults for ever")
 BELIEVED = "; the next registration finds them on writable entries and believes them"

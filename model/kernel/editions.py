@@ -49,6 +49,8 @@ class Change:
 
 
 CHANGES: dict[str, Change] = {c.id: c for c in (
+    Change("d9104d1ca966", "mm: track vma changes with VM_SOFTDIRTY bit", "v3.11",
+           "dropped: what is mapped anew at the place of what was tracked looks untouched"),
     Change("179ef71cbc08", "mm: save soft-dirty bits on swapped pages", "v3.11",
            "dropped: a page that was swapped out comes back not soft-dirty"),
     Change("64e455079e1b", "mm: softdirty: enable write notifications on VMAs after VM_SOFTDIRTY "
@@ -56,6 +58,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "writable by a load, and a store escapes"),
     Change("f45ec5ff16a7", "userfaultfd: wp: support swap and page migration", "v5.7",
            "dropped: a protected page that is swapped out or migrates comes back unprotected"),
+    Change("099dd6878b9b", "mm/swap: fix pte_same_as_swp() not removing uffd-wp bit when compare",
+           "v5.13", "dropped: swapoff never ends while a write-protected page is in swap"),
+    Change("8f34f1eac382", "mm/userfaultfd: fix uffd-wp special cases for fork()", "v5.14",
+           "dropped: a child, which is not registered, inherits uffd-wp bits"),
     Change("0e88904cb700", "userfaultfd: mark uffd_wp regardless of VM_WRITE flag",
            "v5.18 (5.17.5)", "dropped: UFFDIO_COPY with MODE_WP does not protect a page of a "
            "read-only mapping, which mprotect then makes writable"),
@@ -73,6 +79,24 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f369b07c8614", "mm/uffd: reset write protection when unregister with wp-mode", "v6.0",
            "dropped: uffd-wp bits and markers outlive the registration, and a later registration "
            "inherits them on writable entries"),
+    Change("14a762dd1977", "mm/swapfile: fix lost swap bits in unuse_pte()", "v6.0",
+           "dropped: swapoff forgets soft-dirty and uffd-wp of what it brings back"),
+    Change("1d8d14641fd9", "mm/hugetlb: support write-faults in shared mappings", "v6.0",
+           "dropped: a store to a read-only page of shared hugetlb memory goes to a copy"),
+    Change("f96f7a40874d", "mm/hugetlb: fix hugetlb not supporting softdirty tracking", "v6.0",
+           "dropped: once clear_refs was written, mprotect leaves shared hugetlb memory read-only"),
+    Change("914eedcb9ba0", "userfaultfd: don't fail on unrecognized features", "v6.0 until v6.3",
+           "added: a userfaultfd opens without a feature that it was asked for"),
+    Change("2ff559f31a5d", 'Revert "userfaultfd: don\'t fail on unrecognized features"',
+           "v6.3 (6.1.26)", "dropped: a userfaultfd opens without a feature that it was asked for",
+           requires=("914eedcb9ba0",)),
+    Change("49d6d7fb6313", "mm/uffd: fix pte marker when fork() without fork event",
+           "v6.2 (6.1.11)", "dropped: a child, which is not registered, inherits markers"),
+    Change("0e678153f5be", "mm/hugetlb: fix PTE marker handling in hugetlb_change_protection()",
+           "v6.2 (6.1.8)", "dropped: protecting twice, un-protecting, or mprotect makes a marker "
+           "into a present entry that maps no page of the process"),
+    Change("5a2f8d22ace4", "mm/hugetlb: fix uffd-wp during fork()", "v6.4",
+           "dropped: a child, which is not registered, inherits uffd-wp bits of hugetlb memory"),
     Change("d84887739d5c", "mm/mprotect: allow clean exclusive anon pages to be writable", "v6.2",
            "none here: an exclusive anonymous page is always dirty until pages are swapped or "
            "cleaned"),
@@ -107,8 +131,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.3 (6.1.24)", "dropped: the first store to a protected, empty page of private "
            "hugetlb memory raises no event; but a stale uffd-wp bit stops no store"),
     Change("2bad466cc9d9", "mm/uffd: UFFD_FEATURE_WP_UNPOPULATED", "v6.4",
-           "none here: the feature is not requested, and without it file mappings alone take "
-           "markers"),
+           "dropped: a userfaultfd with WP_UNPOPULATED cannot be opened"),
     Change("c88033efe9a3", "mm/userfaultfd: reset ptes when close() for wr-protected ones",
            "v6.9 (6.1.191)",
            "dropped: uffd-wp bits and markers outlive a userfaultfd that is closed"),
@@ -190,16 +213,20 @@ class Edition:
                        changes=changes)
 
 
-_V5_7 = frozenset({"179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
-_V5_18 = _V5_7 | {"0e88904cb700"}
+_V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
+_V5_14 = _V5_7 | {"099dd6878b9b", "8f34f1eac382"}
+_V5_18 = _V5_14 | {"0e88904cb700"}
 _V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
-_V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614"}
-_V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b"}
+_V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977", "1d8d14641fd9",
+                 "f96f7a40874d", "914eedcb9ba0"}
+_V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
+                     "0e678153f5be", "49d6d7fb6313", "2ff559f31a5d"}
 _V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
-                 "c27f479ef542", "b9086fde6d44", "15520a3f0469"}
-_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b"}
-_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937"}
+                 "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "49d6d7fb6313"}
+_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
+                 "2ff559f31a5d"}
+_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4"}
 _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
@@ -210,6 +237,7 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),
     Edition("after", "v6.2 with 931298e103c2 alone", _V6_2 | {"931298e103c2"}),
     Edition("v5.7", "the first release with write-protect mode", _V5_7),
+    Edition("v5.14", "the first release whose children forget protection", _V5_14),
     Edition("v5.18", "the last release with it for anonymous memory alone", _V5_18),
     Edition("v5.19", "the first release with markers", _V5_19),
     Edition("v6.0", "the first release that clears what it protected", _V6_0),

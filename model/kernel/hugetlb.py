@@ -65,14 +65,16 @@ def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A store to a present, read-only page: since 60d5b473d61b nothing while the uffd-wp bit is
     set, whoever is registered; else write permission, for a private page of the file after a copy.
 
-    An anonymous page that a living child maps too is copied.
+    An anonymous page that a living child maps too is copied. Before 1d8d14641fd9 a shared mapping
+    was not looked for, and got an anonymous copy too.
     """
     writable = replace(entry, pte=huge_pte_mkwrite(ed, pte_mkdirty(ed, entry.pte)),
                        anon_exclusive=entry.anon)
     copied = entry.mapping_anon(make_huge_pte(ed, vma, writable=True))
     own = conj(entry.anon, negate(entry.in_child))
+    shared = conj(ed.has("1d8d14641fd9"), has(vma.vm_flags, VM_MAYSHARE))
     return ite(conj(ed.has("60d5b473d61b"), pte_uffd_wp(entry.pte)), entry,
-               ite(disj(has(vma.vm_flags, VM_MAYSHARE), own), writable, copied))
+               ite(disj(shared, own), writable, copied))
 
 
 @mirrors(_C)
@@ -113,7 +115,11 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
                               cp: CpFlags) -> Entry:
     """MM_CP_TRY_CHANGE_WRITABLE is not looked at; an empty entry takes a marker always. Before
-    fed15f1345dc it did not where there was no page table to hold it, as for a fresh mapping."""
+    fed15f1345dc it did not where there was no page table to hold it, as for a fresh mapping.
+
+    Before 0e678153f5be a marker was taken for a page, and so was the empty entry that it had
+    become: either got the bits of a present one, and mapped memory that nobody had given.
+    """
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
     if cp.uffd_wp:
@@ -121,6 +127,12 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     elif cp.uffd_wp_resolve:
         changed = pte_clear_uffd_wp(changed)
     marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_wp_resolve else pte
+    mistaken = pte_modify(ed, marker, newprot)
+    if cp.uffd_wp:
+        mistaken = huge_pte_mkuffd_wp(ed, mistaken)
+    elif cp.uffd_wp_resolve:
+        mistaken = pte_clear_uffd_wp(mistaken)
+    marker = ite(ed.has("0e678153f5be"), marker, set_bits(mistaken, PAGE_PSE))
     held = conj(cp.uffd_wp, ed.has("fed15f1345dc"))
     empty = ite(held, make_uffd_wp_marker(ed), pte)
     return entry.with_pte(ite(is_pte_marker(ed, pte), marker,

@@ -33,14 +33,15 @@ def vma_wants_writenotify(ed: Edition, vma: Vma, vm_page_prot: BV) -> Bool:
     """Whether a store to a shared mapping must fault although the VMA allows it.
 
     The comparison of pgprots means "a driver chose this protection, leave it alone". It is also
-    false for every vm_page_prot from which write permission was already taken.
+    false for every vm_page_prot from which write permission was already taken. Before f96f7a40874d
+    soft-dirty tracking was a reason for hugetlb too, which does not track.
     """
     shared_writable = has_all(vma.vm_flags, VM_WRITE | VM_SHARED)
     if vma.mapping.page_mkwrite:
         return shared_writable
     plain_pgprot = vm_page_prot == vm_pgprot_modify(ed, vm_page_prot, vma.vm_flags)
     soft_dirty = conj(ed.has("64e455079e1b"), vma_soft_dirty_enabled(vma),
-                      not vma.mapping.hugetlb)
+                      disj(not vma.mapping.hugetlb, negate(ed.has("f96f7a40874d"))))
     uffd_wp = conj(ed.has("51d3d5eb74ff"), has(vma.vm_flags, VM_UFFD_WP))
     return conj(shared_writable, plain_pgprot,
                 disj(soft_dirty, uffd_wp, vma.mapping.can_writeback))

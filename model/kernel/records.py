@@ -137,6 +137,7 @@ class Outcome(IntEnum):
     EBADF = 9
     EEXIST = 10
     EFAULT = 11
+    EINTR = 12
 
 
 OUTCOME_BITS = 4

@@ -111,6 +111,21 @@ def mremap_userfaultfd_prep(ed: Edition, vma: Vma) -> Vma:
     return ite(userfaultfd_armed(vma), new, vma)
 
 
+@mirrors(_FS)
+def dup_userfaultfd(ed: Edition, vma: Vma) -> Vma:
+    """fork(2), of the child's VMA: without UFFD_FEATURE_EVENT_FORK it is not registered."""
+    new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
+    return ite(userfaultfd_armed(vma), new, vma)
+
+
+@mirrors(_FS)
+def userfaultfd_api(ed: Edition, asked: Bool, known: Bool) -> Bool:
+    """UFFDIO_API: whether it succeeds, for a feature that is asked for and one that the kernel
+    knows. From 914eedcb9ba0 until its revert, what it does not know is asked for in vain."""
+    ignored = conj(ed.has("914eedcb9ba0"), negate(ed.has("2ff559f31a5d")))
+    return disj(negate(asked), known, ignored)
+
+
 @mirrors(_MM)
 def uffd_wp_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> Entry:
     """Protect or un-protect. The patch 931298e103c2 is all in here.

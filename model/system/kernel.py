@@ -12,8 +12,8 @@ import z3
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
-from model.kernel.logic import BV, word
-from model.kernel.records import OUTCOME_BITS, Entry, Mapping, Outcome
+from model.kernel.logic import BV
+from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Machine, Values, compile_terms
 from model.system.mappings import fresh_vma
@@ -22,6 +22,7 @@ from model.system.state import (
     History,
     State,
     flatten,
+    fresh_entry,
     leaf_names,
     leaves,
     rebuild,
@@ -52,9 +53,7 @@ class KernelSystem:
         self.edition = edition
         self.mapping = mapping
         self.actions = tuple(actions)
-        empty = Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
-                      in_cache=mapping.filled, huge=mapping.thp,
-                      cache_dirty=mapping.filled and not mapping.regular)
+        empty = fresh_entry(mapping)
         self.initial = State(fresh_vma(edition, mapping), empty,
                              empty if mapping.thp and mapping.anonymous else None,
                              uffd_open=True, history=History(False, False, False))

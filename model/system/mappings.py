@@ -13,7 +13,7 @@ from model.kernel.bits import (
     VM_WRITE,
 )
 from model.kernel.editions import Edition, unknown
-from model.kernel.logic import word
+from model.kernel.logic import ite, word
 from model.kernel.mmap import vma_set_page_prot
 from model.kernel.pgtable import vm_get_page_prot
 from model.kernel.records import Mapping, Vma
@@ -50,8 +50,8 @@ def find_mapping(name: str) -> Mapping:
 def fresh_vma(ed: Edition, mapping: Mapping) -> Vma:
     """A new readable and writable mapping (mm/mmap.c: mmap_region): VM_SOFTDIRTY is set, and
     vm_page_prot is worked out last. VM_ACCOUNT is left out: nothing modelled reads it."""
-    flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_SOFTDIRTY
+    flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
     if mapping.shared:
         flags |= VM_SHARED | VM_MAYSHARE
-    vm_flags = word(flags)
+    vm_flags = ite(ed.has("d9104d1ca966"), word(flags | VM_SOFTDIRTY), word(flags))
     return vma_set_page_prot(ed, Vma(vm_flags, vm_get_page_prot(ed, vm_flags), mapping))

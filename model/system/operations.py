@@ -23,6 +23,7 @@ from model.kernel.bits import (
 )
 from model.kernel.editions import Edition, unknown
 from model.kernel.fault import FAULT_BITS, user_access
+from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
@@ -39,16 +40,19 @@ from model.kernel.mremap import move_vma
 from model.kernel.pgtable import pte_present
 from model.kernel.records import Entry, Outcome, outcome
 from model.kernel.rmap import page_vma_mkclean_one, try_to_migrate_one
+from model.kernel.swapfile import try_to_unuse
 from model.kernel.task_mmu import clear_refs_write
 from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
+    userfaultfd_api,
     userfaultfd_register,
     userfaultfd_release,
     userfaultfd_unregister,
 )
 from model.kernel.vmscan import madvise_pageout
-from model.system.state import History, State
+from model.system.mappings import fresh_vma
+from model.system.state import History, State, fresh_entry
 
 NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
 OK = outcome(Outcome.ok)
@@ -180,10 +184,10 @@ def _close(ed: Edition, s: State) -> Effect:
 def _open(ed: Edition, s: State, wp_unpopulated: bool = False, wp_async: bool = False) -> Effect:
     """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
     vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
-    opened = Effect(replace(s, vma=vma, uffd_open=True))
-    lacking = disj(conj(wp_unpopulated, negate(ed.has("2bad466cc9d9"))),
-                   conj(wp_async, negate(ed.has("d61ea1cb0095"))))
-    opened = ite(lacking, Effect(s, outcome(Outcome.EINVAL)), opened)
+    able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
+                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")))
+    opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),
+                 Effect(s, outcome(Outcome.EINVAL)))
     return ite(s.uffd_open, Effect(s), opened)
 
 
@@ -206,6 +210,30 @@ def _dontneed(ed: Edition, s: State) -> Effect:
 def _fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
     done = _each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
+
+
+def _fork_child(ed: Edition, s: State) -> Effect:
+    """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
+    mapped."""
+    vma, _ = dup_mmap(ed, s.vma, s.entry)
+    child = _each(s, lambda entry: dup_mmap(ed, s.vma, entry)[1])
+    return Effect(_unprotected(replace(child, vma=vma, uffd_open=False)))
+
+
+def _mmap(ed: Edition, s: State) -> Effect:
+    """The userfaultfd stays open, and has the features that it was opened with."""
+    vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
+                  wp_async=s.vma.wp_async)
+    fresh = replace(_each(s, lambda _: fresh_entry(s.vma.mapping)), vma=vma)
+    return Effect(_unprotected(replace(fresh, history=replace(s.history, stored=False))))
+
+
+def _swapoff(ed: Edition, s: State) -> Effect:
+    """EINTR, as by a signal, where it does not end."""
+    done = _each(s, lambda entry: try_to_unuse(ed, s.vma, entry)[0])
+    ends = conj(*(try_to_unuse(ed, s.vma, entry)[1]
+                  for entry in (s.entry, s.rest) if entry is not None))
+    return Effect(done, ite(ends, OK, outcome(Outcome.EINTR)))
 
 
 def _pageout(ed: Edition, s: State) -> Effect:
@@ -299,6 +327,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("dontneed", "madvise(MADV_DONTNEED)", _dontneed),
     Operation("fork", "fork(2), the child exits and is waited for", _fork),
     Operation("mremap", "mremap(2) to another address", _mremap),
+    Operation("mmap", "munmap(2), and mmap(2) of the same at the same address", _mmap),
     Operation("open:unpopulated", "open a userfaultfd with UFFD_FEATURE_WP_UNPOPULATED",
               partial(_open, wp_unpopulated=True), after=("close",), tracks=("wp_unpopulated",)),
     Operation("open:async", "open a userfaultfd with UFFD_FEATURE_WP_ASYNC",
@@ -310,6 +339,8 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma")),
     Operation("fork:write", "fork(2), the child stores one byte and exits",
               partial(_fork, stores=True), tracks=("in_swap_cache", "cache_dirty")),
+    Operation("fork:child", "fork(2), the run goes on in the child", _fork_child,
+              tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma")),
     Operation("pin", "a long-term pin of the page, for writing (io_uring)", _pin,
               tracks=("pinned",)),
     Operation("unpin", "the pin is given up", _unpin, after=("pin",), tracks=("pinned",)),
@@ -317,6 +348,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               after=("pin",), tracks=("pinned",)),
     Operation("pageout", "reclaim, as by madvise(MADV_PAGEOUT)", _pageout, by_kernel=True,
               tracks=("cache_dirty", "cache_swapped")),
+    Operation("swapoff", "swapoff(2), and swapon(2) again", _swapoff, after=("pageout",)),
     Operation("migrate", "the page moves to another NUMA node, as by mbind(2)", _migrate,
               by_kernel=True),
     Operation("migrate:begin", "the page begins to migrate", partial(_migrate, end=False),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import z3
 
-from model.kernel.logic import Bool, as_term
+from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Entry, Mapping, Vma
 
 
@@ -52,6 +52,13 @@ class State:
 
 
 R = TypeVar("R")
+
+
+def fresh_entry(mapping: Mapping) -> Entry:
+    """What a mapping is before it is touched: nothing is mapped, and a file has its content."""
+    return Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
+                 in_cache=mapping.filled, huge=mapping.thp,
+                 cache_dirty=mapping.filled and not mapping.regular)
 
 
 def _leaves(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

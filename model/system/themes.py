@@ -11,10 +11,11 @@ from model.system.operations import OPERATIONS, find_operation
 _ANY = ("dontneed", "fork", "mremap")
 THEMES: dict[str, tuple[str, ...]] = {
     "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
-              "register:wp+missing", "close", "open", *_ANY),
+              "register:wp+missing", "close", "open", "mmap", *_ANY),
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
+    "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
     "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
                   "writeback"),
     "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
@@ -40,7 +41,7 @@ def modelled(_ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp:
         left_out |= {"copy", "copy:wp"}
     if mapping.shared and (mapping.thp or mapping.regular):
-        left_out |= {"pageout"}
+        left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)
 

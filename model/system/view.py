@@ -199,6 +199,25 @@ class View:
                     True if self.mapping.shared else self.owned)
 
     @property
+    def maps_own_page(self) -> Bool:
+        """The page that a present entry maps is one that the mapping may have."""
+        of_file = conj(self.entry.in_cache, negate(self.entry.anon))
+        if self.mapping.shared:
+            return of_file
+        own = disj(self.entry.anon, self.entry.zero_page)
+        return own if self.mapping.anonymous or self.mapping.hugetlb else disj(own, of_file)
+
+    @property
+    def asked_unpopulated(self) -> Bool:
+        """The userfaultfd that is open was asked for with WP_UNPOPULATED."""
+        return conj(self.uffd_open, self.vma.wp_unpopulated)
+
+    @property
+    def registrable(self) -> Bool:
+        """Memory that may be write-protected without WP_ASYNC, of a userfaultfd that has none."""
+        return conj(not self.mapping.regular, negate(self.vma.wp_async))
+
+    @property
     def flags_as_mapped(self) -> Bool:
         """No VMA flag differs from the fresh mapping's but those that calls change."""
         fresh = fresh_vma(self.edition, self.mapping).vm_flags

@@ -1,0 +1,99 @@
+"""kernel/fork.c: the child's mapping. Read from 6.1.192 and 6.12.117.
+
+What fork(2) leaves of the parent's is in memory.py, huge_memory.py and hugetlb.py: the functions
+here are the other halves of those, and an edition decides in them by the same names. Left out:
+UFFD_FEATURE_EVENT_FORK.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, conj, disj, ite, negate, word
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    is_migration_entry,
+    is_pte_marker,
+    make_readable_migration_pte,
+    maybe_mkwrite,
+    pte_clear_uffd_wp,
+    pte_mkdirty,
+    pte_none,
+    pte_present,
+    pte_special,
+    pte_swp_clear_exclusive,
+    pte_swp_clear_uffd_wp,
+    pte_wrprotect,
+)
+from model.kernel.records import Entry, Vma
+from model.kernel.userfaultfd import dup_userfaultfd
+from model.kernel.userfaultfd_k import userfaultfd_wp
+
+
+@mirrors("kernel/fork.c")
+def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
+    """The child's VMA and entry, while the parent lives on. Page tables are copied where a fault
+    could not make them anew: of a private mapping with an anon_vma (vma_needs_copy)."""
+    child = dup_userfaultfd(ed, vma)
+    page = conj(pte_present(entry.pte), negate(entry.anon), negate(pte_special(entry.pte)))
+    there = replace(entry, pinned=False,
+                    cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
+    empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
+    if vma.mapping.shared:
+        return child, empty
+    copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
+    kept = replace(copied, pinned=False)
+    own = ite(conj(entry.pinned, entry.anon_exclusive), _copied_page(ed, child, there), kept)
+    return child, ite(disj(entry.anon, vma.anon_vma), own, empty)
+
+
+def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
+    """mm/memory.c: copy_present_page, of a page that the parent has pinned."""
+    return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child))
+
+
+def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
+    """mm/memory.c: copy_present_pte and copy_nonpresent_pte; mm/huge_memory.c: copy_huge_pmd.
+
+    Before 8f34f1eac382 they asked the parent's VMA whether protection is wanted, or nobody; before
+    49d6d7fb6313 a marker was copied whoever is registered.
+    """
+    fixed = ed.has("8f34f1eac382")
+    present = pte_wrprotect(ed, entry.pte)
+    clear = negate(userfaultfd_wp(ite(fixed, child, vma)))
+    present = ite(clear, pte_clear_uffd_wp(present), present)
+    swp = entry.pte
+    swp = ite(is_migration_entry(ed, swp), make_readable_migration_pte(ed, swp, False),
+              pte_swp_clear_exclusive(swp))
+    swp = ite(conj(fixed, negate(userfaultfd_wp(child))), pte_swp_clear_uffd_wp(swp), swp)
+    return _shared(ed, entry, present, _marker(ed, entry, ed.has("49d6d7fb6313")), swp)
+
+
+def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
+    """mm/hugetlb.c: copy_hugetlb_page_range. Before 5a2f8d22ace4 the uffd-wp bit of a page was
+    copied whoever is registered."""
+    present = pte_wrprotect(ed, entry.pte)
+    clear = conj(ed.has("5a2f8d22ace4"), negate(userfaultfd_wp(child)))
+    present = ite(clear, pte_clear_uffd_wp(present), present)
+    return _shared(ed, entry, present, _marker(ed, entry, True), entry.pte)
+
+
+def _marker(ed: Edition, entry: Entry, dropped: Bool) -> BV:
+    """The child of a marker: it is registered with no userfaultfd."""
+    return ite(dropped, word(0), entry.pte)
+
+
+def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entry:
+    """The page, or its slot in swap, is now the parent's too."""
+    pte = entry.pte
+    mapped = replace(entry, pte=present, anon_exclusive=False,
+                     in_child=disj(entry.in_child, entry.anon))
+    migrating = is_migration_entry(ed, pte)
+    slot = replace(entry, pte=swp, anon_exclusive=False,
+                   slot_in_child=disj(entry.slot_in_child, negate(migrating)),
+                   in_child=disj(entry.in_child, conj(migrating, entry.anon)),
+                   cache_in_child=disj(entry.cache_in_child, conj(migrating, negate(entry.anon))))
+    return ite(pte_present(pte), mapped,
+               ite(pte_none(pte), entry,
+                   ite(is_pte_marker(ed, pte), entry.with_pte(marker), slot)))

@@ -1,0 +1,73 @@
+"""What tells each change: the promise that it mends, and the least that has to be explored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.kernel.editions import Edition, find_edition
+
+
+@dataclass(frozen=True)
+class Told:
+    """`promise` is refuted in `edition` less the change and proved with it, on `mapping`, with the
+    operations `allow` beside the core.
+
+    `breaks` marks the change that is the other way round: the promise was kept before it.
+    """
+
+    promise: str
+    mapping: str
+    allow: tuple[str, ...] = ()
+    edition: str = "v6.12"
+    breaks: bool = False
+
+    def pair(self, change: str) -> tuple[Edition, Edition]:
+        """The edition that keeps the promise, and the one that does not."""
+        having = find_edition(self.edition)
+        without = having.without_change(change)
+        return (without, having) if self.breaks else (having, without)
+
+
+_WP, _POPULATED = "uffd-wp-complete", "uffd-wp-complete-populated"
+_OPENED = ("close", "open:unpopulated", "open:async")
+_SOFT_DIRTY, _STALE = "softdirty-complete", "no-stale-uffd-wp"
+
+TOLD_BY: dict[str, Told] = {
+    "d9104d1ca966": Told("mmap-marks-new", "shmem", ("mmap",)),
+    "179ef71cbc08": Told(_SOFT_DIRTY, "anon", ("pageout",)),
+    "64e455079e1b": Told(_SOFT_DIRTY, "shmem"),
+    "f45ec5ff16a7": Told(_POPULATED, "anon", ("pageout",)),
+    "099dd6878b9b": Told("swapoff-ends", "anon", ("pageout", "swapoff")),
+    "8f34f1eac382": Told(_STALE, "anon", ("fork:child",)),
+    "0e88904cb700": Told(_WP, "shmem", ("copy:wp",), "v5.18+b1f9e8768618+51d3d5eb74ff"),
+    "b1f9e8768618": Told("features-there", "shmem", _OPENED),
+    "999dad824c39": Told(_WP, "shmem", ("dontneed",)),
+    "deb4c93a9871": Told(_WP, "shmem-thp", ("collapse",)),
+    "64fe24a3e05e": Told("mprotect-precise", "anon"),
+    "76aefad628aa": Told(_SOFT_DIRTY, "anon"),
+    "f369b07c8614": Told(_STALE, "anon"),
+    "14a762dd1977": Told(_SOFT_DIRTY, "anon", ("pageout", "swapoff")),
+    "1d8d14641fd9": Told("entry-maps-page", "hugetlb"),
+    "f96f7a40874d": Told("mprotect-precise", "hugetlb", (), "v6.0"),
+    "914eedcb9ba0": Told("features-kept", "anon", _OPENED, "v6.0", True),
+    "2ff559f31a5d": Told("features-kept", "anon", _OPENED, "v6.3"),
+    "51d3d5eb74ff": Told(_WP, "shmem"),
+    "fed15f1345dc": Told(_WP, "hugetlb"),
+    "49d6d7fb6313": Told(_STALE, "private-shmem", ("dontneed", "fork:child")),
+    "0e678153f5be": Told("entry-maps-page", "hugetlb"),
+    "c27f479ef542": Told("unprotect-precise", "thp"),
+    "931298e103c2": Told(_SOFT_DIRTY, "shmem"),
+    "42b2af2c9b7e": Told(_POPULATED, "thp", ("split",)),
+    "60d5b473d61b": Told(_WP, "private-hugetlb"),
+    "5a2f8d22ace4": Told(_STALE, "private-hugetlb", ("fork:child",)),
+    "2bad466cc9d9": Told("features-there", "anon", _OPENED),
+    "3c811f7883c4": Told("migrate-precise", "shmem", ("migrate",)),
+    "5436d6556937": Told("softdirty-precise", "thp", ("split",), "v6.12", True),
+    "d61ea1cb0095": Told("features-there", "anon", _OPENED),
+    "63222c14c269": Told("softdirty-precise", "anon", ("migrate",)),
+    "c88033efe9a3": Told(_STALE, "anon", ("close",)),
+    "20dfa5b7adc5": Told("swapin-precise", "anon", ("pageout",)),
+    "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
+}
+"""By the change's id. No kernel has executed the two readings of 931298e103c2's message; what has
+no effect is told by nothing."""

@@ -1,0 +1,19 @@
+"""The least that swapoff owes."""
+
+from model.system.language import conj, implies
+from properties.base import Property, Violated
+
+PROPERTY = Property(
+    name="swapoff-ends",
+    claim="swapoff brings every page back and ends.",
+    origin="swapoff(2); 099dd6878b9b, which lets unuse_pte() know a protected entry again",
+    allowed=lambda t: implies(t.op("swapoff"), t.ok),
+    witness=lambda t: conj(t.op("swapoff"), t.before.swapped),
+    violated=(
+        Violated("anon private-shmem thp", ("-099dd6878b9b",),
+                 "unuse_pte() compares the entry with its uffd-wp bit, finds another, and "
+                 "try_to_unuse() tries again for ever"),
+    ),
+    about=("pageout", "swapoff"),
+    speaks_of=lambda _, m: not m.shared and not m.hugetlb,
+)
