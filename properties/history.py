@@ -30,23 +30,24 @@ class Told:
 
 _WP, _POPULATED = "uffd-wp-complete", "uffd-wp-complete-populated"
 _OPENED = ("close", "open:unpopulated", "open:async")
+_SWAP = ("pageout", "swapoff")
 _SOFT_DIRTY, _STALE = "softdirty-complete", "no-stale-uffd-wp"
 
 TOLD_BY: dict[str, Told] = {
-    "d9104d1ca966": Told("mmap-marks-new", "shmem", ("mmap",)),
-    "179ef71cbc08": Told(_SOFT_DIRTY, "anon", ("pageout",)),
+    "d9104d1ca966": Told("mmap-marks-new", "hugetlb", ("mmap",)),
+    "179ef71cbc08": Told(_SOFT_DIRTY, "anon", _SWAP),
     "64e455079e1b": Told(_SOFT_DIRTY, "shmem"),
-    "f45ec5ff16a7": Told(_POPULATED, "anon", ("pageout",)),
-    "099dd6878b9b": Told("swapoff-ends", "anon", ("pageout", "swapoff")),
+    "f45ec5ff16a7": Told(_POPULATED, "anon", _SWAP),
+    "099dd6878b9b": Told("swapoff-ends", "anon", _SWAP),
     "8f34f1eac382": Told(_STALE, "anon", ("fork:child",)),
     "0e88904cb700": Told(_WP, "shmem", ("copy:wp",), "v5.18+b1f9e8768618+51d3d5eb74ff"),
-    "b1f9e8768618": Told("features-there", "shmem", _OPENED),
+    "b1f9e8768618": Told("features-there", "hugetlb", _OPENED),
     "999dad824c39": Told(_WP, "shmem", ("dontneed",)),
     "deb4c93a9871": Told(_WP, "shmem-thp", ("collapse",)),
     "64fe24a3e05e": Told("mprotect-precise", "anon"),
     "76aefad628aa": Told(_SOFT_DIRTY, "anon"),
     "f369b07c8614": Told(_STALE, "anon"),
-    "14a762dd1977": Told(_SOFT_DIRTY, "anon", ("pageout", "swapoff")),
+    "14a762dd1977": Told(_SOFT_DIRTY, "anon", _SWAP),
     "1d8d14641fd9": Told("entry-maps-page", "hugetlb"),
     "f96f7a40874d": Told("mprotect-precise", "hugetlb", (), "v6.0"),
     "914eedcb9ba0": Told("features-kept", "anon", _OPENED, "v6.0", True),
@@ -66,7 +67,7 @@ TOLD_BY: dict[str, Told] = {
     "d61ea1cb0095": Told("features-there", "anon", _OPENED),
     "63222c14c269": Told("softdirty-precise", "anon", ("migrate",)),
     "c88033efe9a3": Told(_STALE, "anon", ("close",)),
-    "20dfa5b7adc5": Told("swapin-precise", "anon", ("pageout",)),
+    "20dfa5b7adc5": Told("swapin-precise", "anon", _SWAP),
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
 }
 """By the change's id. No kernel has executed the two readings of 931298e103c2's message; what has

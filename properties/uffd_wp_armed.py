@@ -2,7 +2,7 @@
 
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
-from properties.stale import BELIEVED, CLOSED, INHERITED, MOVED, REREGISTERED, UNREGISTERED
+from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
 """Not private-hugetlb: only hugetlb_wp() gives it write permission, since 60d5b473d61b never beside

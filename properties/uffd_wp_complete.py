@@ -12,6 +12,7 @@ MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows noth
 MERGED = "replace_page() of KSM makes the entry anew from vm_page_prot, without its uffd-wp bit"
 
 UNSAVED = "the entry that stands for a page in swap or in migration does not keep its uffd-wp bit"
+UNUSED = "unuse_pte() drops the uffd-wp bit of the swap entry"
 UNMAPPED = "a page of a file leaves no marker where it is unmapped"
 RECYCLED = "collapsing takes the page table away, and with it what it protected"
 COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unprotected, and "
@@ -35,6 +36,7 @@ PROPERTY = Property(
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
                  "where there is no page table yet, there is no place for a marker"),
         Violated("private-shmem", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),
+        Violated("private-shmem", ("-14a762dd1977",), UNUSED, by="pageout&swapoff"),
         Violated("shmem private-shmem shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
                  by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,

@@ -10,6 +10,7 @@ from properties.uffd_wp_complete import (
     UNMAPPED,
     UNSAVED,
     UNSEEN,
+    UNUSED,
 )
 
 PROPERTY = Property(
@@ -25,6 +26,7 @@ PROPERTY = Property(
         Violated("anon private-shmem", (), MERGED, by="ksm"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN, by="dontneed"),
         Violated("anon private-shmem thp", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),
+        Violated("anon private-shmem thp", ("-14a762dd1977",), UNUSED, by="pageout&swapoff"),
         Violated("anon shmem private-shmem thp shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
                  by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,

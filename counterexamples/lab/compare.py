@@ -10,7 +10,8 @@ from counterexamples.lab.observe import Difference, Seen, difference, seen_by_mo
 from counterexamples.lab.session import Session
 from model.system.kernel import KernelSystem
 
-_NEEDS = {"clear_refs": "soft-dirty", "pageout": "swap", "migrate": "second-node", "ksm": "ksm",
+_NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
+          **dict.fromkeys(("pageout", "swapoff"), "swap"),
           **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})

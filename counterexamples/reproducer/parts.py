@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a program needs for a call, beside what every program has; `start` stands in main()."""
-
-    headers: tuple[str, ...] = ()
-    text: str = ""
-    start: str = ""
-
+from counterexamples.reproducer.part import Part
+from counterexamples.reproducer.pins import PINS
 
 HEADERS = ("errno.h", "fcntl.h", "stdio.h", "stdlib.h", "string.h", "sys/mman.h", "unistd.h")
 
@@ -199,6 +190,26 @@ static int move(void)
 	return 0;
 }
 """),
+    "mmap": Part((), """
+static int map_anew(void)
+{
+	munmap(PLACE, LENGTH);
+	return mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE, FLAGS | MAP_FIXED, CONTENT, 0) != PLACE ||
+		(ADVICE && madvise(PLACE, LENGTH, ADVICE)) ? errno : 0;
+}
+"""),
+    "swapoff": Part(("sys/swap.h",), """
+/* And swapon again; of the first that /proc/swaps names. */
+static int empty_swap(void)
+{
+	char name[256];
+	FILE *swaps = fopen("/proc/swaps", "r");
+	int failed = !swaps || fscanf(swaps, "%*[^\n] %255s", name) != 1;
+
+	fclose(swaps);
+	return failed || swapoff(name) || swapon(name, 0) ? errno : 0;
+}
+"""),
     "fork": Part(("sys/wait.h",), """
 static int fork_and_wait(void)
 {
@@ -247,70 +258,7 @@ static int fork_and_store(void)
 	return pid < 0 || waitpid(pid, NULL, 0) != pid ? errno : 0;
 }
 """),
-    "ring": Part(("linux/io_uring.h", "sys/syscall.h", "sys/uio.h"), """
-static int ring = -1;
-"""),
-    "params": Part((), """\
-static struct io_uring_params params;
-"""),
-    "unpin": Part((), """
-static int unpin(void)
-{
-	if (ring >= 0)
-		syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
-	close(ring);
-	ring = -1;
-	return 0;
-}
-"""),
-    "pin": Part((), """
-/* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
-static int pin(void)
-{
-	struct iovec buffer = { PLACE, LENGTH };
-	int failed;
-
-	unpin();
-	memset(&params, 0, sizeof(params));
-	ring = syscall(SYS_io_uring_setup, 2, &params);
-	if (ring < 0)
-		SKIP("io_uring", errno);
-	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1);
-	failed = failed ? errno : 0;
-	if (failed)
-		unpin();
-	return failed;
-}
-"""),
-    "pin:write": Part((), """
-/* One byte of a file of zeroes is read into the buffer. */
-static int store_through_pin(void)
-{
-	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;
-	struct io_uring_sqe *entry;
-	char *queue;
-
-	if (ring < 0)
-		return close(zeroes);
-	queue = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	entry = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-	tail = (int *)(queue + params.sq_off.tail);
-	array = (int *)(queue + params.sq_off.array);
-	memset(entry, 0, sizeof(*entry));
-	entry->opcode = IORING_OP_READ_FIXED;
-	entry->fd = zeroes;
-	entry->addr = (long)PLACE;
-	entry->len = 1;
-	array[*tail & 1] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	failed = ftruncate(zeroes, PAGE) ||
-		syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1;
-	munmap(queue, PAGE);
-	munmap(entry, PAGE);
-	close(zeroes);
-	return failed ? errno : 0;
-}
-"""),
+    **PINS,
     "clear_refs": Part((), """\
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;
@@ -341,6 +289,31 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 #define UFFD(call, arg) \\
 	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
+"""),
+    "fork:child": Part(("sys/wait.h",), """
+/* The child makes the rest of the steps, with no file of ours; we wait, and end as it does. */
+static int become_child(void)
+{
+	int status, fd;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child < 0)
+		return errno;
+	if (child)
+		exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 2);
+	for (fd = 3; fd < 32; fd++)
+		close(fd);
+	pagemap = open("/proc/self/pagemap", O_RDONLY);
+#ifdef CLEAR_REFS
+	refs = open("/proc/self/clear_refs", O_WRONLY);
+#endif
+#ifdef UFFD
+	uffd = -1;
+#endif
+	return 0;
+}
 """),
     "open": Part((), """
 static int open_uffd(int features)

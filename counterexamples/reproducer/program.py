@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES
+from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES, Memory
 from counterexamples.reproducer.parts import COMMON, HEADERS, PARTS
 from counterexamples.trace import (
     ENTRY_WORDS,
@@ -49,6 +49,7 @@ def program(trace: Trace, shown: int = 0) -> str:
              "/* A page with holes on both sides: its VMA neither splits nor merges. */",
              *(_MOVING if "mremap" in needs else _FIXED), "#define PAGE 4096UL",
              f"#define LENGTH {memory.length}",
+             *(_to_map_anew(memory) if "mmap" in needs else ()),
              *_bits(trace), "", COMMON.strip(), "",
              *"".join(part.text for part in parts).strip().split("\n"), "",
              "int main(void)", "{", '\tprintf("KTAP version 1\\n1..1\\n");',
@@ -58,6 +59,12 @@ def program(trace: Trace, shown: int = 0) -> str:
              '\tprintf("%s 1 " NAME "\\n", parted ? "ok" : "not ok");',
              "\treturn !parted;", "}"]
     return "\n".join(lines) + "\n"
+
+
+def _to_map_anew(memory: Memory) -> Iterator[str]:
+    yield f"#define FLAGS ({memory.flags})"
+    yield f"#define CONTENT {memory.file}"
+    yield f"#define ADVICE {memory.advice or 0}"
 
 
 def _head(trace: Trace) -> Iterator[str]:

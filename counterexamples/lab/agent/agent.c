@@ -37,7 +37,19 @@
 static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
 static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd" };
 
-static int smaps = -1;
+/* Of the process that makes the run: see "fork:child". */
+static int smaps_file(void)
+{
+	static int smaps = -1;
+	static pid_t owner;
+
+	if (owner != getpid()) {
+		owner = getpid();
+		close(smaps);
+		smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	}
+	return smaps;
+}
 
 /* --- what a program sees --- */
 
@@ -45,7 +57,7 @@ static int smaps = -1;
 static void print_vm_flags(void)
 {
 	char text[2048];
-	ssize_t got = pread(smaps, text, sizeof(text) - 1, 0);
+	ssize_t got = pread(smaps_file(), text, sizeof(text) - 1, 0);
 	const char *comma = "";
 
 	text[got > 0 ? got : 0] = 0;
@@ -94,6 +106,8 @@ static void run(char *words)
 			printf("error the agent does not know operation %s", op);
 			break;
 		}
+		if (run_by_child())
+			return drop();
 		printf("%s", bar);
 		print_step(outcome, faults);
 		bar = "|";
@@ -263,7 +277,6 @@ int main(void)
 		reboot(RB_AUTOBOOT);
 	}
 	prepare_calls();
-	smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
 	uname(&name);
 	printf("agent %s | %s\n", name.release, name.version);
 	fflush(stdout);

@@ -86,10 +86,23 @@ static const struct {
 char *place = PLACE;
 unsigned long length = PAGE;
 static int uffd = -1, refs = -1, pagemap = -1, ring = -1;
+static const char *mapped;	/* the name of the mapping */
+static int is_heir, run_is_over;
 static pid_t children[CHILDREN];
 static int child_count;
 
 /* --- small helpers --- */
+
+/* Of this very process. */
+static void open_files(void)
+{
+	if (pagemap >= 0)
+		close(pagemap);
+	if (refs >= 0)
+		close(refs);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	refs = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+}
 
 static const char *result(int failed)
 {
@@ -267,6 +280,8 @@ static const char *copy(unsigned long mode)
 
 /* --- calls that change, drop or move memory --- */
 
+static const char *map_anew(void);
+
 static const char *protect(const char *letters)
 {
 	for (unsigned int i = 0; i < sizeof(protections) / sizeof(*protections); i++)
@@ -343,6 +358,35 @@ static const char *fork_and_stay(void)
 	if (child > 0)
 		children[child_count++] = child;
 	return result(failed);
+}
+
+/* The parent waits until the child has made the rest of the run. What of ours is the parent's alone
+ * is let go. */
+static const char *become_child(void)
+{
+	fflush(stdout);
+	pid_t child = fork();
+	if (child) {
+		if (child < 0)
+			return result(1);
+		waitpid(child, NULL, 0);
+		run_is_over = 1;
+		return "ok";
+	}
+	is_heir = 1;
+	child_count = 0;
+	if (uffd >= 0)
+		close(uffd);
+	if (ring >= 0)
+		close(ring);
+	uffd = ring = -1;
+	open_files();
+	return "ok";
+}
+
+int run_by_child(void)
+{
+	return run_is_over;
 }
 
 static void end_children(void)
@@ -560,6 +604,13 @@ const char *without_swap(void)
 	return reason;
 }
 
+static const char *empty_swap(void)
+{
+	int failed = swapoff(SWAP_DEVICE);
+
+	return result(failed || swapon(SWAP_DEVICE, 0));
+}
+
 /* --- by name --- */
 
 static const char *operate_uffd(const char *op)
@@ -625,8 +676,14 @@ const char *operate(const char *op, long *faults)
 		return result(madvise(place, length, MADV_DONTNEED));
 	if (!strcmp(op, "mremap"))
 		return move();
+	if (!strcmp(op, "mmap"))
+		return map_anew();
+	if (!strcmp(op, "swapoff"))
+		return empty_swap();
 	if (!strcmp(op, "fork"))
 		return fork_and_wait(0);
+	if (!strcmp(op, "fork:child"))
+		return become_child();
 	if (!strcmp(op, "fork:write"))
 		return fork_and_wait(1);
 	if (!strcmp(op, "fork:stay"))
@@ -681,7 +738,13 @@ const char *make_mapping(const char *name)
 		return "mmap fails";
 	if (mappings[i].huge && madvise(place, length, MADV_HUGEPAGE))
 		return "MADV_HUGEPAGE fails";
+	mapped = mappings[i].name;
 	return NULL;
+}
+
+static const char *map_anew(void)
+{
+	return result(munmap(place, length) || make_mapping(mapped));
 }
 
 void drop(void)
@@ -693,6 +756,11 @@ void drop(void)
 	if (uffd >= 0)
 		close(uffd);
 	uffd = -1;
+	run_is_over = 0;
+	if (is_heir) {
+		fflush(stdout);
+		_exit(0);
+	}
 }
 
 void prepare_calls(void)
@@ -702,6 +770,5 @@ void prepare_calls(void)
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	refs = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+	open_files();
 }

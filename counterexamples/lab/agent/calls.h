@@ -10,13 +10,16 @@
 extern char *place;
 extern unsigned long length;
 
-/* One operation: "ok", "event", "segv", "refault", an errno's name; NULL for an unknown one. */
+/* One operation: "ok", "event", "segv", "refault", an errno's name; NULL for an unknown one. It
+ * returns in the child for "fork:child", and in the parent when that is through with the run. */
 const char *operate(const char *op, long *faults);
 /* A fresh mapping by name, or why there is none. */
 const char *make_mapping(const char *name);
 /* A userfaultfd with the features that every run has, or why there is none. */
 const char *open_userfaultfd(void);
-/* Ends a run: no mapping, no userfaultfd, no pin, no child. */
+/* Whether a child has made the rest of the run. */
+int run_by_child(void);
+/* Ends a run, and the process that is not the first of it: no mapping, no userfaultfd, no pin, no child. */
 void drop(void);
 /* The mapping's entry of /proc/self/pagemap. */
 unsigned long long pagemap_entry(void);
