@@ -28,7 +28,16 @@ from counterexamples.lab.compare import Row, abilities, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
-from model.cli import Parser, entry, one_of, seconds, tool, whole
+from model.cli import (
+    Parser,
+    add_patch_argument,
+    entry,
+    one_of,
+    patched,
+    seconds,
+    tool,
+    whole,
+)
 from model.kernel.editions import Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.kernel import KernelSystem
@@ -46,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--kernel", required=True, metavar="K", help="debian:6.1, debian:6.1.170, "
                    "bzimage:PATH, tree:PATH[+PATCHFILE...] or host")
     p.add_argument("--edition", metavar="EDITION", help="the model; default: the kernel's own")
+    add_patch_argument(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",
                    help="name or glob, repeatable; default: all")
     p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
@@ -106,7 +116,7 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     if name is None:
         raise UsageError(f"which edition models {kernel.name} is not known: name one with "
                          "--edition")
-    edition = find_edition(name)
+    edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     extra = None if args.tour else args.extra_states
     campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], actions), theme=theme, extra=extra,
@@ -203,7 +213,8 @@ class _Progress:
 
 def _again(args: argparse.Namespace) -> str:
     """The command that makes the same runs."""
-    words = ["--kernel", args.kernel, *(["--edition", args.edition] if args.edition else [])]
+    words = ["--kernel", args.kernel, *(["--edition", args.edition] if args.edition else []),
+             *(["--patch", args.patch] if args.patch else [])]
     for mapping in args.mapping or []:
         words += ["--mapping", mapping]
     for theme in args.theme or []:

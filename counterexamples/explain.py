@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counterexamples.trace import Trace, TraceStep, pte_flags, pte_state, vm_flag_names
 from model.kernel.bits import PAGE_RW
-from model.kernel.editions import Edition, find_edition
+from model.kernel.editions import Edition
 
 _SHOWN_PTE = ("RW", "SOFT_DIRTY", "UFFD_WP", "PROTNONE")
 _ACCESSES = ("store", "load")
@@ -14,8 +14,7 @@ _ENTRY = {"none": "the entry empty", "marker": "a PTE marker", "swap": "a swap e
 
 def explain(trace: Trace, fixed: Trace | None) -> str:
     """What each call did, what the last one broke, and where the fixed edition parts from it."""
-    edition = find_edition(trace.kernel)
-    told = [_told(edition, before, step, number) for number, (before, step) in
+    told = [_told(trace.edition, before, step, number) for number, (before, step) in
             enumerate(zip(trace.steps, trace.steps[1:], strict=False), start=1)]
     parts = [*filter(None, told), _ending(trace.steps[-1])]
     if trace.because:
@@ -87,8 +86,7 @@ def _parting(trace: Trace, fixed: Trace) -> str:
     pairs = zip(trace.steps, fixed.steps, strict=True)
     for number, (ours, theirs) in enumerate(pairs):
         if _facts(ours) != _facts(theirs):
-            edition = find_edition(fixed.kernel)
-            did = _changes(edition, fixed.steps[number - 1], theirs)
+            did = _changes(fixed.edition, fixed.steps[number - 1], theirs)
             what = _listed(did) or "changes nothing"
             return (f"In {fixed.kernel} the same calls part at call {number}, {theirs.op}: there "
                     f"it {what} (outcome {theirs.outcome}, faults {theirs.faults}), and the "

@@ -15,7 +15,8 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
                   ops: Sequence[str], allow: Sequence[str] = ()) -> Edition | None:
     """One change more or less than `edition`, under which `ops` break nothing; None without one.
 
-    Where the violation is expected, only the changes that the expectation names are tried.
+    Of an edition with a user's patch file, first that without the file. Where the violation is
+    expected, only the changes that the expectation names are tried.
     """
     for candidate in _neighbours(edition, mapping, prop, allow):
         kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
@@ -27,6 +28,9 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
 
 def _neighbours(edition: Edition, mapping: Mapping, prop: Property,
                 allow: Sequence[str]) -> Iterator[Edition]:
+    if edition.patch is not None:
+        edition = edition.base
+        yield edition
     rules = [v for v in prop.violated if v.applies(edition, mapping, (*prop.about, *allow))]
     named = [w[1:] for v in rules for w in v.when]
     for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:

@@ -12,7 +12,7 @@ from counterexamples.reproducer.program import program
 from counterexamples.text import trace_text
 from counterexamples.trace import Trace, run_trace
 from counterexamples.visible import made_visible
-from model.kernel.editions import find_edition
+from model.kernel.editions import Edition, find_edition
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS
 from model.system.reach import explore
@@ -21,12 +21,18 @@ from properties import PROPERTIES
 
 @dataclass(frozen=True)
 class Where:
-    """The cell of the matrix; `allow` are the operations beyond the core and the promise's own."""
+    """The cell of the matrix; `allow` are the operations beyond the core and the promise's own.
+    `patched` is the edition, where it is one with a user's patch file."""
 
     kernel: str
     mapping: str
     prop: str
     allow: tuple[str, ...] = ()
+    patched: Edition | None = None
+
+    @property
+    def edition(self) -> Edition:
+        return self.patched or find_edition(self.kernel)
 
     @property
     def path(self) -> Path:
@@ -35,12 +41,13 @@ class Where:
     @property
     def selectors(self) -> str:
         allow = f" --allow {' '.join(self.allow)}" if self.allow else ""
-        return f"--kernel {self.kernel} --mapping {self.mapping} --property {self.prop}{allow}"
+        return (f"--kernel {self.edition.argument} --mapping {self.mapping} --property {self.prop}"
+                f"{allow}")
 
 
 def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]:
     """A violation, and the same calls in the nearest edition that keeps the promise."""
-    edition, kind = find_edition(where.kernel), MAPPINGS[where.mapping]
+    edition, kind = where.edition, MAPPINGS[where.mapping]
     promise = PROPERTIES[where.prop]
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
                       because=promise.reason(edition, kind, where.allow))
@@ -60,7 +67,7 @@ def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures
     (folder / "trace.txt").write_text(trace_text(trace, fixed))
     (folder / "command.txt").write_text(
         f"python -m model.check {where.selectors}\n"
-        f"python -m model.simulate --kernel {where.kernel} --mapping {where.mapping} "
+        f"python -m model.simulate --kernel {where.edition.argument} --mapping {where.mapping} "
         f"{' '.join(ops)}\n")
     if set(ops) <= set(CALLS):
         (folder / "repro.c").write_text(_reproducer(trace, fixed))
@@ -72,8 +79,8 @@ def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures
 def _reproducer(trace: Trace, fixed: Trace | None) -> str:
     """The C program, with the calls that show the violation to it."""
     mapping = MAPPINGS[trace.mapping]
-    kernel = kernel_system(find_edition(trace.kernel), mapping, trace.ops)
-    near = kernel_system(find_edition(fixed.kernel), mapping, trace.ops) if fixed else None
+    kernel = kernel_system(trace.edition, mapping, trace.ops)
+    near = kernel_system(fixed.edition, mapping, trace.ops) if fixed else None
     shown = made_visible(kernel, near, trace.ops)
     return program(run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim),
                    len(shown))
@@ -82,7 +89,7 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
 def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
     from counterexamples import graph, lanes  # networkx and matplotlib are slow to import
 
-    kernel = kernel_system(find_edition(trace.kernel), MAPPINGS[trace.mapping], trace.ops)
+    kernel = kernel_system(trace.edition, MAPPINGS[trace.mapping], trace.ops)
     title = f"{trace.prop} on {trace.mapping} in {trace.kernel}"
     lanes.draw(lanes.lanes(trace), title, trace.claim,
                lanes.lanes(fixed) if fixed else None,

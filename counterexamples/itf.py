@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterexamples.trace import Trace
-from model.kernel.editions import UsageError
+from model.cli import patched
+from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.operations import find_operation
 
 _STEP = ("op", "outcome", "faults")
@@ -29,17 +30,34 @@ def dumps(trace: Trace) -> str:
     meta = {"format": "ITF", "format-description": "https://apalache-mc.org/docs/adr/015adr-trace.html",
             "description": f"{trace.prop}: {trace.claim}", "kernel": trace.kernel,
             "mapping": trace.mapping, "property": trace.prop}
+    if trace.edition.patch is not None:
+        meta |= {"base": trace.edition.base.name, "patch": trace.edition.patch.file}
     return json.dumps({"#meta": meta, "vars": variables, "states": states}, indent=1) + "\n"
 
 
 @dataclass(frozen=True)
 class Calls:
-    """What a trace was: enough to run it again. `prop` is empty for a trace without a promise."""
+    """What a trace was: enough to run it again. `prop` is empty for a trace without a promise;
+    `patch` is the user's file that was applied to the edition `base`, empty where none was."""
 
     kernel: str
     mapping: str
     prop: str
     ops: tuple[str, ...]
+    base: str = ""
+    patch: str = ""
+
+    def edition(self, patch: str | None) -> Edition:
+        """The edition that it is a trace of; `patch` is what the user gives with --patch now.
+
+        Raises UsageError where the edition is not to be had without the file.
+        """
+        if not self.patch:
+            return find_edition(self.kernel)
+        if patch is None:
+            raise UsageError(f"this is a trace of {self.kernel}, which is {self.base} with the "
+                             f"functions of {self.patch}: give it by --patch {self.patch}")
+        return patched(find_edition(self.base), patch)
 
 
 def calls(text: str) -> Calls:
@@ -48,8 +66,9 @@ def calls(text: str) -> Calls:
         data = json.loads(text)
         meta = data["#meta"]
         ops = tuple(state["op"] for state in data["states"][1:])
-        found = Calls(str(meta["kernel"]), str(meta["mapping"]), str(meta["property"]), ops)
-    except (ValueError, KeyError, TypeError) as error:
+        found = Calls(str(meta["kernel"]), str(meta["mapping"]), str(meta["property"]), ops,
+                      str(meta.get("base", "")), str(meta.get("patch", "")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"not an ITF trace of this tool: {error!r}") from error
     for op in ops:
         find_operation(str(op))

@@ -20,7 +20,7 @@ from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
-from model.cli import Parser, entry, one_of, seconds
+from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
 from model.kernel.editions import UsageError, find_edition
 from model.system.mappings import find_mapping
 from model.system.operations import find_operation
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--kernel", required=True, metavar="K", help="the real kernel")
     p.add_argument("--edition", metavar="EDITION", help="the model beside it; default: that of the "
                    "trace, else the kernel's own. Says what a tree, an image or the host is")
+    add_patch_argument(p)
     p.add_argument("--mapping", metavar="MAPPING", help="for operations; default: shmem")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         kernel = at_hand(kernel, _silent if args.quiet else _progress)
         with kernel.start(limit=args.timeout) as session:
-            done = replay(plan, kernel, session, claimed=args.edition is not None)
+            done = replay(plan, kernel, session, claimed=bool(args.edition or args.patch))
     except CannotRun as error:
         done = Replay(plan, kernel, None, (), skipped(str(error)))
     except KernelFailed as error:
@@ -76,12 +77,12 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
     if len(args.what) == 1 and (first.endswith(".json") or Path(first).is_file()):
         if args.mapping:
             raise UsageError("a trace says its mapping: --mapping is for operations")
-        return plan_of(itf.calls(_read(first)), chosen)
+        return plan_of(itf.calls(_read(first)), chosen, args.patch)
     ops = tuple(find_operation(op).name for op in args.what)
     if chosen is None and kernel.edition is None:
         raise UsageError(f"which edition models {kernel.name} is not known: name one with "
                          "--edition")
-    return Plan(chosen or find_edition(kernel.edition or ""),
+    return Plan(patched(chosen or find_edition(kernel.edition or ""), args.patch),
                 find_mapping(args.mapping or "shmem").name, "", ops)
 
 

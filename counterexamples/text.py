@@ -7,7 +7,6 @@ import textwrap
 from counterexamples.explain import explain
 from counterexamples.trace import ENTRY_WORDS, Trace, TraceStep, pte_flags, pte_state
 from model.kernel.bits import PAGE_PRESENT, PAGE_RW
-from model.kernel.editions import find_edition
 
 WIDTH = 72
 _SHORT = {"SOFT_DIRTY": "SD", "UFFD_WP": "WP", "SAVED_DIRTY": "SAVED", "PROTNONE": "NONE",
@@ -33,13 +32,12 @@ def table(trace: Trace) -> list[str]:
     widest = max(13, *(len(step.call) for step in trace.steps))
     row = f"{{:>2}}  {{:{widest}}} {{:7}} {{:>3}}  {{:15}} {{:4}}  {{}}"
     lines = [row.format("#", "call", "outcome", "flt", "VmFlags", "prot", "pte")]
-    edition = find_edition(trace.kernel)
     for number, step in enumerate(trace.steps):
         flags = " ".join(f for f in step.vm_flags if f not in ("mw", "sh"))
         prot = step.values["vm_page_prot"]
         shown = "none" if not prot & PAGE_PRESENT else "rw" if prot & PAGE_RW else "ro"
         lines.append(row.format(number, step.call, step.outcome, step.faults, flags, shown,
-                                entry(step, pte_flags(edition, step.values["pte"]))))
+                                entry(step, pte_flags(trace.edition, step.values["pte"]))))
     return lines
 
 

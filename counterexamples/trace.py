@@ -60,13 +60,21 @@ class Trace:
     reason, where there is one.
     """
 
-    kernel: str
-    kernel_title: str
+    edition: Edition
     mapping: str
     prop: str
     claim: str
     because: str
     steps: tuple[TraceStep, ...]
+
+    @property
+    def kernel(self) -> str:
+        """The edition's name."""
+        return self.edition.name
+
+    @property
+    def kernel_title(self) -> str:
+        return self.edition.title
 
     @property
     def ops(self) -> tuple[str, ...]:
@@ -78,8 +86,7 @@ def run_trace(kernel: KernelSystem, ops: Sequence[str], *, prop: str, claim: str
     """Run `ops` in the simulator and keep everything. KeyError for an unknown operation."""
     fresh = _step(kernel, FRESH, "ok", 0, kernel.machine.initial)
     steps = [_step(kernel, s.op, s.outcome, s.faults, s.values) for s in kernel.run(ops)]
-    return Trace(kernel.edition.name, kernel.edition.title, kernel.mapping.name, prop, claim,
-                 because, (fresh, *steps))
+    return Trace(kernel.edition, kernel.mapping.name, prop, claim, because, (fresh, *steps))
 
 
 def _step(kernel: KernelSystem, op: str, outcome: str, faults: int, values: Values) -> TraceStep:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.checking.cells import (
     Cell,
@@ -17,6 +18,7 @@ from model.checking.cells import (
     Exit,
     bisect_code,
     exit_code,
+    judged,
     listing,
     plan,
     select_editions,
@@ -24,11 +26,26 @@ from model.checking.cells import (
 from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
 from model.checking.run import Options, default_jobs, run
 from model.checking.saved import Saved
-from model.cli import Parser, entry, one_of, seconds, wants_colour, whole, writable_folder
+from model.cli import (
+    Parser,
+    add_patch_argument,
+    entry,
+    one_of,
+    seconds,
+    wants_colour,
+    whole,
+    with_patch,
+    writable_folder,
+)
 from model.engines.registry import ENGINES
 from model.kernel.editions import UsageError
 
+if TYPE_CHECKING:
+    from counterexamples.folder import Where
+
 PROG = "model.check"
+PATCHED = "v6.12"
+"""The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
 _MINUTE = 60.0
 FORMATS = ("text", "json", "ktap", "junit")
@@ -38,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     pick = p.add_argument_group("what to check (names or globs, repeatable)")
-    pick.add_argument("--kernel", action="append", metavar="EDITION", help="default: before, after")
+    pick.add_argument("--kernel", action="append", metavar="EDITION",
+                      help=f"default: before, after; with --patch: {PATCHED}")
     pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
     pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
     pick.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
@@ -49,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
                       help="add a change to every edition")
     pick.add_argument("--without", action="append", default=[], dest="dropped", metavar="COMMIT",
                       help="drop a change from every edition")
+    add_patch_argument(pick)
     pick.add_argument("--list", action="store_true", help="say what there is, and end")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
@@ -78,11 +97,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print(listing())
         return Exit.MET
-    cells = plan(select_editions(args.kernel or ["before", "after"], args.added, args.dropped),
+    kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
+    cells = plan(with_patch(select_editions(kernels, args.added, args.dropped), args.patch),
                  args.mapping or ["*"], args.property or ["*"],
                  args.allow or (["*"] if args.each else []), each=args.each)
     main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped
-                    or args.allow or args.each)
+                    or args.allow or args.each or args.patch)
     out: Path | None = args.out or (DEFAULT_OUT if main_job else None)
     if out is not None:
         writable_folder(out)
@@ -95,14 +115,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         results, interrupted = _resumed(cells, options, progress, Saved(out / ".settled", options))
     else:
         results, interrupted = run(cells, options, lambda _, result: progress(result))
-    files = [_write(out, r, not args.no_pictures) for r in results]
+    files = [_write(out, c, r, not args.no_pictures) for c, r in zip(cells, results, strict=True)]
     if not args.quiet:
         print(_report(args, cells, results, files))
         if args.format == "text":
             _closing(out, results, interrupted, time.monotonic() - start)
     if interrupted:
         _deepest_bounds(results)
-    return bisect_code(results) if args.bisect else exit_code(results, args.strict)
+    about = judged(results)
+    return bisect_code(about) if args.bisect else exit_code(about, args.strict)
 
 
 def _resumed(cells: Sequence[Cell], options: Options, progress: _Progress,
@@ -154,12 +175,12 @@ class _Progress:
             print(line, file=sys.stderr, flush=True)
 
 
-def _write(out: Path | None, result: CellResult, pictures: bool) -> Files:
+def _write(out: Path | None, cell: Cell, result: CellResult, pictures: bool) -> Files:
     if out is None:
         return Files()
-    from counterexamples.folder import Where, write_certificate, write_counterexample
+    from counterexamples.folder import write_certificate, write_counterexample
 
-    where = Where(result.kernel, result.mapping, result.prop, result.allow)
+    where = _where(cell)
     if result.verdict == "violated" and result.trace is not None:
         return Files(trace=str(write_counterexample(out, where, result.trace, pictures)))
     if result.certificate is not None:
@@ -178,18 +199,25 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
             return as_junit(results, args.strict)
     colour = wants_colour(sys.stdout)
     text = str(TextReport(results, colour=colour, strict=args.strict, verbose=args.verbose))
-    if len(cells) == 1 or args.verbose:
-        text += "".join(_trace(r, args.verbose, colour) for r in results if r.trace is not None)
+    if len(cells) == 1 or args.verbose or (args.patch and len(cells) == 2):
+        text += "".join(_trace(c, r, args.verbose, colour)
+                        for c, r in zip(cells, results, strict=True) if r.trace is not None)
     return text
 
 
-def _trace(result: CellResult, verbose: int, colour: bool) -> str:
+def _where(cell: Cell) -> Where:
+    from counterexamples.folder import Where
+
+    return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
+                 cell.edition if cell.edition.patch else None)
+
+
+def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     """The counterexample in full; with -v its lane sheet too."""
-    from counterexamples.folder import Where, with_fixed
+    from counterexamples.folder import with_fixed
     from counterexamples.text import trace_text
 
-    where = Where(result.kernel, result.mapping, result.prop, result.allow)
-    trace, fixed = with_fixed(where, result.trace or ())
+    trace, fixed = with_fixed(_where(cell), result.trace or ())
     told = "\n\n" + trace_text(trace, fixed).rstrip()
     if verbose:
         from counterexamples import lanes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from model.kernel.editions import UsageError, unknown
+from model.kernel.editions import Edition, UsageError, unknown
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
@@ -83,6 +83,30 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
+
+
+def add_patch_argument(parser: argparse._ActionsContainer) -> None:
+    """--patch FILE.py, for a command that has editions."""
+    parser.add_argument("--patch", metavar="FILE.py", help="kernel functions of your own instead "
+                        "of the edition's (guide: model/kernel/PATCHING.md); the file is executed")
+
+
+def patched(edition: Edition, file: str | None) -> Edition:
+    """`edition` with the functions of a patch file, if one is given. Raises UsageError."""
+    return with_patch([edition], file)[-1]
+
+
+def with_patch(editions: Sequence[Edition], file: str | None) -> list[Edition]:
+    """The editions, each followed by itself with the functions of a patch file, if one is given.
+
+    Raises UsageError.
+    """
+    if file is None:
+        return list(editions)
+    from model.system.patching import load  # what it needs is slow to import
+
+    patch = load(file)
+    return [e for edition in editions for e in (edition, patch.applied(edition))]
 
 
 def writable_folder(path: Path) -> Path:

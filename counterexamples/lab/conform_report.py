@@ -63,8 +63,9 @@ def as_text(report: Report) -> str:
     lines += [f"{steps:,} steps on {len(mappings)} mappings in {report.seconds:.1f} s, "
               f"{report.diverged or 'no'} divergence{'s'[:report.diverged > 1]}",
               f"again: {report.again}"]
+    argument = report.results[0].campaign.model.edition.argument
     lines += [f"alone: python -m counterexamples.replay --kernel {report.kernel.name} "
-              f"--edition {edition} --mapping {r.mapping} {' '.join(row.op for row in r.rows)}"
+              f"--edition {argument} --mapping {r.mapping} {' '.join(row.op for row in r.rows)}"
               for r in report.results if r.rows]
     return "\n".join(lines)
 

@@ -12,7 +12,8 @@ from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.observe import Difference
 from counterexamples.lab.session import Session
 from counterexamples.visible import made_visible
-from model.kernel.editions import Edition, find_edition
+from model.cli import patched
+from model.kernel.editions import Edition
 from model.system.kernel import whole_system
 from model.system.mappings import find_mapping
 from properties import PROPERTIES
@@ -37,14 +38,16 @@ class Plan:
         return f"{self.prop} on {self.mapping}" if self.prop else self.mapping
 
 
-def plan_of(calls: itf.Calls, edition: Edition | None = None) -> Plan:
-    """The calls of a trace, in `edition` or the trace's own. Raises UsageError."""
-    own, mapping = find_edition(calls.kernel), find_mapping(calls.mapping)
+def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None) -> Plan:
+    """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
+    Raises UsageError."""
+    own, mapping = calls.edition(patch), find_mapping(calls.mapping)
     promise = PROPERTIES.get(calls.prop)
     near = promise and fixed_edition(own, mapping, promise, calls.ops)
     extra = made_visible(whole_system(own, mapping),
                          whole_system(near, mapping) if near else None, calls.ops)
-    return Plan(edition or own, mapping.name, calls.prop, calls.ops + extra, len(extra))
+    beside = own if edition is None and own.patch else patched(edition or own, patch)
+    return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from counterexamples.trace import (
     vm_flag_names,
 )
 from model.kernel.bits import PAGE_RW
-from model.kernel.editions import Edition, find_edition
+from model.kernel.editions import Edition
 
 WIDTH = 100
 _TAB = 8
@@ -91,7 +91,7 @@ def _bits(trace: Trace) -> Iterator[str]:
 
 
 def _steps(trace: Trace, shown: int) -> Iterator[str]:
-    edition = find_edition(trace.kernel)
+    edition = trace.edition
     compared = _compared(trace)
     yield f"\t/* {_state(edition, trace.steps[0])} */"
     memory = MAPPINGS[trace.mapping]

@@ -56,6 +56,7 @@ class CellResult:
     """The answer, as plain data.
 
     `trace` are the operations of the violation; `certificate` the SMT-LIB text of a proof;
+    `kernel` may be `base` with a user's file `patch`;
     `allow` are the operations that were allowed beyond the core and the promise's own, `loss` what
     kind of loss a violation is; `states` and `diameter` those of the reachable graph, where it was
     explored.
@@ -78,6 +79,8 @@ class CellResult:
     loss: str = ""
     states: int | None = None
     diameter: int | None = None
+    base: str = ""
+    patch: str = ""
 
     @property
     def scope(self) -> str:
@@ -104,6 +107,12 @@ class CellResult:
             case "bounded":
                 return Exit.UNDECIDED
         return Exit.MET
+
+
+def judged(results: Sequence[CellResult]) -> list[CellResult]:
+    """The results that the exit code is about: those of editions with a user's patch file, where
+    there are such; the editions without it are run for comparison."""
+    return [r for r in results if r.patch] or list(results)
 
 
 def exit_code(results: Sequence[CellResult], strict: bool) -> Exit:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from model.checking.cells import CellResult, Exit
+from model.checking.cells import CellResult, Exit, judged
 from model.cli import TOOL, tool
 from model.kernel.editions import CHANGES, find_edition
 
@@ -33,6 +33,7 @@ def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
         "depth": r.depth, "engine": r.engine, "expected": r.expected, "met": r.met,
         "seconds": r.seconds, "trace": f.trace, "certificate": f.certificate,
         **({"allow": list(r.allow)} if r.allow else {}),
+        **({"base": r.base, "patch": r.patch} if r.patch else {}),
     } for r, f in zip(results, files, strict=True)]
     return json.dumps({"tool": tool(), "results": rows}, indent=1)
 
@@ -46,7 +47,7 @@ def _story(r: CellResult) -> str:
         told += f": no violation up to {r.depth} calls, which is not a proof"
     if r.reason:
         told += f" ({r.reason})"
-    return told if r.met else f"{told}; expected: {r.expected}"
+    return told if r.met else f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}"
 
 
 def _passes(r: CellResult, strict: bool) -> bool:
@@ -58,6 +59,7 @@ def _dotted(r: CellResult) -> str:
 
 
 def as_ktap(results: Sequence[CellResult], strict: bool) -> str:
+    results = judged(results)
     lines = ["KTAP version 1", f"1..{len(results)}"]
     for number, r in enumerate(results, start=1):
         result = "ok" if _passes(r, strict) else "not ok"
@@ -66,6 +68,7 @@ def as_ktap(results: Sequence[CellResult], strict: bool) -> str:
 
 
 def as_junit(results: Sequence[CellResult], strict: bool) -> str:
+    results = judged(results)
     failed = sum(not _passes(r, strict) for r in results)
     suite = ElementTree.Element("testsuite", name=TOOL, tests=str(len(results)),
                                 failures=str(failed))
@@ -89,16 +92,20 @@ class TextReport:
         self._colour = colour
         self._strict = strict
         self._verbose = verbose
+        self._judged = {r.kernel for r in judged(results)}
 
     def __str__(self) -> str:
         parts = [*self._tables(), self._legend(), *self._broken(), *self._others(),
-                 self._difference()]
+                 *self._differences()]
         return "\n\n".join(part for part in parts if part)
+
+    def _passes(self, r: CellResult) -> bool:
+        return _passes(r, self._strict and r.kernel in self._judged)
 
     def _paint(self, text: str, r: CellResult) -> str:
         if not self._colour:
             return text
-        code = _COLOURS[r.verdict] if _passes(r, self._strict) else _UNMET
+        code = _COLOURS[r.verdict] if self._passes(r) else _UNMET
         return f"\033[{code}m{text}\033[0m"
 
     def _tables(self) -> list[str]:
@@ -127,7 +134,7 @@ class TextReport:
         if r is None:
             return "-" + " " * (width - 1)
         word = f"@{r.depth}" if short and r.verdict == "violated" else _cell(r)
-        word += "" if _passes(r, self._strict) else " !"
+        word += "" if self._passes(r) else " !"
         return self._paint(word, r) + " " * (width - len(word))
 
     def _table(self, mapping: str, kernels: Sequence[str]) -> str:
@@ -147,7 +154,7 @@ class TextReport:
                 f"{'@k: violated' if many else 'violated@k'}: the shortest trace has k calls"]
         if any(r.verdict == "bounded" for r in self._results):
             told.append("bounded@k: none up to k calls, no proof")
-        if not all(_passes(r, self._strict) for r in self._results):
+        if not all(self._passes(r) for r in self._results):
             told.append("!: not as " + ("wanted" if self._strict else "expected"))
         return "\n".join(textwrap.wrap("; ".join(told), 72))
 
@@ -162,7 +169,7 @@ class TextReport:
     def _others(self) -> list[str]:
         """What was not settled or not as expected; with -v also what each proof leans on."""
         lines = [f"{r.prop} on {r.scope} in {r.kernel}: {_story(r)}" for r in self._results
-                 if r.verdict != "violated" and not _passes(r, self._strict)]
+                 if r.verdict != "violated" and not self._passes(r)]
         if self._verbose:
             lines += [f"{r.prop} on {r.scope} in {r.kernel}: proved by {r.engine} in "
                       f"{r.seconds:.2f} s; leans on {', '.join(r.lemmas) or 'no lemma'}"
@@ -173,18 +180,25 @@ class TextReport:
                       for (kernel, mapping), (states, diameter) in sizes.items()]
         return ["\n".join(lines)] if lines else []
 
-    def _difference(self) -> str:
-        """Where two editions are compared: what the changes between them did to the promises."""
+    def _differences(self) -> list[str]:
+        """Where two editions are compared, or some with a patch file to those without: what the
+        changes between them did to the promises."""
+        patches = dict.fromkeys((r.base, r.kernel, r.patch) for r in self._results if r.patch)
+        if patches:
+            return [self._difference(*pair) for pair in patches]
         kernels = list(dict.fromkeys(r.kernel for r in self._results))
         if len(kernels) != 2:
-            return ""
-        old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
-                    for k in kernels)
-        both = [key for key in old if key in new]
-        changed = [key for key in both if old[key].verdict != new[key].verdict]
+            return []
         apart = find_edition(kernels[0]).changes ^ find_edition(kernels[1]).changes
         names = ", ".join(c for c in CHANGES if c in apart) or "nothing"
-        head = f"From {kernels[0]} to {kernels[1]} ({names}):"
+        return [self._difference(kernels[0], kernels[1], names)]
+
+    def _difference(self, before: str, after: str, by: str) -> str:
+        old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
+                    for k in (before, after))
+        both = [key for key in old if key in new]
+        changed = [key for key in both if old[key].verdict != new[key].verdict]
+        head = f"From {before} to {after} ({by}):"
         same = len(both) - len(changed)
         lines = [f"  {prop} on {mapping}: {old[mapping, prop].verdict} -> "
                  f"{new[mapping, prop].verdict}" for mapping, prop in changed]
@@ -195,11 +209,15 @@ def _violation(group: Sequence[CellResult]) -> str:
     r = group[0]
     kernels = ", ".join(g.kernel for g in group)
     lines = [f"{r.prop} on {r.scope} in {kernels}: violated at step {r.depth}, "
-             + ("as expected" if r.met else "NOT EXPECTED"), f"    {', '.join(r.trace or ())}"]
+             + ("as expected" if r.met else _unmet(r)), f"    {', '.join(r.trace or ())}"]
     if r.loss:
         lines.append(f"    {r.loss}")
     return "\n".join(lines + textwrap.wrap(r.because, 68, initial_indent="    ",
                                            subsequent_indent="    "))
+
+
+def _unmet(r: CellResult) -> str:
+    return "NOT EXPECTED" + (f": {r.base} is expected to keep it" if r.patch else "")
 
 
 def _cell(r: CellResult) -> str:

@@ -25,6 +25,7 @@ from model.engines.base import (
 )
 from model.engines.explicit import Exhausted, reaches
 from model.engines.registry import ENGINES, Auto
+from model.kernel.editions import UsageError
 from model.system.kernel import kernel_system
 from model.system.reach import TooManyStates
 from model.system.replay import violates
@@ -131,6 +132,8 @@ def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: 
                 return
             for item in _run_task(tasks[mine], options, bounds):
                 queue.put(item)
+    except UsageError as error:  # of a user's patch file
+        queue.put(error)
     except Exception as error:  # the parent re-raises it
         queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
 
@@ -222,7 +225,9 @@ def _result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
         expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
         because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
-        loss=cell.prop.loss(verdict.trace or ()))
+        loss=cell.prop.loss(verdict.trace or ()),
+        base=cell.edition.base.name if cell.edition.patch else "",
+        patch=cell.edition.patch.file if cell.edition.patch else "")
 
 
 def default_jobs() -> int:

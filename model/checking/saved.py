@@ -40,7 +40,8 @@ class Saved:
     def _file(self, cell: Cell) -> Path:
         o = self.options
         key = repr((self._basis, cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
-                    cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout))
+                    cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
+                    cell.edition.patch and cell.edition.patch.digest))
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json.gz"
 
     def get(self, cell: Cell) -> CellResult | None:

@@ -9,8 +9,10 @@ a Python ``if`` or ``not``.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -170,10 +172,21 @@ def choice(change: str) -> z3.BoolRef:
 
 
 @dataclass(frozen=True)
+class Patch:
+    """A user's file of kernel functions: `file` as the user named it, `digest` of what it says,
+    and the edition `base` that it is applied to."""
+
+    file: str
+    digest: str
+    base: Edition
+
+
+@dataclass(frozen=True)
 class Edition:
     """One kernel's behaviour: a set of changes on the common base.
 
-    `overrides` replaces kernel functions by name (mutation tests, a user's own patch).
+    `overrides` replaces kernel functions by name (mutation tests, a user's own patch); `patch` says
+    which file they are from.
     """
 
     name: str
@@ -183,6 +196,7 @@ class Edition:
         default_factory=lambda: MappingProxyType({}), compare=False)
     undecided: frozenset[str] = frozenset()
     """Changes that it may have or not: the terms made of it speak of every such edition."""
+    patch: Patch | None = None
 
     def has(self, change: str) -> Bool:
         """Whether this edition has `change`; `choice(change)` where that is undecided. Raises
@@ -193,7 +207,18 @@ class Edition:
     @property
     def unpatched(self) -> Edition:
         """The same edition with no function replaced."""
-        return replace(self, overrides=MappingProxyType({}))
+        return replace(self, overrides=MappingProxyType({}), patch=None)
+
+    @property
+    def base(self) -> Edition:
+        """The edition that a patch file was applied to; itself without one."""
+        return self.patch.base if self.patch else self
+
+    @property
+    def argument(self) -> str:
+        """What names this edition on a command line, after --kernel or --edition."""
+        return (f"{self.base.name} --patch {shlex.quote(self.patch.file)}" if self.patch
+                else self.name)
 
     def with_change(self, change: str) -> Edition:
         """This edition plus `change` and what it requires. Raises UsageError if unknown."""
@@ -208,9 +233,20 @@ class Edition:
         return self._derive("-", dropped.id, self.changes - gone) if gone & self.changes else self
 
     def _derive(self, sign: str, change: str, changes: frozenset[str]) -> Edition:
-        return replace(self, name=f"{self.name}{sign}{change}",
-                       title=f"{self.title}, {'with' if sign == '+' else 'without'} {change}",
+        base = self.base
+        made = replace(base, name=f"{base.name}{sign}{change}",
+                       title=f"{base.title}, {'with' if sign == '+' else 'without'} {change}",
                        changes=changes)
+        return made.with_patch(self.patch.file, self.patch.digest, self.overrides) \
+            if self.patch else made
+
+    def with_patch(self, file: str, digest: str,
+                   overrides: Mapping[str, Callable[..., Any]]) -> Edition:
+        """This edition with the functions of a user's file in place of its own."""
+        path = PurePath(file)
+        return replace(self, name=f"{self.name}+{path.stem}",
+                       title=f"{self.title}, with {path.name}",
+                       overrides=overrides, patch=Patch(file, digest, self))
 
 
 _V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
@@ -304,6 +340,9 @@ def _signed_changes(text: str) -> list[tuple[str, str]]:
         if match is None:
             end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
             match = rest[:end]
+            if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=0.5):
+                raise UsageError(f"unknown commit {match!r}; functions of a file are put into an "
+                                 "edition by --patch FILE.py")
         find_change(match)
         found.append((sign, match))
         text = rest[len(match):]

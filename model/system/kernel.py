@@ -137,9 +137,10 @@ def _cached(edition: Edition, mapping: Mapping, actions: tuple[str, ...]) -> Ker
 
 def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = ()) -> KernelSystem:
     """The system with the core operations and those of `allow`; one is built once, unless functions
-    are overridden. Raises UsageError for an operation that is not modelled there."""
+    are overridden by other than a patch file. Raises UsageError for an operation that is not
+    modelled there."""
     actions = allowing(edition, mapping, allow)
-    if edition.overrides:
+    if edition.overrides and edition.patch is None:
         return KernelSystem(edition, mapping, actions)
     return _cached(edition, mapping, actions)
 

@@ -1,0 +1,245 @@
+"""A user's own kernel functions, from a file, in the place of an edition's.
+
+The file is a Python module, and it is executed. A function in it that bears the name of a mirrored
+kernel function replaces that one; names that begin with ``_`` and what it imports are its own
+affair. Inside a replacement the kernel function of its name means the edition's own again, so that
+it can be imported and called. The guide is model/kernel/PATCHING.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FunctionType, MappingProxyType, ModuleType
+from typing import Any
+
+from model.kernel.editions import Edition, UsageError, find_change
+from model.kernel.mirror import MIRRORS
+from model.kernel.task_mmu import pagemap_read
+from model.system.kernel import KernelSystem
+from model.system.mappings import MAPPINGS
+from model.system.misfit import Shape, misfit, shape, strangers
+from model.system.named import not_mirrored
+from model.system.themes import modelled
+
+PACKAGE = "model.kernel."
+"""Coverage looks into modules whose name begins so (model/system/coverage.py)."""
+_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_HINTS = {
+    "cannot be cast to concrete Boolean": "conditions are joined and chosen by with conj, disj, "
+    "negate and ite of model.kernel.logic",
+    "maximum recursion depth": "import the kernel's function under another name to call it",
+}
+"""For what newcomers meet: a piece of the message, and what would be right."""
+
+
+@dataclass(frozen=True)
+class PatchFile:
+    """A patch file that has been read: `file` as it was named, `digest` of it and of what it
+    imports, and its `functions` by the name of the kernel function that each replaces."""
+
+    file: str
+    digest: str
+    functions: Mapping[str, FunctionType]
+
+    def applied(self, edition: Edition) -> Edition:
+        """`edition` with these functions, each tried once on what the model gives it.
+
+        Raises UsageError for a function that the edition never calls, one that fails, and one that
+        returns something else than the kernel function does.
+        """
+        calls = _first_calls(edition.base, set(self.functions))
+        for name in self.functions:
+            if name not in calls:
+                raise UsageError(f"{edition.name} never calls {name}: {self.file} cannot change "
+                                 "anything there; take another edition")
+        chosen = MappingProxyType({
+            name: _Replacement(name, function, self.file, calls[name].returned)
+            for name, function in self.functions.items()})
+        patched = edition.with_patch(self.file, self.digest, chosen)
+        for name, call in calls.items():
+            result = chosen[name](patched, *call.args, **call.kwargs)
+            if found := strangers(result, (call.args, call.kwargs)):
+                raise UsageError(f"{chosen[name].place} {name} makes up {', '.join(found)}: it may "
+                                 "depend on nothing but its arguments")
+        return patched
+
+
+def load(file: str) -> PatchFile:
+    """Read and execute a patch file. Raises UsageError: one line that says what is wrong."""
+    path = Path(file)
+    stem = path.stem
+    if path.suffix != ".py" or not _STEM.fullmatch(stem):
+        raise UsageError(f"{file!r} is no name for a patch file: letters, digits, '_', '.' and "
+                         "'-', and .py at the end")
+    if _names_a_change(stem):
+        raise UsageError(f"{file!r} is named as a commit, which an edition may have too: give the "
+                         "file another name")
+    try:
+        text = path.read_bytes()
+        code = compile(text, file, "exec", dont_inherit=True)
+    except OSError as error:
+        raise UsageError(f"cannot read {file!r}: {error.strerror}") from error
+    except SyntaxError as error:
+        raise UsageError(f"{file}:{error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise UsageError(f"{file!r} is no Python: {error}") from error
+    module = ModuleType(f"{PACKAGE}+{stem}")
+    module.__file__ = file
+    known = set(sys.modules)
+    sys.modules[module.__name__] = module
+    with _marks_kept(), _blamed(file, ""):
+        exec(code, vars(module))
+    digest = hashlib.sha256(text)
+    for name in sorted(set(sys.modules) - known):
+        with suppress(OSError, TypeError):
+            digest.update(Path(inspect.getfile(sys.modules[name])).read_bytes())
+    return PatchFile(file, digest.hexdigest(), _replacements(file, module))
+
+
+def _names_a_change(stem: str) -> bool:
+    try:
+        return bool(find_change(stem))
+    except UsageError:
+        return False
+
+
+def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
+    """The functions that a patch file defines, by name. Raises UsageError."""
+    found: dict[str, FunctionType] = {}
+    for name, value in vars(module).items():
+        if not isinstance(value, FunctionType):
+            if name in MIRRORS:
+                raise UsageError(f"{file}: {name} is {value!r}; it should be a function, by def")
+            continue
+        if value.__module__ != module.__name__:
+            continue
+        function: FunctionType = inspect.unwrap(value)
+        if name in MIRRORS:
+            _check_signature(file, name, function)
+            found[name] = function
+        elif not name.startswith("_"):
+            raise UsageError(f"{_place(file, function)} {not_mirrored(name)}; as a helper of your "
+                             f"own call it _{name}")
+    if not found:
+        raise UsageError(f"{file} replaces no kernel function: define one under its name, as in "
+                         "'def can_change_pte_writable(ed, vma, entry):'")
+    return found
+
+
+def _check_signature(file: str, name: str, function: FunctionType) -> None:
+    wanted, given = ([(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
+                     for f in (MIRRORS[name].function, function))
+    if wanted != given:
+        right, wrong = (_listed(f) for f in (MIRRORS[name].function, function))
+        raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
+                         f"takes: write def {name}{right}:")
+
+
+def _listed(function: Callable[..., Any]) -> str:
+    """The parameters, as they are written, without types."""
+    signature = inspect.signature(function)
+    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(inspect.Signature(bare))
+
+
+def _place(file: str, function: FunctionType) -> str:
+    return f"{file}:{function.__code__.co_firstlineno}:"
+
+
+@contextmanager
+def _marks_kept() -> Iterator[None]:
+    """A file may mark its functions with `mirrors`, as the model does; the model's stay marked."""
+    kept = dict(MIRRORS)
+    try:
+        yield
+    finally:
+        MIRRORS.clear()
+        MIRRORS.update(kept)
+
+
+@contextmanager
+def _blamed(file: str, name: str) -> Iterator[None]:
+    """Turns what is raised meanwhile into one line that names the place in the user's file."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        lines = []
+        at = error.__traceback__
+        while at is not None:
+            if at.tb_frame.f_code.co_filename == file:
+                lines.append(at.tb_lineno)
+            at = at.tb_next
+        where = f"{file}:{lines[-1]}:" if lines else f"{file}:"
+        told = str(error).strip() or "no message"
+        hint = next((f"; {better}" for sign, better in _HINTS.items() if sign in told), "")
+        inside = f" in {name}:" if name else ""
+        raise UsageError(f"{where}{inside} {type(error).__name__}: {told}{hint}") from error
+
+
+@dataclass(frozen=True)
+class _Replacement:
+    """A user's function in the place of the kernel function `name`, which returns `returned`."""
+
+    name: str
+    function: FunctionType
+    file: str
+    returned: Shape
+
+    @property
+    def place(self) -> str:
+        return _place(self.file, self.function)
+
+    def __call__(self, ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
+        """The function's result. Raises UsageError where it fails or the result has not the shape
+        of the kernel function's."""
+        others = {n: f for n, f in ed.overrides.items() if n != self.name}
+        with _blamed(self.file, self.name):
+            result = self.function(replace(ed, overrides=MappingProxyType(others)), *args, **kwargs)
+        if wrong := misfit(self.returned, result):
+            raise UsageError(f"{self.place} {self.name} returns {wrong}")
+        return result
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The arguments after the edition, and the shape of what was returned."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    returned: Shape
+
+
+def _first_calls(edition: Edition, names: set[str]) -> dict[str, _Call]:
+    """How the model of `edition` first calls each of the kernel functions; none for one that no
+    operation on any mapping calls."""
+    calls: dict[str, _Call] = {}
+
+    def listening(name: str) -> Callable[..., Any]:
+        def call(ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
+            result = MIRRORS[name].function(ed, *args, **kwargs)
+            calls.setdefault(name, _Call(args, kwargs, shape(result)))
+            if set(calls) == names:
+                raise _Enough
+            return result
+        return call
+
+    heard = replace(edition, overrides=MappingProxyType({n: listening(n) for n in names}))
+    with suppress(_Enough):
+        for mapping in MAPPINGS.values():
+            system = KernelSystem(heard, mapping, modelled(heard, mapping))
+            _ = system.effects
+            pagemap_read(heard, system.before.vma, system.before.entry)
+    return calls
+
+
+class _Enough(Exception):
+    """All that was wanted has been heard."""
