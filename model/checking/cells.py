@@ -6,8 +6,10 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from inspect import signature
 
 from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
+from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
 from model.system.operations import CORE, OPERATIONS, with_needed
@@ -202,5 +204,8 @@ def listing() -> str:
     lines += ["", "changes (for --with and --without)"]
     for c in CHANGES.values():
         lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]
+    lines += ["", "kernel functions (for --patch)"]
+    lines += [f"  {name}({', '.join(signature(m.function).parameters)}), {m.path}"
+              for name, m in sorted(MIRRORS.items())]
     lines += ["", "engines", f"  {', '.join(['auto', *ENGINES])}"]
     return "\n".join(lines)

@@ -1,0 +1,22 @@
+"""The newcomer's guide to the end, with the reader's change in Python and in C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.tools import static_program
+from tests.guide import blocks, follow
+
+SOURCE = "tree:/usr/src/linux-source-6.1.tar.xz"
+
+
+def test_the_counterexample_is_confirmed_on_the_changed_kernel(tmp_path: Path) -> None:
+    """And by the reproducer, which tells the changed kernel from the one without the change. The
+    build is that of test_pair.py."""
+    follow(blocks()[1:], tmp_path)
+    folder = tmp_path / "out" / "softdirty-complete" / "v6.1+mine" / "anon"
+    program = static_program(folder / "repro.c", "-static")
+    for name, ends in ((f"{SOURCE}+{tmp_path / 'mine.patch'}", 1), (SOURCE, 0)):
+        with at_hand(named(name), print).start(files={"repro": program}) as session:
+            assert session.execute("/repro") == ends

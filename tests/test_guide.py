@@ -1,0 +1,32 @@
+"""The newcomer's guide, as far as it needs no kernel; the rest is in tests/lab/test_guide.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.guide import PAGE, ROOT, blocks, follow
+
+
+def test_it_installs_as_the_readme_does() -> None:
+    """CI runs that line on a fresh clone; the environment it makes is the one the guide enters."""
+    install = blocks()[0].text.splitlines()
+    assert install == ["python3 -m venv .venv && .venv/bin/pip install -q -e .",
+                       ". .venv/bin/activate"]
+    readme = (ROOT / "README.md").read_text()
+    assert f"\n{install[0]} && .venv/bin/python -m model.check\n" in readme
+
+
+def test_it_is_one_page() -> None:
+    lines = PAGE.read_text().splitlines()
+    assert len(lines) <= 100
+    assert [b.kind for b in blocks()] == ["sh", "python", "sh", "text", "sh", "sh", "text", "sh",
+                                         "text"]
+
+
+def test_a_change_gets_its_verdict_and_its_reproducer(tmp_path: Path) -> None:
+    end = next(n for n, block in enumerate(blocks()) if "/usr/src/" in block.text)
+    told = follow(blocks()[1:end], tmp_path)
+    assert "In v6.1 the same calls part at call\n4, mprotect:rw" in told
+    assert (tmp_path / "repro").stat().st_mode & 0o100
+    folder = tmp_path / "out" / "softdirty-complete" / "v6.1+mine" / "anon"
+    assert "--kernel v6.1 --patch mine.py --mapping anon" in (folder / "command.txt").read_text()
