@@ -75,8 +75,12 @@ class KernelSystem:
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """The effect of each action on the symbolic state."""
-        effects = [OPERATIONS[a].run(self.edition, self.before) for a in self.actions]
-        return tuple(replace(e, state=self._with_fixed(e.state)) for e in effects)
+        return tuple(self.effect(a, self.before) for a in self.actions)
+
+    def effect(self, op: str, state: State) -> Effect:
+        """The effect of an operation on `state`, of whatever terms. Raises KeyError if unknown."""
+        effect = OPERATIONS[op].run(self.edition, state)
+        return replace(effect, state=self._with_fixed(effect.state))
 
     @cached_property
     def system(self) -> TransitionSystem:
