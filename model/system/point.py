@@ -12,11 +12,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from model.kernel.bits import PROT_NONE_PGPROT, VM_MAYSHARE, VM_SHARED
+from model.kernel.bits import PROT_NONE_PGPROT, VM_MAYSHARE, VM_SHARED, VM_SOFTDIRTY
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import can_change_pmd_writable
-from model.kernel.logic import BV, Bool, as_term, conj, has, ite, negate, word
-from model.kernel.mmap import vma_wants_manual_pte_write_upgrade
+from model.kernel.logic import BV, Bool, as_term, conj, has, ite, word
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.system.kernel import KernelSystem, kernel_system
@@ -33,6 +32,7 @@ class Point(View):
         self._kernel = kernel
         self._state = kernel.before if state is None else state
         self._result = outcome(Outcome.ok) if result is None else result
+        self._next: dict[str, Point] = {}
         super().__init__(kernel.edition, self._state)
 
     @property
@@ -42,8 +42,10 @@ class Point(View):
 
     def then(self, op: str) -> Point:
         """The state after `op`. Raises KeyError for an operation that there is not."""
-        effect = self._kernel.effect(op, self._state)
-        return Point(self._kernel, effect.state, effect.outcome)
+        if op not in self._next:
+            effect = self._kernel.effect(op, self._state)
+            self._next[op] = Point(self._kernel, effect.state, effect.outcome)
+        return self._next[op]
 
     def under(self, change: str) -> Point:
         """The same state in the edition that has `change` too."""
@@ -54,6 +56,11 @@ class Point(View):
     def shared_flag(self) -> Bool:
         """VM_SHARED, as the functions of the kernel ask it."""
         return has(self.vma.vm_flags, VM_SHARED)
+
+    @property
+    def whole_vma_dirty(self) -> Bool:
+        """VM_SOFTDIRTY: every page of the VMA reads as soft-dirty."""
+        return has(self.vma.vm_flags, VM_SOFTDIRTY)
 
     @property
     def flags_of_mapping(self) -> Bool:
@@ -68,11 +75,6 @@ class Point(View):
         return conj(self.present, ite(self.entry.huge,
                                       can_change_pmd_writable(ed, self.vma, self.entry),
                                       can_change_pte_writable(ed, self.vma, self.entry)))
-
-    @property
-    def upgrade_wanted(self) -> Bool:
-        """vma_wants_manual_pte_write_upgrade() says yes."""
-        return vma_wants_manual_pte_write_upgrade(self._kernel.edition, self.vma)
 
     def newprot_as_worked_out(self, op: str) -> Bool:
         """Every call of change_protection() that `op` makes passes vma->vm_page_prot; that of NUMA

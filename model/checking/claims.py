@@ -1,0 +1,341 @@
+"""Deciding claims: each by exhaustion of the reachable states, or by the solver for all inputs.
+
+A claim is put to an edition and all the mappings that it speaks of; the condition of its exceptions
+is one formula for all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import z3
+
+from model.engines.base import Limits, OutOfTime, solve
+from model.engines.conditions import (
+    Cube,
+    NotTold,
+    Observation,
+    as_formula,
+    holds,
+    minimal_dnf,
+    observations,
+)
+from model.engines.explicit import first_violation
+from model.kernel.editions import Edition
+from model.kernel.records import Mapping
+from model.system.apart import first_apart
+from model.system.compiled import compile_terms
+from model.system.kernel import KernelSystem, kernel_system
+from model.system.language import as_term
+from model.system.point import Point
+from model.system.reach import StateGraph, explore
+from model.system.replay import violates
+from properties import PROPERTIES
+from properties.claims.base import (
+    EXCEPT,
+    FALSE,
+    TRUE,
+    Always,
+    Claim,
+    Loses,
+    Mends,
+    Same,
+)
+
+UNDECIDED, VACUOUS = "undecided", "vacuous"
+REACHABLE, INPUTS = "every reachable state", "all inputs"
+_PROMISE = PROPERTIES["softdirty-complete"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A claim's verdict on one mapping.
+
+    `ops` are the calls that show an exception, or for a loss that is claimed the loss; run in the
+    edition `kernel`, and beside it in `beside`, where there is one. `instances` says how many
+    cases the claim spoke of.
+    """
+
+    mapping: str
+    verdict: str
+    expected: str
+    because: str
+    kernel: str
+    ops: tuple[str, ...] | None = None
+    beside: str = ""
+    instances: int = 0
+    reason: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.verdict == self.expected
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim's verdict in one edition, over all mappings asked for.
+
+    `condition` are the exceptions, a disjunction of conjunctions of words, exact over `domain`.
+    """
+
+    claim: Claim
+    kernel: str
+    verdict: str
+    answers: tuple[Answer, ...]
+    condition: tuple[tuple[str, ...], ...] = ()
+    domain: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def met(self) -> bool:
+        return (self.verdict not in (UNDECIDED, VACUOUS) and all(a.met for a in self.answers))
+
+
+class Systems:
+    """What the claims of one edition share: its systems, and their reachable states."""
+
+    def __init__(self, edition: Edition, limits: Limits) -> None:
+        self.edition = edition
+        self.limits = limits
+        self._graphs: dict[tuple[str, str], tuple[KernelSystem, StateGraph]] = {}
+
+    def reached(self, mapping: Mapping, under: str = "") -> tuple[KernelSystem, StateGraph]:
+        """The system of the edition, with the change `under` too, and its graph."""
+        edition = self.edition.with_change(under) if under else self.edition
+        key = (edition.name, mapping.name)
+        if key not in self._graphs:
+            kernel = kernel_system(edition, mapping)
+            self._graphs[key] = kernel, explore(kernel.machine, tick=self.limits.remaining)
+        return self._graphs[key]
+
+
+def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping],
+          limits: Limits | None = None) -> Iterator[Judged]:
+    """The claims that speak of the edition and of one of the mappings, in order."""
+    systems = Systems(edition, limits or Limits())
+    for claim in claims:
+        concerned = [m for m in mappings if claim.speaks_of(edition, m)]
+        if not concerned:
+            continue
+        start = time.monotonic()
+        try:
+            judged = _judged(claim, systems, concerned)
+        except OutOfTime as stop:
+            judged = Judged(claim, edition.name, UNDECIDED, (), reason=str(stop))
+        yield replace(judged, seconds=round(time.monotonic() - start, 3))
+
+
+def _judged(claim: Claim, systems: Systems, mappings: Sequence[Mapping]) -> Judged:
+    says = claim.says
+    if isinstance(says, Always):
+        return _always(claim, says, systems, mappings)
+    answers = tuple(_run(claim, says, systems, m) for m in mappings)
+    return Judged(claim, systems.edition.name, _together(answers), answers,
+                  domain=REACHABLE)
+
+
+def _together(answers: Sequence[Answer]) -> str:
+    """The verdict over several mappings. Each mapping is a case where there are no others."""
+    told = [a for a in answers if a.verdict != VACUOUS]
+    verdicts = {a.verdict for a in told}
+    if not verdicts:
+        return VACUOUS
+    return verdicts.pop() if len(verdicts) == 1 else EXCEPT
+
+
+def _answer(claim: Claim, systems: Systems, mapping: Mapping, verdict: str, *,
+            ops: tuple[str, ...] | None = None, kernel: str = "", beside: str = "",
+            instances: int = 1, reason: str = "") -> Answer:
+    return Answer(mapping.name, verdict, claim.expected(systems.edition, mapping),
+                  claim.because(systems.edition, mapping), kernel or systems.edition.name, ops,
+                  beside, instances, reason)
+
+
+# --- runs and comparisons -------------------------------------------------------------------------
+
+
+def _run(claim: Claim, says: Loses | Mends | Same, systems: Systems, mapping: Mapping) -> Answer:
+    edition = systems.edition
+    match says:
+        case Loses():
+            lost = _loses(edition, mapping, says.ops)
+            if lost and says.shortest:
+                kernel, graph = systems.reached(mapping)
+                first = first_violation(kernel.machine, graph, _PROMISE.question(kernel))
+                lost = first is not None and len(first) == len(says.ops)
+            return _answer(claim, systems, mapping, TRUE if lost else FALSE, ops=says.ops)
+        case Mends():
+            kernel, graph = systems.reached(mapping)
+            without = edition.without_change(says.change)
+            broken = first_violation(kernel.machine, graph, _PROMISE.question(kernel))
+            if broken is not None:
+                return _answer(claim, systems, mapping, FALSE, ops=broken, beside=without.name)
+            kept = next((r for r in says.runs if not _loses(without, mapping, r)), None)
+            verdict = TRUE if kept is None else FALSE
+            return _answer(claim, systems, mapping, verdict, ops=kept, kernel=without.name,
+                           beside=edition.name)
+        case Same():
+            other = (edition.without_change if edition.has(says.change)
+                     else edition.with_change)(says.change)
+            parted = first_apart(kernel_system(edition, mapping), kernel_system(other, mapping),
+                                 systems.limits.remaining)
+            return _answer(claim, systems, mapping, FALSE if parted else TRUE, ops=parted,
+                           beside=other.name)
+
+
+def _loses(edition: Edition, mapping: Mapping, ops: tuple[str, ...]) -> bool:
+    kernel = kernel_system(edition, mapping)
+    return violates(kernel.machine, _PROMISE.question(kernel), ops)
+
+
+# --- invariants, and their exceptions -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """A claim about one call, as terms over the variables of a system."""
+
+    call: str
+    given: z3.BoolRef
+    holds: z3.BoolRef
+    atoms: tuple[z3.BoolRef, ...]
+
+
+@dataclass
+class _Seen:
+    """What was observed on one mapping: where the claim holds, where it does not, and the first
+    calls that lead to an exception."""
+
+    true: set[Observation]
+    false: set[Observation]
+    instances: int = 0
+    exceptions: int = 0
+    ops: tuple[str, ...] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Of a mapping by itself: what the claim says nothing of, it says nothing wrong of."""
+        if not self.exceptions:
+            return TRUE
+        return FALSE if self.exceptions == self.instances else EXCEPT
+
+
+def _sentences(says: Always, kernel: KernelSystem) -> list[_Sentence]:
+    before = Point(kernel)
+    start = before.under(says.under) if says.under else before
+    found = []
+    for call in says.by or ("",):
+        after = start.then(call) if call else before
+        found.append(_Sentence(
+            call, _simple(says.given(before, after)), _simple(says.holds(before, after)),
+            tuple(_simple(atom.holds(before)) for atom in says.atoms)))
+    return found
+
+
+def _simple(formula: z3.BoolRef | bool) -> z3.BoolRef:
+    simplified = z3.simplify(as_term(formula))
+    assert isinstance(simplified, z3.BoolRef)
+    return simplified
+
+
+def _always(claim: Claim, says: Always, systems: Systems, mappings: Sequence[Mapping]) -> Judged:
+    domain = INPUTS if says.inputs else REACHABLE
+    seen = {m: _observed(says, systems, m) for m in mappings}
+    answers = tuple(_answer(claim, systems, m, s.verdict, ops=s.ops, instances=s.instances,
+                            kernel=systems.reached(m, says.under)[0].edition.name,
+                            reason=_unreached(says, s)) for m, s in seen.items())
+    judged = Judged(claim, systems.edition.name, TRUE, answers, domain=domain)
+    if not any(s.instances for s in seen.values()):
+        return replace(judged, verdict=VACUOUS,
+                       reason="nothing that can happen puts the claim to the test")
+    if not any(s.exceptions for s in seen.values()):
+        return judged
+    if all(s.exceptions == s.instances for s in seen.values()):
+        return replace(judged, verdict=FALSE)
+    try:
+        dnf = minimal_dnf(set().union(*(s.false for s in seen.values())),
+                          set().union(*(s.true for s in seen.values())), systems.limits)
+    except NotTold as error:
+        return replace(judged, verdict=UNDECIDED, reason=f"its words cannot say when: {error}")
+    if not all(_exact(says, systems, m, s, dnf) for m, s in seen.items()):
+        return replace(judged, verdict=UNDECIDED, reason="the condition found is not exact")
+    names = [atom.name for atom in says.atoms]
+    condition = tuple(tuple(names[i] if value else f"not {names[i]}" for i, value in cube)
+                      for cube in dnf)
+    return replace(judged, verdict=EXCEPT, condition=condition)
+
+
+def _unreached(says: Always, seen: _Seen) -> str:
+    return ("no calls lead to an exception" if says.inputs and seen.exceptions and seen.ops is None
+            else "")
+
+
+def _observed(says: Always, systems: Systems, mapping: Mapping) -> _Seen:
+    kernel, graph = systems.reached(mapping, says.under)
+    sentences = _sentences(says, kernel)
+    seen = _Seen(set(), set())
+    if not says.inputs:
+        _walk(says, sentences, kernel, graph, seen)
+        return seen
+    for s in sentences:
+        if not _possible(systems.limits, s.given):
+            continue
+        true, false = _sides(s)
+        if not _possible(systems.limits, false):
+            seen.instances += 1
+            continue
+        if not _possible(systems.limits, true):
+            seen.instances += 1
+            seen.exceptions += 1
+        else:
+            seen.instances += 2
+            seen.exceptions += 1
+        seen.true |= observations(s.atoms, true, systems.limits)
+        seen.false |= observations(s.atoms, false, systems.limits)
+    if seen.exceptions:
+        _walk(says, sentences, kernel, graph, _Seen(set(), set()), seen)
+    return seen
+
+
+def _sides(s: _Sentence) -> tuple[z3.BoolRef, z3.BoolRef]:
+    return z3.And(s.given, s.holds), z3.And(s.given, z3.Not(s.holds))
+
+
+def _possible(limits: Limits, formula: z3.BoolRef) -> bool:
+    solver = z3.SolverFor("QF_BV")
+    solver.add(formula)
+    return solve(solver, limits)
+
+
+def _walk(says: Always, sentences: Sequence[_Sentence], kernel: KernelSystem, graph: StateGraph,
+          seen: _Seen, told: _Seen | None = None) -> None:
+    """Every reachable state observed, the nearest first. The calls go to `told`, or to `seen`."""
+    functions = [compile_terms(kernel.system.variables, (s.given, s.holds, *s.atoms))
+                 for s in sentences]
+    for number, values in enumerate(graph.states):
+        for s, function in zip(sentences, functions, strict=True):
+            given, true, *atoms = map(bool, function(values))
+            if not given:
+                continue
+            seen.instances += 1
+            (seen.true if true else seen.false).add(tuple(atoms))
+            seen.exceptions += not true
+            goal = told or seen
+            if not true and goal.ops is None:
+                path = tuple(kernel.actions[a] for a in graph.path(number))
+                goal.ops = (*path, *filter(None, (s.call,)), *says.shown)
+
+
+def _exact(says: Always, systems: Systems, mapping: Mapping, seen: _Seen,
+           dnf: Sequence[Cube]) -> bool:
+    """The condition and the exceptions are the same: asked of a fresh solver for all inputs."""
+    if not says.inputs:
+        return (all(holds(dnf, o) for o in seen.false)
+                and not any(holds(dnf, o) for o in seen.true))
+    kernel, _ = systems.reached(mapping, says.under)
+    return not any(
+        _possible(systems.limits, z3.And(s.given, as_formula(dnf, s.atoms) == s.holds))
+        for s in _sentences(says, kernel))
