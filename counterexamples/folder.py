@@ -9,7 +9,7 @@ from counterexamples import itf
 from counterexamples.fixed import fixed_edition
 from counterexamples.reproducer.calls import CALLS
 from counterexamples.reproducer.program import program
-from counterexamples.text import trace_text
+from counterexamples.text import beside, trace_text
 from counterexamples.trace import Trace, run_trace
 from counterexamples.visible import made_visible
 from model.kernel.editions import Edition, find_edition
@@ -61,15 +61,31 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
 def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> Path:
     """Write the folder; return the path of its ITF trace. Raises OSError."""
     trace, fixed = with_fixed(where, ops)
-    folder = out / where.path
+    return _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
+                  where.edition.argument, pictures)
+
+
+def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
+                pictures: bool) -> Path:
+    """Write the folder of the calls that decide a claim (`trace.prop`), and beside them another
+    edition's run; return the path of its ITF trace. Raises OSError."""
+    text = trace_text(trace, None, verdict) + "\n".join([*(beside(other) if other else ()), ""])
+    return _write(out / trace.prop / trace.kernel / trace.mapping, trace, other, text,
+                  f"--claims --kernel {trace.kernel} --mapping {trace.mapping}", trace.kernel,
+                  pictures)
+
+
+def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors: str,
+           kernel: str, pictures: bool) -> Path:
+    """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.itf.json").write_text(itf.dumps(trace))
-    (folder / "trace.txt").write_text(trace_text(trace, fixed))
+    (folder / "trace.txt").write_text(text)
     (folder / "command.txt").write_text(
-        f"python -m model.check {where.selectors}\n"
-        f"python -m model.simulate --kernel {where.edition.argument} --mapping {where.mapping} "
-        f"{' '.join(ops)}\n")
-    if set(ops) <= set(CALLS):
+        f"python -m model.check {selectors}\n"
+        f"python -m model.simulate --kernel {kernel} --mapping {trace.mapping} "
+        f"{' '.join(trace.ops)}\n")
+    if set(trace.ops) <= set(CALLS):
         (folder / "repro.c").write_text(_reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)

@@ -14,17 +14,22 @@ _SHORT = {"SOFT_DIRTY": "SD", "UFFD_WP": "WP", "SAVED_DIRTY": "SAVED", "PROTNONE
 _HIDDEN = {"US", "A", "NX", "P", "PAT"}
 
 
-def trace_text(trace: Trace, fixed: Trace | None) -> str:
+def trace_text(trace: Trace, fixed: Trace | None, verdict: str = "violated") -> str:
     """The promise, the calls with the state after each, and the explanation."""
     calls = len(trace.ops)
-    lines = [f"{trace.prop}: violated on {trace.mapping} in {trace.kernel}",
+    lines = [f"{trace.prop}: {verdict} on {trace.mapping} in {trace.kernel}",
              *textwrap.wrap(f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}", WIDTH), "",
              *textwrap.wrap(trace.claim, WIDTH), "", *table(trace), ""]
     lines += textwrap.wrap(explain(trace, fixed), WIDTH)
     if fixed is not None:
-        told = f"The same calls in {fixed.kernel} ({fixed.kernel_title}):"
-        lines += ["", *textwrap.wrap(told, WIDTH), "", *table(fixed)]
+        lines += beside(fixed)
     return "\n".join(lines) + "\n"
+
+
+def beside(other: Trace) -> list[str]:
+    """Another edition's run of the same calls, for the end of a text."""
+    told = f"The same calls in {other.kernel} ({other.kernel_title}):"
+    return ["", *textwrap.wrap(told, WIDTH), "", *table(other)]
 
 
 def table(trace: Trace) -> list[str]:

@@ -68,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     pick.add_argument("--without", action="append", default=[], dest="dropped", metavar="COMMIT",
                       help="drop a change from every edition")
     add_patch_argument(pick)
+    pick.add_argument("--claims", action="store_true",
+                      help="decide what the messages of the patches claim, sentence by sentence")
     pick.add_argument("--list", action="store_true", help="say what there is, and end")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
@@ -97,6 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print(listing())
         return Exit.MET
+    if args.claims:
+        from model.claims import claims
+        return claims(args)
     kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
     cells = plan(with_patch(select_editions(kernels, args.added, args.dropped), args.patch),
                  args.mapping or ["*"], args.property or ["*"],

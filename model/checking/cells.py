@@ -131,7 +131,8 @@ def bisect_code(results: Sequence[CellResult]) -> int:
     return 0 if verdicts == {"proved"} else 125
 
 
-def _select(kind: str, patterns: Sequence[str], known: Sequence[str]) -> list[str]:
+def select(kind: str, patterns: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those of `known` that the names or globs pick. Raises UsageError where one picks none."""
     chosen: list[str] = []
     for pattern in patterns:
         found = [k for k in known if fnmatch.fnmatchcase(k, pattern)]
@@ -177,9 +178,9 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
     allowed by itself, with what it needs, in cells of its own. Raises UsageError.
     """
-    chosen_mappings = [MAPPINGS[m] for m in _select("mapping", mappings, list(MAPPINGS))]
-    chosen = [PROPERTIES[p] for p in _select("property", properties, list(PROPERTIES))]
-    beyond = [o for o in _select("operation", allow, list(OPERATIONS)) if o not in CORE]
+    chosen_mappings = [MAPPINGS[m] for m in select("mapping", mappings, list(MAPPINGS))]
+    chosen = [PROPERTIES[p] for p in select("property", properties, list(PROPERTIES))]
+    beyond = [o for o in select("operation", allow, list(OPERATIONS)) if o not in CORE]
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
     return [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
             if set(scope) <= set(modelled(e, m)) for p in chosen

@@ -7,8 +7,8 @@ is one formula for all of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import z3
 
@@ -23,13 +23,13 @@ from model.engines.conditions import (
     observations,
 )
 from model.engines.explicit import first_violation
-from model.kernel.editions import Edition
+from model.kernel.editions import EDITIONS, Edition
 from model.kernel.records import Mapping
 from model.system.apart import first_apart
 from model.system.compiled import compile_terms
 from model.system.kernel import KernelSystem, kernel_system
 from model.system.language import as_term
-from model.system.point import Point
+from model.system.point import Course, Point
 from model.system.reach import StateGraph, explore
 from model.system.replay import violates
 from properties import PROPERTIES
@@ -43,6 +43,7 @@ from properties.claims.base import (
     Mends,
     Same,
 )
+from properties.claims.words import KINDS
 
 UNDECIDED, VACUOUS = "undecided", "vacuous"
 REACHABLE, INPUTS = "every reachable state", "all inputs"
@@ -77,7 +78,8 @@ class Answer:
 class Judged:
     """A claim's verdict in one edition, over all mappings asked for.
 
-    `condition` are the exceptions, a disjunction of conjunctions of words, exact over `domain`.
+    `condition` are the exceptions, a disjunction of conjunctions of words, exact over `domain`; of
+    a claim about whole runs, which one exception makes false, the mappings that have one.
     """
 
     claim: Claim
@@ -100,16 +102,15 @@ class Systems:
     def __init__(self, edition: Edition, limits: Limits) -> None:
         self.edition = edition
         self.limits = limits
-        self._graphs: dict[tuple[str, str], tuple[KernelSystem, StateGraph]] = {}
+        self._graphs: dict[str, tuple[KernelSystem, StateGraph]] = {}
 
-    def reached(self, mapping: Mapping, under: str = "") -> tuple[KernelSystem, StateGraph]:
-        """The system of the edition, with the change `under` too, and its graph."""
-        edition = self.edition.with_change(under) if under else self.edition
-        key = (edition.name, mapping.name)
-        if key not in self._graphs:
-            kernel = kernel_system(edition, mapping)
-            self._graphs[key] = kernel, explore(kernel.machine, tick=self.limits.remaining)
-        return self._graphs[key]
+    def reached(self, mapping: Mapping) -> tuple[KernelSystem, StateGraph]:
+        """The system of the mapping and its graph."""
+        if mapping.name not in self._graphs:
+            kernel = kernel_system(self.edition, mapping)
+            graph = explore(kernel.machine, tick=self.limits.remaining)
+            self._graphs[mapping.name] = kernel, graph
+        return self._graphs[mapping.name]
 
 
 def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping],
@@ -133,17 +134,24 @@ def _judged(claim: Claim, systems: Systems, mappings: Sequence[Mapping]) -> Judg
     if isinstance(says, Always):
         return _always(claim, says, systems, mappings)
     answers = tuple(_run(claim, says, systems, m) for m in mappings)
-    return Judged(claim, systems.edition.name, _together(answers), answers,
-                  domain=REACHABLE)
+    wrong = {_facts(m) for m, a in zip(mappings, answers, strict=True) if a.verdict != TRUE}
+    judged = Judged(claim, systems.edition.name, FALSE if wrong else TRUE, answers,
+                    domain=REACHABLE)
+    right = {_facts(m) for m in mappings} - wrong
+    if not wrong or not right:
+        return judged
+    dnf = minimal_dnf(wrong, right, systems.limits)
+    return replace(judged, condition=_in_words(dnf, KINDS))
 
 
-def _together(answers: Sequence[Answer]) -> str:
-    """The verdict over several mappings. Each mapping is a case where there are no others."""
-    told = [a for a in answers if a.verdict != VACUOUS]
-    verdicts = {a.verdict for a in told}
-    if not verdicts:
-        return VACUOUS
-    return verdicts.pop() if len(verdicts) == 1 else EXCEPT
+def _facts(mapping: Mapping) -> Observation:
+    return tuple(holds(mapping) for holds in KINDS.values())
+
+
+def _in_words(dnf: Sequence[Cube], names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    told = list(names)
+    return tuple(tuple(told[i] if value else f"not {told[i]}" for i, value in cube)
+                 for cube in dnf)
 
 
 def _answer(claim: Claim, systems: Systems, mapping: Mapping, verdict: str, *,
@@ -169,7 +177,7 @@ def _run(claim: Claim, says: Loses | Mends | Same, systems: Systems, mapping: Ma
             return _answer(claim, systems, mapping, TRUE if lost else FALSE, ops=says.ops)
         case Mends():
             kernel, graph = systems.reached(mapping)
-            without = edition.without_change(says.change)
+            without = _with_or_without(edition, says.change)
             broken = first_violation(kernel.machine, graph, _PROMISE.question(kernel))
             if broken is not None:
                 return _answer(claim, systems, mapping, FALSE, ops=broken, beside=without.name)
@@ -178,12 +186,19 @@ def _run(claim: Claim, says: Loses | Mends | Same, systems: Systems, mapping: Ma
             return _answer(claim, systems, mapping, verdict, ops=kept, kernel=without.name,
                            beside=edition.name)
         case Same():
-            other = (edition.without_change if edition.has(says.change)
-                     else edition.with_change)(says.change)
+            other = _with_or_without(edition, says.change)
             parted = first_apart(kernel_system(edition, mapping), kernel_system(other, mapping),
                                  systems.limits.remaining)
             return _answer(claim, systems, mapping, FALSE if parted else TRUE, ops=parted,
                            beside=other.name)
+
+
+def _with_or_without(edition: Edition, change: str) -> Edition:
+    """The edition without the change if it has it, else with it; by its own name where it has
+    one."""
+    near = (edition.without_change if edition.has(change) else edition.with_change)(change)
+    return next((e for e in EDITIONS.values()
+                 if e.changes == near.changes and not edition.overrides), near)
 
 
 def _loses(edition: Edition, mapping: Mapping, ops: tuple[str, ...]) -> bool:
@@ -209,8 +224,8 @@ class _Seen:
     """What was observed on one mapping: where the claim holds, where it does not, and the first
     calls that lead to an exception."""
 
-    true: set[Observation]
-    false: set[Observation]
+    true: set[Observation] = field(default_factory=set)
+    false: set[Observation] = field(default_factory=set)
     instances: int = 0
     exceptions: int = 0
     ops: tuple[str, ...] | None = None
@@ -223,8 +238,7 @@ class _Seen:
         return FALSE if self.exceptions == self.instances else EXCEPT
 
 
-def _sentences(says: Always, kernel: KernelSystem) -> list[_Sentence]:
-    before = Point(kernel)
+def _sentences(says: Always, before: Point) -> list[_Sentence]:
     start = before.under(says.under) if says.under else before
     found = []
     for call in says.by or ("",):
@@ -244,8 +258,9 @@ def _simple(formula: z3.BoolRef | bool) -> z3.BoolRef:
 def _always(claim: Claim, says: Always, systems: Systems, mappings: Sequence[Mapping]) -> Judged:
     domain = INPUTS if says.inputs else REACHABLE
     seen = {m: _observed(says, systems, m) for m in mappings}
+    run_in = systems.edition.with_change(says.under) if says.under else systems.edition
     answers = tuple(_answer(claim, systems, m, s.verdict, ops=s.ops, instances=s.instances,
-                            kernel=systems.reached(m, says.under)[0].edition.name,
+                            kernel=run_in.name,
                             reason=_unreached(says, s)) for m, s in seen.items())
     judged = Judged(claim, systems.edition.name, TRUE, answers, domain=domain)
     if not any(s.instances for s in seen.values()):
@@ -262,10 +277,8 @@ def _always(claim: Claim, says: Always, systems: Systems, mappings: Sequence[Map
         return replace(judged, verdict=UNDECIDED, reason=f"its words cannot say when: {error}")
     if not all(_exact(says, systems, m, s, dnf) for m, s in seen.items()):
         return replace(judged, verdict=UNDECIDED, reason="the condition found is not exact")
-    names = [atom.name for atom in says.atoms]
-    condition = tuple(tuple(names[i] if value else f"not {names[i]}" for i, value in cube)
-                      for cube in dnf)
-    return replace(judged, verdict=EXCEPT, condition=condition)
+    return replace(judged, verdict=EXCEPT,
+                   condition=_in_words(dnf, (atom.name for atom in says.atoms)))
 
 
 def _unreached(says: Always, seen: _Seen) -> str:
@@ -274,29 +287,20 @@ def _unreached(says: Always, seen: _Seen) -> str:
 
 
 def _observed(says: Always, systems: Systems, mapping: Mapping) -> _Seen:
-    kernel, graph = systems.reached(mapping, says.under)
-    sentences = _sentences(says, kernel)
-    seen = _Seen(set(), set())
+    kernel, graph = systems.reached(mapping)
     if not says.inputs:
-        _walk(says, sentences, kernel, graph, seen)
-        return seen
-    for s in sentences:
-        if not _possible(systems.limits, s.given):
-            continue
+        return _walk(says, kernel, graph)
+    seen, limits = _Seen(), systems.limits
+    for s in _sentences(says, Point(kernel)):
         true, false = _sides(s)
-        if not _possible(systems.limits, false):
-            seen.instances += 1
-            continue
-        if not _possible(systems.limits, true):
-            seen.instances += 1
-            seen.exceptions += 1
-        else:
-            seen.instances += 2
-            seen.exceptions += 1
-        seen.true |= observations(s.atoms, true, systems.limits)
-        seen.false |= observations(s.atoms, false, systems.limits)
+        kept, broken = _possible(true, limits), _possible(false, limits)
+        seen.instances += kept + broken
+        seen.exceptions += broken
+        if broken:
+            seen.true |= observations(s.atoms, true, limits)
+            seen.false |= observations(s.atoms, false, limits)
     if seen.exceptions:
-        _walk(says, sentences, kernel, graph, _Seen(set(), set()), seen)
+        seen.ops = _walk(says, kernel, graph).ops
     return seen
 
 
@@ -304,29 +308,31 @@ def _sides(s: _Sentence) -> tuple[z3.BoolRef, z3.BoolRef]:
     return z3.And(s.given, s.holds), z3.And(s.given, z3.Not(s.holds))
 
 
-def _possible(limits: Limits, formula: z3.BoolRef) -> bool:
+def _possible(formula: z3.BoolRef, limits: Limits) -> bool:
     solver = z3.SolverFor("QF_BV")
     solver.add(formula)
     return solve(solver, limits)
 
 
-def _walk(says: Always, sentences: Sequence[_Sentence], kernel: KernelSystem, graph: StateGraph,
-          seen: _Seen, told: _Seen | None = None) -> None:
-    """Every reachable state observed, the nearest first. The calls go to `told`, or to `seen`."""
-    functions = [compile_terms(kernel.system.variables, (s.given, s.holds, *s.atoms))
-                 for s in sentences]
-    for number, values in enumerate(graph.states):
-        for s, function in zip(sentences, functions, strict=True):
-            given, true, *atoms = map(bool, function(values))
+def _walk(says: Always, kernel: KernelSystem, graph: StateGraph) -> _Seen:
+    """Every reachable state observed, the nearest first."""
+    seen, course = _Seen(), Course(kernel)
+    sentences = _sentences(says, course.start)
+    terms = [term for s in sentences for term in (s.given, s.holds, *s.atoms)]
+    function, width = compile_terms(course.variables, terms), len(says.atoms) + 2
+    for number, state in enumerate(graph.states):
+        told = list(map(bool, function(course.values(state))))
+        for at, s in enumerate(sentences):
+            given, true, *atoms = told[at * width:(at + 1) * width]
             if not given:
                 continue
             seen.instances += 1
-            (seen.true if true else seen.false).add(tuple(atoms))
             seen.exceptions += not true
-            goal = told or seen
-            if not true and goal.ops is None:
-                path = tuple(kernel.actions[a] for a in graph.path(number))
-                goal.ops = (*path, *filter(None, (s.call,)), *says.shown)
+            (seen.true if true else seen.false).add(tuple(atoms))
+            if not true and seen.ops is None:
+                path = (kernel.actions[a] for a in graph.path(number))
+                seen.ops = (*path, *filter(None, (s.call,)), *says.shown)
+    return seen
 
 
 def _exact(says: Always, systems: Systems, mapping: Mapping, seen: _Seen,
@@ -335,7 +341,7 @@ def _exact(says: Always, systems: Systems, mapping: Mapping, seen: _Seen,
     if not says.inputs:
         return (all(holds(dnf, o) for o in seen.false)
                 and not any(holds(dnf, o) for o in seen.true))
-    kernel, _ = systems.reached(mapping, says.under)
+    kernel, _ = systems.reached(mapping)
     return not any(
-        _possible(systems.limits, z3.And(s.given, as_formula(dnf, s.atoms) == s.holds))
-        for s in _sentences(says, kernel))
+        _possible(z3.And(s.given, as_formula(dnf, s.atoms) == s.holds), systems.limits)
+        for s in _sentences(says, Point(kernel)))

@@ -98,6 +98,10 @@ class KernelSystem:
         """The state after the step, as constants."""
         return rebuild(self.initial, self.system.primed)
 
+    def state_of(self, values: Sequence[z3.ExprRef]) -> State:
+        """The state with these leaves, in the order of the variables."""
+        return self._with_fixed(rebuild(self.initial, values))
+
     @cached_property
     def machine(self) -> Machine:
         return Machine(self.system)

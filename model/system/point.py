@@ -1,7 +1,8 @@
 """What claims are written in: a state, and what calls would make of it.
 
-A view answers questions about a state; a point also says what follows from it, as terms over the
-same variables, so that a claim about a kernel function is one formula over all its inputs.
+A view answers questions about a state; a point also says what follows from it: as terms over the
+same variables, so that a claim about a kernel function is one formula over all its inputs; or
+stepwise, with variables for each state on the way, for states that are at hand.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+import z3
+
 from model.kernel.bits import PROT_NONE_PGPROT, VM_MAYSHARE, VM_SHARED, VM_SOFTDIRTY
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import can_change_pmd_writable
 from model.kernel.logic import BV, Bool, as_term, conj, has, ite, word
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.system.compiled import Values
 from model.system.kernel import KernelSystem, kernel_system
 from model.system.operations import OPERATIONS
 from model.system.state import State
@@ -95,3 +99,53 @@ class Point(View):
         listening = replace(ed, overrides=MappingProxyType({**ed.overrides, **heard}))
         OPERATIONS[op].run(listening, self._state)
         return conj(bool(passed), *passed)
+
+
+class Course:
+    """A state and the states after calls, with variables of its own for each.
+
+    `steps[i]` says which state, numbered from 0 for the first, which system and which call leads
+    to state i + 1.
+    """
+
+    def __init__(self, kernel: KernelSystem) -> None:
+        self.steps: list[tuple[int, KernelSystem, str]] = []
+        self.variables: list[z3.ExprRef] = list(kernel.system.variables)
+        self.start = StepwisePoint(self, 0, kernel, kernel.before, outcome(Outcome.ok))
+
+    def values(self, start: Values) -> Values:
+        """The values of all the variables where the first state is `start`."""
+        states, found = [start], list(start)
+        for origin, kernel, op in self.steps:
+            after, outputs = kernel.machine.step(states[origin], op)
+            states.append(after)
+            found += [*after, outputs[0]]
+        return tuple(found)
+
+
+class StepwisePoint(Point):
+    """A point of a course."""
+
+    def __init__(self, course: Course, number: int, kernel: KernelSystem, state: State,
+                 result: BV) -> None:
+        super().__init__(kernel, state, result)
+        self._course = course
+        self._number = number
+
+    def then(self, op: str) -> Point:
+        """The state after `op`. Raises KeyError for one that the system does not explore."""
+        if op not in self._next:
+            steps, kernel = self._course.steps, self._kernel
+            steps.append((self._number, kernel, op))
+            number = len(steps)
+            leaves = [z3.Const(f"{v}@{number}", v.sort()) for v in kernel.system.variables]
+            result = z3.BitVec(f"outcome@{number}", kernel.outcome.size())
+            self._course.variables += [*leaves, result]
+            self._next[op] = StepwisePoint(self._course, number, kernel, kernel.state_of(leaves),
+                                           result)
+        return self._next[op]
+
+    def under(self, change: str) -> Point:
+        """The same state in the edition that has `change` too."""
+        kernel = kernel_system(self._kernel.edition.with_change(change), self.mapping)
+        return StepwisePoint(self._course, self._number, kernel, self._state, self._result)

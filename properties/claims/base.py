@@ -101,6 +101,7 @@ class Claim:
     when: tuple[str, ...] = ()
     concerns: Callable[[Mapping], bool] = lambda _: True
     departs: tuple[Departs, ...] = ()
+    ours: bool = False
     precondition: bool = False
 
     def speaks_of(self, edition: Edition, mapping: Mapping) -> bool:

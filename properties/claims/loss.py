@@ -1,6 +1,6 @@
 """The message on the loss: what the old uffd_wp_range() forgot, and that the patch mends it."""
 
-from model.system.language import as_term, conj, disj, negate
+from model.system.language import as_term, conj, negate
 from properties.claims.base import EXCEPT, FALSE, PATCH, Always, Claim, Departs, Loses, Mends
 from properties.claims.words import (
     ENTRY,
@@ -62,16 +62,15 @@ CLAIMS = (
           "Un-protecting, by UFFDIO_WRITEPROTECT or by unregistering, lets no later store go "
           "unrecorded.",
           Always(by=("unwp", "unregister"), atoms=(SHARED, HUGETLB, *VMA, *ENTRY),
-                 given=lambda s, t: conj(t.ok, negate(unrecorded(s))),
+                 given=lambda s, _: negate(unrecorded(s)),
                  holds=lambda _, t: negate(unrecorded(t)), shown=("store",)),
           departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
-          precondition=True),
+          ours=True, precondition=True),
     Claim("stores-are-recorded",
           "A store that completes while soft-dirty tracking is on is recorded.",
           Always(by=("store",), atoms=(SHARED, HUGETLB, *VMA, *ENTRY, WRITABLE),
-                 given=lambda s, t: conj(s.tracked, t.ok),
-                 holds=lambda _, t: disj(negate(t.tracked), t.pagemap.soft_dirty)),
+                 holds=lambda s, _: negate(unrecorded(s))),
           departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
-          precondition=True),
+          ours=True, precondition=True),
 )
 

@@ -1,6 +1,8 @@
 """The words that the conditions of claims are written in."""
 
-from model.system.language import Bool, conj, disj, negate
+from collections.abc import Callable
+
+from model.system.language import Bool, Mapping, conj, disj, negate
 from model.system.point import Point
 from properties.claims.base import Atom
 
@@ -20,6 +22,12 @@ ZERO_PAGE = Atom("zero-page", lambda s: s.special)
 ANON = Atom("anon", lambda s: s.anon)
 EXCLUSIVE = Atom("anon-exclusive", lambda s: s.owned)
 HUGE = Atom("pmd-mapped", lambda s: s.entry.huge)
+
+KINDS: dict[str, Callable[[Mapping], bool]] = {
+    "shared": lambda m: m.shared, "hugetlb": lambda m: m.hugetlb, "huge": lambda m: m.thp,
+    "anonymous": lambda m: m.anonymous}
+"""Words for conditions on the mapping alone; together they tell all mappings apart that a
+userfaultfd write-protects."""
 
 MEMORY = (SHARED, HUGETLB)
 VMA = (WRITE, REGISTERED, TRACKED)

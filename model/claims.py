@@ -1,0 +1,91 @@
+"""What `check --claims` does: the messages of the two patches, sentence by sentence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from model.checking.cells import select, select_editions
+from model.checking.claims import Answer, Judged, judge
+from model.checking.claims_report import TextReport, Traces, as_json, exit_code
+from model.cli import wants_colour, writable_folder
+from model.engines.base import Limits
+from model.kernel.editions import UsageError, find_edition
+from model.system.mappings import MAPPINGS
+from properties.claims import CLAIMS
+
+KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
+FORMATS = ("text", "json")
+_NOT_WITH = ("property", "allow", "each", "depth", "resume", "bisect")
+
+
+def claims(args: argparse.Namespace) -> int:
+    """Decide them, print the verdicts, write the calls under --out. Raises UsageError."""
+    _refuse(args)
+    editions = select_editions(args.kernel or list(KERNELS), args.added, args.dropped)
+    mappings = [MAPPINGS[m] for m in select("mapping", args.mapping or ["*"], list(MAPPINGS))]
+    out = None if args.out is None else writable_folder(args.out)
+    start, results, traces = time.monotonic(), list[Judged](), Traces()
+    for number, edition in enumerate(editions):
+        if not args.quiet and sys.stderr.isatty():
+            print(f"\r\033[K{edition.name}, {len(editions) - number} left", end="",
+                  file=sys.stderr, flush=True)
+        for judged in judge(list(CLAIMS.values()), edition, mappings, Limits(seconds=args.timeout)):
+            results.append(judged)
+            if out is not None:
+                traces |= _written(out, judged, not args.no_pictures)
+    if not args.quiet and sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if not results:
+        raise UsageError("no claim speaks of any of these editions and mappings: a userfaultfd "
+                         "does not write-protect them; name a mapping such as 'shmem'")
+    if not args.quiet:
+        print(_report(args, results, traces))
+        if args.format == "text":
+            _closing(results, out, time.monotonic() - start)
+    return exit_code(results, args.strict)
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    for name in _NOT_WITH:
+        if getattr(args, name):
+            raise UsageError(f"--{name} is not for --claims, which takes --kernel, --mapping, "
+                             "--with, --without, --timeout, --format, --out and --strict")
+    if args.engine != "auto":
+        raise UsageError("--engine is not for --claims: each claim says how it is decided")
+    if args.format not in FORMATS:
+        raise UsageError(f"--claims has no format {args.format!r}; known: {', '.join(FORMATS)}")
+
+
+def _report(args: argparse.Namespace, results: list[Judged], traces: Traces) -> str:
+    if args.format == "json":
+        return as_json(results, traces)
+    return str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict))
+
+
+def _written(out: Path, judged: Judged, pictures: bool) -> Traces:
+    return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, a, pictures)
+            for a in judged.answers if a.ops is not None}
+
+
+def _write(out: Path, judged: Judged, answer: Answer, pictures: bool) -> str:
+    from counterexamples.folder import write_claim
+    from counterexamples.trace import run_trace
+    from model.system.kernel import kernel_system
+
+    mapping = MAPPINGS[answer.mapping]
+    trace, *others = (
+        run_trace(kernel_system(find_edition(name), mapping), answer.ops or (),
+                  prop=judged.claim.name, claim=judged.claim.fact, because=answer.because)
+        for name in (answer.kernel, answer.beside) if name)
+    return str(write_claim(out, trace, others[0] if others else None, answer.verdict, pictures))
+
+
+def _closing(results: list[Judged], out: Path | None, took: float) -> None:
+    decided = sum(j.verdict in ("true", "false", "true except") for j in results)
+    print(f"\n{decided} of {len(results)} claims decided, {sum(j.met for j in results)} as "
+          f"expected, in {took:.1f} s")
+    if out is not None:
+        print(f"traces: {out}/CLAIM/EDITION/MAPPING/")
