@@ -10,7 +10,7 @@ from typing import Any
 from model.checking.cells import Exit
 from model.checking.claims import UNDECIDED, VACUOUS, Answer, Judged
 from model.cli import tool
-from properties.claims.base import EXCEPT, FALSE, TRUE, Always
+from properties.claims.base import EXCEPT, FALSE, TRUE
 
 _WORST_FIRST = (Exit.UNEXPECTED_VIOLATION, Exit.VIOLATION_NOT_FOUND, Exit.VACUOUS, Exit.UNDECIDED,
                 Exit.MET)
@@ -40,7 +40,8 @@ def _code(judged: Judged, strict: bool) -> Exit:
 
 def as_json(results: Sequence[Judged], traces: Traces) -> str:
     rows: list[dict[str, Any]] = [{
-        "claim": j.claim.name, "fact": j.claim.fact, "of_message": not j.claim.ours, "kernel": j.kernel, "verdict": j.verdict,
+        "claim": j.claim.name, "fact": j.claim.fact, "of_message": not j.claim.ours,
+        "kernel": j.kernel, "verdict": j.verdict,
         "condition": [list(cube) for cube in j.condition], "domain": j.domain, "met": j.met,
         "reason": j.reason, "seconds": j.seconds,
         "mappings": [{
@@ -51,17 +52,16 @@ def as_json(results: Sequence[Judged], traces: Traces) -> str:
             "trace": traces.get((j.claim.name, j.kernel, a.mapping)),
         } for a in j.answers],
     } for j in results]
-    loss = [{"kernel": j.kernel, "before": list(calls),
-             "condition": [list(cube) for cube in j.condition] if j.verdict == EXCEPT else None}
-            for j, calls in _preconditions(results)]
+    loss = [{"kernel": j.kernel, "claim": j.claim.name, "verdict": j.verdict,
+             "condition": [list(cube) for cube in j.condition]} for j in _preconditions(results)]
     return json.dumps({"tool": tool(), "claims": rows, "loss": loss}, indent=1)
 
 
 def in_words(condition: Sequence[Sequence[str]]) -> str:
     """A disjunction of conjunctions; an empty conjunction asks nothing."""
-    cubes = [" and ".join(cube) or "always" for cube in condition]
-    several = len(cubes) > 1
-    return " or ".join(f"({cube})" if several and " " in cube else cube for cube in cubes)
+    cubes = [(" and ".join(cube) or "always", len(cube) > 1) for cube in condition]
+    return " or ".join(f"({cube})" if several and len(cubes) > 1 else cube
+                       for cube, several in cubes)
 
 
 class TextReport:
@@ -121,28 +121,22 @@ class TextReport:
         return ["\n".join(lines)]
 
     def _loss(self) -> list[str]:
-        found = list(_preconditions(self._results))
-        if not found:
-            return []
-        lines = ["The weakest precondition of the loss, over every reachable state: a store that was "
-                 "not lost", "anyway goes unrecorded exactly if before the call"]
-        for calls in dict.fromkeys(calls for _, calls in found):
-            told: dict[str, list[str]] = {}
-            for j, by in found:
-                if by == calls:
-                    when = {EXCEPT: in_words(j.condition), TRUE: "never",
-                            FALSE: "always"}.get(j.verdict, j.verdict)
-                    told.setdefault(when, []).append(j.kernel)
-            lines.append(f"  {' or '.join(calls)}")
-            for when, kernels in told.items():
-                lines += _wrapped(f"{', '.join(kernels)}: {when}", 6)
-        return ["\n".join(lines)]
+        """What each precondition is, by editions."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for j in _preconditions(self._results):
+            words = {EXCEPT: in_words(j.condition), TRUE: "never", FALSE: "always"}
+            kernels = found.setdefault(j.claim.precondition, {})
+            kernels.setdefault(words.get(j.verdict, j.verdict), []).append(j.kernel)
+        lines = ["The weakest precondition of the loss, exact over every reachable state:"]
+        for what, by_condition in found.items():
+            lines += _wrapped(f"{what} exactly if", 2)
+            for when, editions in by_condition.items():
+                lines += _wrapped(f"{', '.join(editions)}: {when}", 6)
+        return ["\n".join(lines)] if found else []
 
 
-def _preconditions(results: Sequence[Judged]) -> Iterator[tuple[Judged, tuple[str, ...]]]:
-    for j in results:
-        if j.claim.precondition and isinstance(j.claim.says, Always):
-            yield j, j.claim.says.by
+def _preconditions(results: Sequence[Judged]) -> list[Judged]:
+    return [j for j in results if j.claim.precondition]
 
 
 def _calls(judged: Judged) -> Iterator[tuple[str, str]]:

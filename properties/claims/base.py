@@ -102,7 +102,7 @@ class Claim:
     concerns: Callable[[Mapping], bool] = lambda _: True
     departs: tuple[Departs, ...] = ()
     ours: bool = False
-    precondition: bool = False
+    precondition: str = ""
 
     def speaks_of(self, edition: Edition, mapping: Mapping) -> bool:
         return (registrable(edition, mapping) and self.concerns(mapping)

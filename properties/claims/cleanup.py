@@ -24,7 +24,7 @@ CLAIMS = (
           when=(NEW,)),
     Claim("second-patch-would-be-without-the-first",
           f"{CLEANUP} would change nothing without {PATCH} either.",
-          Always(given=lambda s, _: registered(s), holds=_passed,
+          Always(given=lambda s, _: conj(registered(s), s.present), holds=_passed,
                  atoms=(*MEMORY, *VMA, PROT_WRITABLE), shown=("unwp", "store")),
           ours=True, when=(OLD, "+51d3d5eb74ff"),
           departs=(Departs(EXCEPT, "shmem shmem-thp hugetlb", (),

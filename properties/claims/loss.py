@@ -65,12 +65,12 @@ CLAIMS = (
                  given=lambda s, _: negate(unrecorded(s)),
                  holds=lambda _, t: negate(unrecorded(t)), shown=("store",)),
           departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
-          ours=True, precondition=True),
+          ours=True, precondition="un-protecting makes the next store go unrecorded, before it"),
     Claim("stores-are-recorded",
           "A store that completes while soft-dirty tracking is on is recorded.",
           Always(by=("store",), atoms=(SHARED, HUGETLB, *VMA, *ENTRY, WRITABLE),
                  holds=lambda s, _: negate(unrecorded(s))),
           departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
-          ours=True, precondition=True),
+          ours=True, precondition="a store goes unrecorded, before it"),
 )
 
