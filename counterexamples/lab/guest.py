@@ -18,7 +18,7 @@ AGENT = Path(__file__).parent / "agent"
 BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 _NODES_MB = (768, 256)
-"""The memory of each NUMA node; the one CPU belongs to the first."""
+"""The memory of each NUMA node; the CPUs belong to the first."""
 _FILE_SYSTEM_KB = 1024
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
@@ -45,9 +45,9 @@ def check_image(image: Path) -> None:
 
 def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | None = None,
          modules: Sequence[Path] = (), limit: float = ANSWER_SECONDS,
-         boot_limit: float = BOOT_SECONDS) -> Session:
+         boot_limit: float = BOOT_SECONDS, cpus: int = 1) -> Session:
     """A session with `image`; `files` are put at the root of its file system, executable, and
-    `modules` are loaded in order.
+    `modules` are loaded in order. With more `cpus` than one they run at once.
 
     Raises CannotRun where it cannot be tried, KernelFailed where the agent does not come up.
     """
@@ -65,7 +65,7 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
               Path(work) / "root", initrd)
         # Software emulation: the same everywhere, and faults are counted the same.
         process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", *_nodes(), "-display", "none",
+            ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
              "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
              "-initrd", str(initrd), "-append", _APPEND,
              "-serial", f"file:{console}", "-serial", "stdio"],
@@ -73,11 +73,11 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
         return Session(process, console, limit, boot_limit)
 
 
-def _nodes() -> list[str]:
+def _nodes(cpus: int) -> list[str]:
     """Memory on two NUMA nodes, so that pages can migrate."""
-    arguments = ["-m", str(sum(_NODES_MB)), "-smp", "1"]
+    arguments = ["-m", str(sum(_NODES_MB)), "-smp", str(cpus)]
     for node, size in enumerate(_NODES_MB):
-        cpu = ",cpus=0" if node == 0 else ""
+        cpu = f",cpus=0-{cpus - 1}" if node == 0 else ""
         arguments += ["-object", f"memory-backend-ram,id=m{node},size={size}M",
                       "-numa", f"node,nodeid={node},memdev=m{node}{cpu}"]
     return arguments

@@ -33,14 +33,15 @@ class Kernel:
     modules: tuple[Path, ...] = ()
 
     def start(self, *, files: Mapping[str, Path] | None = None,
-              limit: float = guest.ANSWER_SECONDS) -> Session:
+              limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
         """A session with this kernel, which is at hand; `limit` in seconds for each answer.
 
-        `files` lie at the root of the guest. Raises CannotRun or KernelFailed.
+        `files` lie at the root of the guest, which has `cpus`. Raises CannotRun or KernelFailed.
         """
         if self.image is None:
             return guest.on_host(limit)
-        return guest.boot(self.image, files=files, modules=self.modules, limit=limit)
+        return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
+                          cpus=cpus)
 
 
 def named(name: str) -> Kernel:
