@@ -1,6 +1,6 @@
 """The promise that CRIU lives on."""
 
-from model.system.language import conj, implies
+from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
 from properties.races import MIGRATED, PRIVATE
 
@@ -15,7 +15,7 @@ PROPERTY = Property(
           "clear_refs.",
     origin="Documentation/admin-guide/mm/soft-dirty.rst; the loss is what 931298e103c2 mends",
     safe=lambda s: implies(s.history.stored, s.pagemap.soft_dirty),
-    witness=lambda t: conj(t.op("store"), t.ok, t.before.tracked),
+    witness=lambda t: conj(t.op("store"), t.ok, negate(t.before.pagemap.soft_dirty)),
     violated=(
         Violated("shmem", ("-931298e103c2", "+b1f9e8768618"),
                  "un-protecting gives entries the protection of vm_flags alone, so a clean page of "

@@ -66,7 +66,7 @@ def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
 
 @mirrors(_FS)
 def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
-    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits. No entry is touched.
+    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits.
 
     EINVAL for memory that cannot be, EPERM without VM_MAYWRITE. A VMA that already has every mode
     asked for is left as it is.
@@ -78,6 +78,13 @@ def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
     return (ite(disj(unable, denied), vma, ite(registered, vma, new)),
             ite(unable, outcome(Outcome.EINVAL),
                 ite(denied, outcome(Outcome.EPERM), outcome(Outcome.ok))))
+
+
+@mirrors(_MM)
+def userfaultfd_register_range(ed: Edition, vma: Vma, entry: Entry, mode: int) -> Entry:
+    """What UFFDIO_REGISTER, where it succeeds, does to the entries: nothing, not even where `mode`
+    takes write-protect mode away. (6.1: the loop in userfaultfd_register.)"""
+    return entry
 
 
 @mirrors(_FS)

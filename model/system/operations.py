@@ -47,6 +47,7 @@ from model.kernel.userfaultfd import (
     mwriteprotect_range,
     userfaultfd_api,
     userfaultfd_register,
+    userfaultfd_register_range,
     userfaultfd_release,
     userfaultfd_unregister,
 )
@@ -146,9 +147,11 @@ def _unprotected(s: State, ended: Bool = True) -> State:
 def _register(ed: Edition, s: State, mode: int) -> Effect:
     """Registering anew without write-protect mode ends the protection."""
     vma, result = userfaultfd_register(ed, s.vma, mode)
+    done = ite(result == OK, _each(s, lambda entry: userfaultfd_register_range(
+        ed, s.vma, entry, mode)), s)
+    registered = replace(done, vma=vma)
     kept = has_all(vma.vm_flags, VM_UFFD_WP)
-    return _ioctl(s, Effect(ite(kept, replace(s, vma=vma), _unprotected(replace(s, vma=vma))),
-                            result))
+    return _ioctl(s, Effect(ite(kept, registered, _unprotected(registered)), result))
 
 
 def _unregister(ed: Edition, s: State) -> Effect:

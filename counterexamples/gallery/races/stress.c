@@ -194,12 +194,12 @@ static long lost(enum call call)
 	return count;
 }
 
+/* Asleep: a thread that runs must be interrupted for each page whose TLB entry is flushed. */
 static void wait_a_while(long nanoseconds)
 {
-	long until = now() + nanoseconds;
+	struct timespec t = { nanoseconds / 1000000000L, nanoseconds % 1000000000L };
 
-	while (now() < until)
-		;
+	nanosleep(&t, NULL);
 }
 
 /* One round; the call comes at some time of the move. */

@@ -1,0 +1,101 @@
+"""What a remedy makes of an edition, and what it does to the promises."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from model.engines.explicit import first_violation, reaches
+from model.kernel.editions import Edition
+from model.kernel.mirror import MIRRORS
+from model.kernel.records import Mapping
+from model.system.kernel import KernelSystem
+from model.system.reach import StateGraph, explore
+from model.system.themes import allowing
+from properties import PROPERTIES
+from properties.base import Property
+
+PACKAGE = "model.kernel.remedies"
+
+PROVED, VIOLATED, VACUOUS = "proved", "violated", "vacuous"
+
+
+def functions(name: str) -> dict[str, Callable[..., Any]]:
+    """The kernel functions that the remedy `name` replaces, by name."""
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+    return {key: value for key, value in vars(module).items()
+            if key in MIRRORS and getattr(value, "__module__", "") == module.__name__}
+
+
+def remedied(edition: Edition, names: Sequence[str]) -> Edition:
+    """`edition` with these remedies, one around the other: inside a replacement the function of its
+    name is what it would be without it."""
+    for name in names:
+        for key, function in functions(name).items():
+            edition = replace(edition, overrides=MappingProxyType(
+                {**edition.overrides, key: _around(edition, key, function)}))
+    return replace(edition, name="+".join((edition.name, *names))) if names else edition
+
+
+def _around(edition: Edition, key: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as the replacement of the kernel function `key`."""
+    inner = edition.overrides.get(key)
+
+    def call(ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
+        others = {name: f for name, f in ed.overrides.items() if name != key}
+        if inner is not None:
+            others[key] = inner
+        return function(replace(ed, overrides=MappingProxyType(others)), *args, **kwargs)
+
+    return call
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether one promise holds, from the exhausted state graph; `trace` breaks it."""
+
+    verdict: str
+    trace: tuple[str, ...] = ()
+
+
+class Judge:
+    """The answers for one edition with some remedies; each graph is explored once."""
+
+    def __init__(self, edition: Edition, remedies: Sequence[str] = ()) -> None:
+        self.edition = remedied(edition, remedies)
+        self._graph = cache(self._explored)
+        self._answer = cache(self._asked)
+
+    def answer(self, prop: Property, mapping: Mapping, allow: Collection[str] = ()) -> Answer:
+        """Whether the promise holds with the core operations and those of `allow`."""
+        operations = allowing(self.edition, mapping, (*prop.about, *allow))
+        return self._answer(prop.name, mapping, operations)
+
+    def _explored(self, mapping: Mapping,
+                  operations: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
+        kernel = KernelSystem(self.edition, mapping, operations)
+        return kernel, explore(kernel.machine)
+
+    def _asked(self, prop: str, mapping: Mapping, operations: tuple[str, ...]) -> Answer:
+        kernel, graph = self._graph(mapping, operations)
+        question = PROPERTIES[prop].question(kernel)
+        trace = first_violation(kernel.machine, graph, question)
+        if trace is not None:
+            return Answer(VIOLATED, trace)
+        tested = reaches(kernel.machine, graph, question.witness)
+        return Answer(PROVED if tested else VACUOUS)
+
+
+def lost(before: Judge, after: Judge, mapping: Mapping,
+         allow: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The promises that `before` keeps and `after` does not, each with a list of calls."""
+    for prop in PROPERTIES.values():
+        if prop.concerns(before.edition, mapping):
+            then = after.answer(prop, mapping, allow)
+            if then.verdict != PROVED \
+                    and before.answer(prop, mapping, allow).verdict == PROVED:
+                yield prop.name, then.trace

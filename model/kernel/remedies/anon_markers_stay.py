@@ -1,0 +1,36 @@
+"""What is dropped from anonymous memory leaves its uffd-wp protection behind in a marker, as in
+that of a file; a PMD leaves a page table of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel import memory
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, conj, disj, ite, word
+from model.kernel.pgtable import (
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+    pte_present,
+    pte_swp_uffd_wp_any,
+    pte_uffd_wp,
+)
+from model.kernel.records import Entry, Vma
+from model.kernel.userfaultfd_k import userfaultfd_wp
+
+
+def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
+    armed = disj(conj(pte_present(pteval), pte_uffd_wp(pteval)), pte_swp_uffd_wp_any(ed, pteval))
+    return ite(conj(userfaultfd_wp(vma), armed), make_uffd_wp_marker(ed), word(0))
+
+
+def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    kept = pte_marker_uffd_wp(ed, entry.pte)
+    return ite(kept, entry, memory.zap_pte_range(ed, vma, entry))
+
+
+def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    marked = pte_install_uffd_wp_if_needed(ed, vma, entry.pte)
+    table = replace(entry.unmapped(marked), huge=False)
+    whole = conj(vma.mapping.thp, entry.huge, marked != word(0))
+    return ite(whole, table, memory.unmap_single_vma(ed, vma, entry))

@@ -1,0 +1,26 @@
+"""The PMD that takes the place of a page table is soft-dirty where an entry of it was.
+
+Of 512 entries one is enough; the model's collapse() sees the entry of the page in question and makes
+the PMD from it.
+"""
+
+from __future__ import annotations
+
+from model.kernel import khugepaged
+from model.kernel.editions import Edition
+from model.kernel.logic import conj, disj, ite
+from model.kernel.pgtable import (
+    is_swap_pte,
+    pte_mksoft_dirty,
+    pte_present,
+    pte_soft_dirty,
+    pte_swp_soft_dirty,
+)
+from model.kernel.records import Entry, Vma
+
+
+def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    done = khugepaged.collapse_pte_mapped_thp(ed, vma, entry)
+    was = disj(conj(pte_present(entry.pte), pte_soft_dirty(entry.pte)),
+               conj(is_swap_pte(entry.pte), pte_swp_soft_dirty(entry.pte)))
+    return done.with_pte(ite(was, pte_mksoft_dirty(done.pte), done.pte))

@@ -1,0 +1,15 @@
+"""The entry of the merged page keeps the soft-dirty and the uffd-wp bit of the one it replaces."""
+
+from __future__ import annotations
+
+from model.kernel import ksm
+from model.kernel.editions import Edition
+from model.kernel.logic import ite
+from model.kernel.pgtable import pte_mksoft_dirty, pte_mkuffd_wp, pte_soft_dirty, pte_uffd_wp
+from model.kernel.records import Entry, Vma
+
+
+def replace_page(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    merged = ksm.replace_page(_ed, vma, entry)
+    pte = ite(pte_soft_dirty(entry.pte), pte_mksoft_dirty(merged.pte), merged.pte)
+    return merged.with_pte(ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(_ed, pte), pte))

@@ -1,0 +1,87 @@
+"""What is dropped leaves its soft-dirty bit behind in a PTE marker, as it does its uffd-wp bit, and
+the page that comes next takes it over. clear_refs takes the marker away.
+
+The marker here is one with the soft-dirty bit of a swap entry, which pagemap shows already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel import memory, mprotect, task_mmu
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, word
+from model.kernel.bits import PTE_MARKER_UFFD_WP, SWP_OFFSET_SHIFT
+from model.kernel.mmap import vma_soft_dirty_enabled
+from model.kernel.pgtable import (
+    is_pte_marker,
+    is_swap_pte,
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+    pte_mksoft_dirty,
+    pte_none,
+    pte_present,
+    pte_soft_dirty,
+    pte_swp_clear_soft_dirty,
+    pte_swp_mksoft_dirty,
+    pte_swp_soft_dirty,
+)
+from model.kernel.records import CpFlags, Entry, Fault, Vma
+
+
+def _marker(ed: Edition) -> BV:
+    """A marker with the soft-dirty bit alone; the offset is stored inverted."""
+    return pte_swp_mksoft_dirty(make_uffd_wp_marker(ed)
+                                | word(PTE_MARKER_UFFD_WP << SWP_OFFSET_SHIFT))
+
+
+def _marked(ed: Edition, pte: BV) -> Bool:
+    return conj(is_pte_marker(ed, pte), pte_swp_soft_dirty(pte))
+
+
+def _without(ed: Edition, pte: BV) -> BV:
+    """A marker less its soft-dirty bit; empty where that was all."""
+    return ite(pte_marker_uffd_wp(ed, pte), pte_swp_clear_soft_dirty(pte), word(0))
+
+
+def _with(ed: Edition, pte: BV) -> BV:
+    """A marker, or an empty entry, with the soft-dirty bit."""
+    return ite(pte_none(pte), _marker(ed), pte_swp_mksoft_dirty(pte))
+
+
+def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
+    left = memory.pte_install_uffd_wp_if_needed(ed, vma, pteval)
+    was = disj(conj(pte_present(pteval), pte_soft_dirty(pteval)),
+               conj(is_swap_pte(pteval), pte_swp_soft_dirty(pteval)))
+    return ite(conj(vma_soft_dirty_enabled(vma), was), _with(ed, left), left)
+
+
+def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A PMD leaves a page table of markers."""
+    dropped = memory.unmap_single_vma(ed, vma, entry)
+    was = conj(vma.mapping.thp, entry.huge, vma_soft_dirty_enabled(vma),
+               pte_present(entry.pte), pte_soft_dirty(entry.pte))
+    return ite(was, replace(dropped, pte=_marker(ed), huge=False), dropped)
+
+
+def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
+    marked = _marked(ed, entry.pte)
+    bare = entry.with_pte(_without(ed, entry.pte))
+    fault = ite(pte_none(bare.pte), memory.do_pte_missing(ed, vma, bare, write),
+                memory.handle_pte_marker(ed, vma, bare, write))
+    pte = fault.entry.pte
+    carried = ite(pte_present(pte), pte_mksoft_dirty(pte), _with(ed, pte))
+    kept = replace(fault, entry=fault.entry.with_pte(carried))
+    return ite(marked, kept, memory.handle_pte_marker(ed, vma, entry, write))
+
+
+def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+    bare = entry.with_pte(_without(ed, entry.pte))
+    changed = mprotect.change_pte_range(ed, vma, bare, newprot, cp)
+    return ite(_marked(ed, entry.pte), changed.with_pte(_with(ed, changed.pte)),
+               mprotect.change_pte_range(ed, vma, entry, newprot, cp))
+
+
+def clear_soft_dirty(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    bare = entry.with_pte(_without(ed, entry.pte))
+    return ite(_marked(ed, entry.pte), bare, task_mmu.clear_soft_dirty(ed, vma, entry))
