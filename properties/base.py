@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from model.system.kernel import KernelSystem
 from model.system.language import Bool, Edition, Mapping, as_term
@@ -60,6 +61,9 @@ class Property:
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
     which editions and mappings it speaks. `of_stores` marks a promise about the record of stores:
     broken by a store that nobody hears of (disarming), or by any other step (forgetting).
+
+    `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
+    see; or "precision", what a program may expect to cost nothing.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Property:
     about: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
     of_stores: bool = False
+    role: Literal["promise", "ground", "precision"] = "promise"
 
     def concerns(self, edition: Edition, mapping: Mapping) -> bool:
         """Whether it can be put to an edition and mapping: it speaks of them, and all that it is

@@ -5,6 +5,7 @@ from properties.base import Property, Violated, registrable
 
 PROPERTY = Property(
     name="close-keeps-armed",
+    role="ground",
     claim="Closing the userfaultfd makes no clean page of a tracked mapping writable.",
     origin="c88033efe9a3, mm/userfaultfd: reset ptes when close() for wr-protected ones",
     allowed=lambda t: implies(

@@ -8,6 +8,7 @@ _MAPPED = "mapped from the vm_page_prot of a registered VMA, and "
 
 PROPERTY = Property(
     name="migrate-precise",
+    role="precision",
     claim="A page that has migrated is as writable as vm_page_prot lets pages of a shared mapping "
           "be, or as it was in a private one, unless it is write-protected.",
     origin="3c811f7883c4, which lets the entry start from vm_page_prot again",

@@ -11,6 +11,7 @@ def _opened(t: StepView) -> Bool:
 
 PROPERTY = Property(
     name="mprotect-precise",
+    role="precision",
     claim="After mprotect has allowed writing again, a private page, or one of shared hugetlb "
           "memory, that the write fault would map writable with nothing to record is writable "
           "already.",

@@ -6,6 +6,7 @@ from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNRE
 
 PROPERTY = Property(
     name="no-stale-uffd-wp",
+    role="ground",
     claim="No entry carries a uffd-wp bit or marker outside a VMA registered for write-protect "
           "mode.",
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",

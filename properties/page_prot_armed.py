@@ -6,6 +6,7 @@ from properties.softdirty_complete import UNWANTED
 
 PROPERTY = Property(
     name="page-prot-armed",
+    role="ground",
     claim="vm_page_prot is write-protected whenever anybody wants write notification.",
     origin="mm/vma.c, vma_set_page_prot(); the ground 931298e103c2 stands on",
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),

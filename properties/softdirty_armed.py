@@ -9,6 +9,7 @@ _UPGRADED = "mprotect's write upgrade takes clean entries of a tracked mapping"
 
 PROPERTY = Property(
     name="softdirty-armed",
+    role="ground",
     claim="While tracking is on, a writable entry is soft-dirty already.",
     origin="fs/proc/task_mmu.c, clear_soft_dirty(): write-protect, so that the fault can record",
     safe=lambda s: implies(conj(s.tracked, s.writable), s.soft_dirty),

@@ -8,6 +8,7 @@ _STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kern
 
 PROPERTY = Property(
     name="softdirty-precise",
+    role="precision",
     claim="Neither a load nor what the kernel does by itself makes a page soft-dirty that was not.",
     origin="63222c14c269: \"preserve exact soft-dirty state\"",
     allowed=lambda t: implies(

@@ -5,6 +5,7 @@ from properties.base import Property, Violated
 
 PROPERTY = Property(
     name="swapin-precise",
+    role="precision",
     claim="A load maps a page from swap writable where a store would have nothing to record.",
     origin="20dfa5b7adc5, \"set pte writable while pte_soft_dirty() is true in do_swap_page()\"",
     allowed=lambda t: implies(

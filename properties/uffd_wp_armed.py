@@ -10,6 +10,7 @@ the bit."""
 
 PROPERTY = Property(
     name="uffd-wp-armed",
+    role="ground",
     claim="In a VMA registered for write-protect mode, an entry with the uffd-wp bit is not "
           "writable.",
     origin="mm/uffd: sanity check write bit for uffd-wp protected ptes (6.2)",

@@ -21,6 +21,7 @@ def _unprotected(t: StepView) -> Bool:
 
 PROPERTY = Property(
     name="unprotect-precise",
+    role="precision",
     claim="After `unwp` or `unregister` of a registered VMA, a page that the write fault would map "
           "writable with nothing to record is writable already.",
     origin="931298e103c2: \"map PTEs writable again where possible\"",

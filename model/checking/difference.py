@@ -1,0 +1,231 @@
+"""What one edition does otherwise than another, as user space sees it, in classes.
+
+Two differences are of one class where the same operation shows them, the same observed fields
+change in the same direction, and the same promises tell the editions apart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from model.engines.base import Limits
+from model.engines.product import Difference, Product, Side, product
+from model.kernel.editions import Edition
+from model.kernel.records import Mapping, Outcome
+from model.system.compiled import Values
+from model.system.kernel import KernelSystem, Step, kernel_system
+from properties import PROPERTIES
+from properties.base import Property
+
+FIX, REGRESSION, NEUTRAL = "fix", "regression", "neutral"
+GAINED, LOST = "precision gained", "precision lost"
+FRESH = "mmap"
+
+_Kernels = tuple[KernelSystem, KernelSystem]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One observed field that differs, as `model.simulate` names it: ``faults``,
+    ``pagemap.soft_dirty``, ``vm_flags.uw``; `a` and `b` are its values on each side."""
+
+    name: str
+    a: str | int | bool
+    b: str | int | bool
+
+    @property
+    def direction(self) -> Hashable:
+        """Of faults, more or fewer; of any other field, both values."""
+        return int(self.b) > int(self.a) if self.name == "faults" else (self.a, self.b)
+
+
+@dataclass(frozen=True)
+class DifferenceClass:
+    """A class by its plainest shortest trace.
+
+    `operations` are its calls, the last of which shows the difference (none where the fresh
+    mappings differ); `a` and `b` are that step as each edition shows it, in the form of
+    `model.simulate`. `mends` are the promises that decide the kind and that A alone breaks,
+    `breaks` those that B alone breaks. `members` counts the steps of the product graph that are alike.
+    """
+
+    kind: str
+    mends: tuple[str, ...]
+    breaks: tuple[str, ...]
+    operations: tuple[str, ...]
+    fields: tuple[Field, ...]
+    a: dict[str, Any]
+    b: dict[str, Any]
+    members: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two editions on one mapping, with `allow` beyond the core operations.
+
+    `pairs` of states were reached that show alike, none more than `diameter` calls from the fresh
+    mapping. `complete` says that none was left out: without classes, a proof that no calls tell the
+    editions apart. Else `reason` says what cut the search short.
+    """
+
+    a: str
+    b: str
+    mapping: str
+    allow: tuple[str, ...]
+    classes: tuple[DifferenceClass, ...]
+    complete: bool
+    pairs: int
+    diameter: int
+    reason: str
+    seconds: float
+
+    @property
+    def scope(self) -> str:
+        """The mapping, and the operations beyond the core that were allowed."""
+        return self.mapping + (f" with {', '.join(self.allow)}" if self.allow else "")
+
+
+def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
+            limits: Limits) -> Comparison:
+    """Every class of difference, as far as `limits` allow. Raises UsageError for an operation that
+    is not modelled there."""
+    start = time.monotonic()
+    kernels = kernel_system(a, mapping, allow), kernel_system(b, mapping, allow)
+    one, other = (Side(k.machine, _observed(k)) for k in kernels)
+    found = product(one, other, limits)
+    promises = [p for p in PROPERTIES.values()
+                if p.concerns(a, mapping) and p.concerns(b, mapping)]
+    return Comparison(
+        a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
+        found.graph.complete, len(found.graph.states), found.graph.diameter, found.reason,
+        round(time.monotonic() - start, 3))
+
+
+def _observed(kernel: KernelSystem) -> Callable[[Values, Values | None], Hashable]:
+    """All that `kernel.observe` tells, in a form that is quick to compare."""
+
+    @cache
+    def of_state(values: Values) -> Hashable:
+        return tuple(kernel.pagemap(values).values()), tuple(kernel.vm_flags(values))
+
+    return lambda values, outputs: (outputs, of_state(values))
+
+
+def _classes(kernels: _Kernels, found: Product,
+             promises: Sequence[Property]) -> list[DifferenceClass]:
+    """The classes in the order of their traces: the first member of each has the plainest."""
+    judges = [_Judge(k, promises) for k in kernels] if found.differences else []
+    members: dict[Hashable, list[_Judged]] = {}
+    for difference in found.differences:
+        fields = _fields(*_seen(kernels, difference))
+        broken = [judge.broken(state, difference.action) for judge, state in
+                  zip(judges, found.pair(difference.before), strict=True)]
+        judged = _Judged(difference, fields, *verdict(fields, *broken))
+        members.setdefault(judged.key, []).append(judged)
+    return [_class(kernels, judges, found, alike[0], len(alike)) for alike in members.values()]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    difference: Difference
+    fields: tuple[Field, ...]
+    kind: str
+    mends: tuple[str, ...]
+    breaks: tuple[str, ...]
+
+    @property
+    def key(self) -> Hashable:
+        return (self.difference.action, self.kind, self.mends, self.breaks,
+                tuple((f.name, f.direction) for f in self.fields))
+
+
+def _class(kernels: _Kernels, judges: Sequence[_Judge], found: Product, first: _Judged,
+           members: int) -> DifferenceClass:
+    path = found.path(first.difference)
+    mends, breaks = first.mends, first.breaks
+    if first.kind in (GAINED, LOST) and not mends + breaks:
+        a, b = (judge.on(path) for judge in judges)
+        if first.kind == GAINED:
+            mends = _named(a - b, "precision")
+        else:
+            breaks = _named(b - a, "precision")
+    return DifferenceClass(first.kind, mends, breaks,
+                           tuple(kernels[0].actions[action] for action in path), first.fields,
+                           *_seen(kernels, first.difference), members)
+
+
+def _seen(kernels: _Kernels, difference: Difference) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The step on both sides, in the form of `model.simulate`."""
+    name = FRESH if difference.action is None else kernels[0].actions[difference.action]
+    one, other = (
+        kernel.observe(Step(name, Outcome(outputs[0]).name, outputs[1], after) if outputs
+                       else Step(name, Outcome.ok.name, 0, after))
+        for kernel, after, outputs in zip(kernels, difference.after, difference.outputs,
+                                          strict=True))
+    return one, other
+
+
+def _fields(a: dict[str, Any], b: dict[str, Any]) -> tuple[Field, ...]:
+    pairs = [(name, a[name], b[name]) for name in ("outcome", "faults")]
+    pairs += [(f"pagemap.{bit}", a["pagemap"][bit], b["pagemap"][bit]) for bit in a["pagemap"]]
+    pairs += [(f"vm_flags.{flag}", flag in a["vm_flags"], flag in b["vm_flags"])
+              for flag in sorted({*a["vm_flags"], *b["vm_flags"]})]
+    return tuple(Field(name, one, other) for name, one, other in pairs if one != other)
+
+
+def verdict(fields: Sequence[Field], broken_a: frozenset[str],
+            broken_b: frozenset[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The kind of a difference in `fields`, given the promises that each side breaks there; and
+    those that decide it: broken by A alone, by B alone.
+
+    Promises to programs decide first: where B alone breaks one it is a regression, else where A
+    alone does a fix. Faults alone are precision. Then the ground that promises rest on decides
+    likewise, then precision; what none of them tells apart is neutral.
+    """
+    for role, worse, better in (("promise", REGRESSION, FIX), ("", LOST, GAINED),
+                                ("ground", REGRESSION, FIX), ("precision", LOST, GAINED)):
+        mends, breaks = _named(broken_a - broken_b, role), _named(broken_b - broken_a, role)
+        if mends or breaks:
+            return (worse if breaks else better), mends, breaks
+        if not role and [f.name for f in fields] == ["faults"]:
+            return (worse if fields[0].direction else better), (), ()
+    return NEUTRAL, (), ()
+
+
+def _named(names: frozenset[str], role: str) -> tuple[str, ...]:
+    """Those of a role, in the order of reports."""
+    return tuple(name for name, p in PROPERTIES.items() if p.role == role and name in names)
+
+
+class _Judge:
+    """Which promises a step of one edition breaks, or leaves broken."""
+
+    def __init__(self, kernel: KernelSystem, promises: Sequence[Property]) -> None:
+        self._machine = machine = kernel.machine
+        questions = [p.question(kernel) for p in promises]
+        self._rules = [(q.name, machine.predicate(q.safe), machine.step_predicate(q.allowed))
+                       for q in questions]
+        self._known: dict[tuple[Values, int | None], frozenset[str]] = {}
+
+    def broken(self, state: Values, action: int | None) -> frozenset[str]:
+        """Those that `action`, taken in `state`, breaks, or the state after it. None: no step."""
+        key = state, action
+        if key not in self._known:
+            after = state if action is None else self._machine.step(state, action)[0]
+            self._known[key] = frozenset(
+                name for name, safe, allowed in self._rules
+                if not (safe(after) and (action is None or allowed(state, action))))
+        return self._known[key]
+
+    def on(self, path: Sequence[int]) -> frozenset[str]:
+        """Those broken anywhere on a path from the initial state."""
+        state, names = self._machine.initial, frozenset[str]()
+        for action in path:
+            names |= self.broken(state, action)
+            state, _ = self._machine.step(state, action)
+        return names
+
