@@ -50,7 +50,8 @@ class DifferenceClass:
     `operations` are its calls, the last of which shows the difference (none where the fresh
     mappings differ); `a` and `b` are that step as each edition shows it, in the form of
     `model.simulate`. `mends` are the promises that decide the kind and that A alone breaks,
-    `breaks` those that B alone breaks. `members` counts the steps of the product graph that are alike.
+    `breaks` those that B alone breaks. `members` counts the steps of the product graph that are
+    alike.
     """
 
     kind: str

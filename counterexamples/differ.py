@@ -1,0 +1,76 @@
+"""python -m counterexamples.differ DIR A B: every class of a diff on two real kernels.
+
+    python -m model.diff v6.1 v6.12 --out apart
+    python -m counterexamples.differ apart debian:6.1 debian:6.12
+
+A is the kernel that stands for the first edition of the diff, B the one for the second. A class is
+confirmed where each of them did as its own edition's model does, step by step, in all that a
+program sees. Kernels are named as for counterexamples.replay, and each is booted once.
+
+Ends with 0 where every class is confirmed, 1 where one is not, 4 where one cannot be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterexamples.lab import guest
+from counterexamples.lab.differing import FORMATS, Report, on_kernel, read
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.replaying import SKIP
+from model.cli import Parser, entry, one_of, seconds
+from model.kernel.editions import UsageError
+
+PROG = "counterexamples.differ"
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", type=Path, metavar="DIR", help="what model.diff --out DIR has left")
+    p.add_argument("a", metavar="A", help="the kernel of the diff's first edition")
+    p.add_argument("b", metavar="B", help="the kernel of its second edition")
+    p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
+                   help=", ".join(FORMATS))
+    p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
+                   help=f"limit for each answer of a kernel; default: {guest.ANSWER_SECONDS:g}")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    diff = read(args.folder)
+    if not diff.shown:
+        raise UsageError(f"nothing to try: {diff.a.name} and {diff.b.name} do not differ in "
+                         f"{str(args.folder)!r}")
+    kernels = named(args.a), named(args.b)
+    say = _silent if args.quiet else _progress
+    try:
+        a, b = (at_hand(kernel, say) for kernel in kernels)
+    except CannotRun as error:
+        print(f"SKIP: {error}")
+        return SKIP
+    columns = []
+    for kernel, edition in ((a, diff.a), (b, diff.b)):
+        say(f"running {len(diff.shown)} on {kernel.name} ({kernel.version})")
+        columns.append(on_kernel(kernel, edition, diff, args.timeout))
+    report = Report(diff, (a, b), list(zip(*columns, strict=True)))
+    print(FORMATS[args.format](report))
+    return report.code
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

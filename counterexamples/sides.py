@@ -1,0 +1,32 @@
+"""The folder of a difference: the same calls in two editions."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterexamples import itf
+from counterexamples.text import WIDTH, table
+from counterexamples.trace import run_trace
+from model.kernel.editions import Edition
+from model.kernel.records import Mapping
+from model.system.kernel import kernel_system
+
+TRACE, REPORT = "trace.itf.json", "diff.json"
+
+
+def write_sides(folder: Path, editions: tuple[Edition, Edition], mapping: Mapping,
+                ops: Sequence[str], told: str) -> tuple[Path, Path]:
+    """Write EDITION/trace.itf.json for both and trace.txt, which begins with `told`; return the
+    paths of the two traces. Raises OSError."""
+    paths, lines = [], [*textwrap.wrap(f"{told}, on {mapping.name}", WIDTH)]
+    for edition in editions:
+        trace = run_trace(kernel_system(edition, mapping, ops), ops, prop="difference", claim=told)
+        path = folder / edition.name / TRACE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(itf.dumps(trace))
+        paths.append(path)
+        lines += ["", *textwrap.wrap(f"{edition.name} ({edition.title}):", WIDTH), *table(trace)]
+    (folder / "trace.txt").write_text("\n".join(lines) + "\n")
+    return paths[0], paths[1]

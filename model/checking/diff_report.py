@@ -1,0 +1,121 @@
+"""Comparisons of two editions as text and JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.checking.difference import (
+    FIX,
+    GAINED,
+    LOST,
+    NEUTRAL,
+    REGRESSION,
+    Comparison,
+    DifferenceClass,
+    Field,
+)
+from model.cli import tool
+from model.kernel.editions import CHANGES, Edition
+
+WIDTH = 72
+KINDS = (REGRESSION, FIX, LOST, GAINED, NEUTRAL)
+_COLOURS = {REGRESSION: "31", FIX: "32", LOST: "33", GAINED: "32", NEUTRAL: "36"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the traces of a class were written: a path for each side."""
+
+    a: str
+    b: str
+
+
+Paths = Mapping[tuple[int, int], Written]
+"""By the number of the comparison and of the class in it, from 0; empty where none was written."""
+
+
+def as_json(a: Edition, b: Edition, comparisons: Sequence[Comparison], paths: Paths) -> str:
+    """One object: {"tool", "a", "b", "results"}, a result for each mapping and set of operations.
+
+    A field of a class has its values on both sides: {"faults": [0, 1]}.
+    """
+    results: list[dict[str, Any]] = [{
+        "mapping": c.mapping, **({"allow": list(c.allow)} if c.allow else {}),
+        "complete": c.complete, "pairs": c.pairs, "diameter": c.diameter,
+        **({"reason": c.reason} if c.reason else {}),
+        "classes": [_class_json(found, paths.get((number, place)))
+                    for place, found in enumerate(c.classes)],
+    } for number, c in enumerate(comparisons)]
+    return json.dumps({"tool": tool(), "a": a.name, "b": b.name, "results": results}, indent=1)
+
+
+def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, Any]:
+    return {"kind": found.kind, "mends": list(found.mends), "breaks": list(found.breaks),
+            "operations": list(found.operations),
+            "fields": {f.name: [f.a, f.b] for f in found.fields}, "a": found.a, "b": found.b,
+            "members": found.members, "trace": written and {"a": written.a, "b": written.b}}
+
+
+def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour: bool) -> str:
+    """What lies between the editions, then each mapping's classes, then the sum."""
+    apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
+    signed = ", ".join(f"{'+' if c in b.changes else '-'}{c}" for c in apart)
+    head = textwrap.wrap(f"From {a.name} to {b.name} ({signed or 'no change'}):", WIDTH,
+                         break_on_hyphens=False)
+    parts = ["\n".join(head), *(_comparison(c, colour) for c in comparisons),
+             _sum(a, b, comparisons)]
+    return "\n\n".join(parts)
+
+
+def _comparison(c: Comparison, colour: bool) -> str:
+    count = len(c.classes)
+    told = f"{count} class{'es'[:2 * (count != 1)]} of difference" if count else "no difference"
+    if not c.complete:
+        told += f" so far, not complete: {c.reason}"
+    elif not count:
+        told += ", proved"
+    lines = textwrap.wrap(f"{c.scope}: {told} ({c.pairs} pairs of states, up to {c.diameter} calls "
+                          "deep)", WIDTH, break_on_hyphens=False)
+    wide = max(len(c.a), len(c.b))
+    for found in c.classes:
+        kind = f"\033[{_COLOURS[found.kind]}m{found.kind}\033[0m" if colour else found.kind
+        lines += [f"  {kind}: {', '.join(found.operations) or 'the fresh mapping'}",
+                  f"    {c.a:{wide}}  {_side(found.fields, 'a')}",
+                  f"    {c.b:{wide}}  {_side(found.fields, 'b')}"]
+        lines += [f"    {edition} breaks {', '.join(names)}" for edition, names in
+                  ((c.a, found.mends), (c.b, found.breaks)) if names]
+    return "\n".join(lines)
+
+
+def _side(fields: Sequence[Field], side: str) -> str:
+    return ", ".join(f"{f.name} {_value(getattr(f, side))}" for f in fields)
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def headline(c: Comparison, found: DifferenceClass) -> str:
+    """The class in one line, for the trace that stands for it."""
+    told = "; ".join(f"{f.name} {_value(f.a)} in {c.a} and {_value(f.b)} in {c.b}"
+                     for f in found.fields)
+    return f"{found.kind} from {c.a} to {c.b}: {told}"
+
+
+def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> str:
+    counts = Counter(found.kind for c in comparisons for found in c.classes)
+    kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
+    whole = all(c.complete for c in comparisons)
+    if kinds:
+        told = f"classes: {kinds}; " + ("these are all" if whole else "there may be more")
+        told += "; each trace ends at the first difference"
+    elif whole:
+        told = f"no list of these calls, of any length, tells {a.name} from {b.name}: proved"
+    else:
+        told = "no difference found, which is not a proof"
+    return "\n".join(textwrap.wrap(told, WIDTH, break_on_hyphens=False))

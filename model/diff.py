@@ -1,0 +1,161 @@
+"""python -m model.diff A B: every way in which edition B behaves otherwise than A.
+
+    python -m model.diff v6.1 v6.12
+    python -m model.diff before after --mapping shmem
+
+One shortest trace for each class of difference that user space can observe, on each mapping; or a
+proof that there is none. Each trace ends at the first difference: what two kernels do after they
+have shown themselves different is not compared.
+
+A class is an operation that shows the difference, the fields that change with their direction, and
+the promises that tell the editions apart. It is a fix or a regression where one of them breaks a
+promise there, precision where only faults are fewer (gained) or more (lost), else neutral.
+
+Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was
+found but the search was cut short.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.checking.cells import plan
+from model.checking.diff_report import Paths, Written, as_json, as_text, headline
+from model.checking.difference import Comparison, compare
+from model.cli import Parser, entry, one_of, seconds, wants_colour, whole, writable_folder
+from model.engines.base import Limits
+from model.kernel.editions import Edition, UsageError, find_edition, unknown
+from model.kernel.records import Mapping
+from model.system.mappings import MAPPINGS
+from model.system.operations import CORE
+from model.system.themes import THEMES, themes
+
+PROG = "model.diff"
+SAME, DIFFERENT, UNDECIDED = 0, 1, 30
+_MINUTE = 60.0
+_LONGEST_NAME = 100
+
+_Scope = tuple[Mapping, tuple[str, ...]]
+"""A mapping, and the operations beyond the core."""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("a", metavar="A", help="an edition, or one derived from it: v6.12-931298e103c2")
+    p.add_argument("b", metavar="B", help="the edition that is held against it")
+    p.add_argument("--mapping", action="append", metavar="MAPPING",
+                   help="name or glob, repeatable; default: all")
+    p.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
+                   help="operations beyond the core that may happen too: names or globs")
+    p.add_argument("--each", action="store_true",
+                   help="every allowed operation by itself; without --allow, every one there is")
+    p.add_argument("--theme", action="append", default=[], metavar="THEME",
+                   help="the operations of a theme (--list in model.check), each theme by itself; "
+                   "name or glob, repeatable")
+    p.add_argument("--depth", type=whole(1), metavar="N", help="bound of the search, in calls")
+    p.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each mapping")
+    p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
+                   help="text, json")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write both sides of each trace there, "
+                   "for counterexamples.replay and counterexamples.differ")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_intermixed_args(argv)
+    a, b = find_edition(args.a), find_edition(args.b)
+    scopes = _scopes(args, a)
+    if args.out is not None:
+        writable_folder(args.out)
+    comparisons = []
+    progress = _Progress(len(scopes), args.quiet)
+    for mapping, allow in scopes:
+        limits = Limits(args.depth, args.timeout)
+        comparisons.append(compare(a, b, mapping, allow, limits))
+        progress(comparisons[-1])
+    paths = {} if args.out is None else _write(args.out, a, b, comparisons)
+    print(as_json(a, b, comparisons, paths) if args.format == "json" else
+          as_text(a, b, comparisons, colour=wants_colour(sys.stdout)))
+    if any(c.classes for c in comparisons):
+        return DIFFERENT
+    return SAME if all(c.complete for c in comparisons) else UNDECIDED
+
+
+def _scopes(args: argparse.Namespace, edition: Edition) -> list[_Scope]:
+    """What is compared. Raises UsageError."""
+    if args.theme and (args.allow or args.each):
+        raise UsageError("--theme says which operations are allowed: give no --allow or --each "
+                         "beside it")
+    cells = plan([edition], args.mapping or ["*"], ["*"],
+                 args.allow or (["*"] if args.each else []), each=args.each)
+    found = list(dict.fromkeys((cell.mapping, cell.allow) for cell in cells))
+    if args.theme:
+        found = [scope for mapping, _ in found for scope in _themed(args.theme, edition, mapping)]
+    if not found:
+        raise UsageError("no mapping that was named models "
+                         + (f"the themes {', '.join(args.theme)}" if args.theme
+                            else f"all of {', '.join(args.allow)} together"))
+    return found
+
+
+def _themed(patterns: Sequence[str], edition: Edition, mapping: Mapping) -> list[_Scope]:
+    """The themes of a mapping that are asked for; `core` is the one without more."""
+    there = {"core": CORE, **themes(edition, mapping)}
+    for pattern in patterns:
+        if not fnmatch.filter(["core", *THEMES], pattern):
+            raise unknown("theme", pattern, ["core", *THEMES])
+    return [(mapping, tuple(op for op in ops if op not in CORE)) for theme, ops in there.items()
+            if any(fnmatch.fnmatchcase(theme, pattern) for pattern in patterns)]
+
+
+def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> Paths:
+    """Both sides of each class, and the report, which names them from DIR on."""
+    from counterexamples.sides import REPORT, write_sides
+
+    paths, inside = {}, {}
+    for number, c in enumerate(comparisons):
+        scope = "+".join((c.mapping, *c.allow))
+        if len(scope) > _LONGEST_NAME:
+            scope = f"{c.mapping}+{number}"
+        for place, found in enumerate(c.classes):
+            name = f"{place + 1}-{found.kind.replace(' ', '-')}"
+            sides = write_sides(out / scope / name, (a, b), MAPPINGS[c.mapping], found.operations,
+                                headline(c, found))
+            paths[number, place] = Written(*map(str, sides))
+            inside[number, place] = Written(*(str(s.relative_to(out)) for s in sides))
+    (out / REPORT).write_text(as_json(a, b, comparisons, inside) + "\n")
+    return paths
+
+
+class _Progress:
+    """What was compared last, on stderr: one line that is written anew on a terminal, else a line
+    a minute."""
+
+    def __init__(self, scopes: int, quiet: bool) -> None:
+        self._done, self._scopes, self._quiet = 0, scopes, quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + _MINUTE
+
+    def __call__(self, last: Comparison) -> None:
+        self._done += 1
+        line = (f"{self._done} done, {self._scopes - self._done} left; {last.scope}: {last.pairs} "
+                f"pairs in {last.seconds:.1f} s")
+        if self._quiet:
+            return
+        if self._terminal:
+            end = "\r\033[K" if self._done == self._scopes else ""
+            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
+        elif time.monotonic() >= self._next:
+            self._next += _MINUTE
+            print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    entry(PROG, main)
