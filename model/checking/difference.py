@@ -185,14 +185,18 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str],
 
     Promises to programs decide first: where B alone breaks one it is a regression, else where A
     alone does a fix. Faults alone are precision. Then the ground that promises rest on decides
-    likewise, then precision; what none of them tells apart is neutral.
+    likewise, where both sides did the call and so stand on it; then precision; what none of them
+    tells apart is neutral.
     """
+    names = [f.name for f in fields]
     for role, worse, better in (("promise", REGRESSION, FIX), ("", LOST, GAINED),
                                 ("ground", REGRESSION, FIX), ("precision", LOST, GAINED)):
+        if role == "ground" and "outcome" in names:
+            continue
         mends, breaks = _named(broken_a - broken_b, role), _named(broken_b - broken_a, role)
         if mends or breaks:
             return (worse if breaks else better), mends, breaks
-        if not role and [f.name for f in fields] == ["faults"]:
+        if not role and names == ["faults"]:
             return (worse if fields[0].direction else better), (), ()
     return NEUTRAL, (), ()
 

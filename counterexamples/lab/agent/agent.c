@@ -249,7 +249,7 @@ static int be_init(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	mkdir("/sys", 0755);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
-	write_file("/proc/sys/vm/nr_hugepages", HUGE_PAGES);
+	write_file("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", HUGE_PAGES);
 	write_file("/proc/sys/kernel/numa_balancing", "0");
 	write_file(THP "enabled", "madvise");
 	write_file(THP "shmem_enabled", "advise");

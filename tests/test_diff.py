@@ -1,0 +1,272 @@
+"""What one edition does otherwise than another: the classes, their verdicts, the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterexamples import itf
+from counterexamples.trace import run_trace
+from model import diff
+from model.checking.difference import (
+    FIX,
+    GAINED,
+    LOST,
+    NEUTRAL,
+    REGRESSION,
+    Comparison,
+    Field,
+    compare,
+    verdict,
+)
+from model.cli import entry
+from model.engines.base import Limits
+from model.kernel.editions import find_edition
+from model.system.compiled import Values
+from model.system.kernel import KernelSystem, Step, kernel_system
+from model.system.mappings import find_mapping
+from model.system.replay import violates
+from properties import PROPERTIES
+
+FOUR = ("store", "register", "unregister", "store")
+FIVE = ("store", "clear_refs", "register", "unregister", "store")
+
+
+def compared(a: str, b: str, mapping: str, *allow: str) -> Comparison:
+    return compare(find_edition(a), find_edition(b), find_mapping(mapping), allow, Limits())
+
+
+def told(result: Comparison) -> list[tuple[object, ...]]:
+    return [(c.kind, c.mends, c.breaks, c.operations, [(f.name, f.a, f.b) for f in c.fields])
+            for c in result.classes]
+
+
+def test_the_patch_in_classes() -> None:
+    """On shmem it mends the loss of a write, and charges a fault where there is none to mend; a
+    page of the process's own is spared one."""
+    shmem, anon = (compared("before", "after", mapping) for mapping in ("shmem", "anon"))
+    assert shmem.complete
+    assert anon.complete
+    assert told(shmem) == [
+        (LOST, (), ("unprotect-precise",), FOUR, [("faults", 0, 1)]),
+        (FIX, ("softdirty-complete",), (), FIVE,
+         [("faults", 0, 1), ("pagemap.soft_dirty", False, True)])]
+    assert told(anon) == [(GAINED, ("unprotect-precise",), (), FOUR, [("faults", 1, 0)])]
+
+
+def test_the_other_way_round_a_fix_is_a_regression() -> None:
+    assert [(c.kind, c.breaks, c.operations) for c in compared("after", "before", "shmem").classes
+            ] == [(GAINED, (), FOUR), (REGRESSION, ("softdirty-complete",), FIVE)]
+
+
+def test_the_pair_that_the_lab_builds_differs_as_the_patch_does() -> None:
+    for mapping in ("shmem", "anon"):
+        assert told(compared("v6.1", "v6.1+931298e103c2", mapping)) == told(
+            compared("before", "after", mapping))
+
+
+@pytest.mark.parametrize(("a", "b", "mapping", "expected"), [
+    ("v5.18", "v5.19", "shmem", [(NEUTRAL, (), (), ("register",))]),
+    ("v6.2", "v6.3", "private-hugetlb", [
+        (FIX, ("uffd-wp-complete",), (), ("register", "wp", "store")),
+        (FIX, ("softdirty-complete", "uffd-wp-complete"), (),
+         ("clear_refs", "register", "wp", "store"))]),
+    ("v5.19", "v6.0", "shmem", [
+        (FIX, ("no-stale-uffd-wp",), (), ("register", "wp", "unregister")),
+        (FIX, ("no-stale-uffd-wp",), (), ("store", "register", "wp", "unregister")),
+        (REGRESSION, (), ("softdirty-complete",), FIVE),
+        (REGRESSION, ("no-stale-uffd-wp",), ("softdirty-armed",),
+         ("store", "clear_refs", "register", "wp", "unregister")),
+        (GAINED, ("unprotect-precise",), (), (
+            "clear_refs", "store", "register", "mprotect:none", "mprotect:rw", "unregister",
+            "store"))]),
+    ("v6.3", "v6.3-as-described", "shmem", [(GAINED, ("unprotect-precise",), (), FOUR)]),
+    ("v6.3", "v6.3-no-try", "anon", [(LOST, (), ("unprotect-precise",), FOUR)]),
+])
+def test_what_a_release_changed(a: str, b: str, mapping: str,
+                                expected: list[tuple[object, ...]]) -> None:
+    """A new mode is neutral; what f369b07c8614 mended and broke at once is told as both."""
+    result = compared(a, b, mapping)
+    assert result.complete
+    assert [(c.kind, c.mends, c.breaks, c.operations) for c in result.classes] == expected
+
+
+@pytest.mark.parametrize(("edition", "broken"), [("before", True), ("after", False)])
+def test_a_fix_is_a_promise_broken_by_one_side_alone(edition: str, broken: bool) -> None:
+    """Said again by the simulator's own check of a violation."""
+    kernel = kernel_system(find_edition(edition), find_mapping("shmem"))
+    question = PROPERTIES["softdirty-complete"].question(kernel)
+    assert any(violates(kernel.machine, question, FIVE[:n]) for n in range(6)) == broken
+
+
+def by_hand(a: KernelSystem, b: KernelSystem, longest: int) -> Iterator[tuple[str, ...]]:
+    """Every list of calls, shortest and plainest first, at whose last step a program first sees
+    the two differ: tried one by one."""
+    alike: list[tuple[tuple[str, ...], tuple[Values, Values]]] = [
+        ((), (a.machine.initial, b.machine.initial))]
+    for _ in range(longest):
+        following: list[tuple[tuple[str, ...], tuple[Values, Values]]] = []
+        for ops, pair in alike:
+            for op in a.actions:
+                steps = [k.machine.step(s, op) for k, s in zip((a, b), pair, strict=True)]
+                one, other = (k.observe(Step(op, str(outcome), faults, values)) for
+                              k, (values, (outcome, faults)) in zip((a, b), steps, strict=True))
+                if one != other:
+                    yield (*ops, op)
+                else:
+                    following.append(((*ops, op), (steps[0][0], steps[1][0])))
+        alike = following
+
+
+@pytest.mark.parametrize(("a", "b", "mapping"), [
+    ("v5.19", "v6.0", "shmem"), ("v6.1", "v6.12", "anon")])
+def test_the_classes_are_those_of_every_list_of_calls(a: str, b: str, mapping: str) -> None:
+    """All lists of up to four calls, one by one: each that differs is of a class, and the trace of
+    a class is the first of its lists."""
+    result = compared(a, b, mapping)
+    before, after = (kernel_system(find_edition(e), find_mapping(mapping)) for e in (a, b))
+    first: dict[object, tuple[str, ...]] = {}
+    for ops in by_hand(before, after, longest=4):
+        one, other = (k.observe(k.run(ops)[-1]) for k in (before, after))
+        changed = [key for key in ("outcome", "faults", "vm_flags") if one[key] != other[key]]
+        changed += [bit for bit in one["pagemap"] if one["pagemap"][bit] != other["pagemap"][bit]]
+        first.setdefault((ops[-1], *changed), ops)
+    shown = [c.operations for c in result.classes if len(c.operations) <= 4]
+    assert first
+    assert list(first.values()) == shown
+
+
+def faults(a: int, b: int) -> Field:
+    return Field("faults", a, b)
+
+
+SOFT_DIRTY = Field("pagemap.soft_dirty", False, True)
+DONE = Field("outcome", "EINVAL", "ok")
+
+
+@pytest.mark.parametrize(("fields", "a", "b", "kind", "mends", "breaks"), [
+    ([faults(0, 1)], "", "", LOST, "", ""),
+    ([faults(2, 1)], "", "", GAINED, "", ""),
+    ([faults(0, 1)], "access-completes", "", FIX, "access-completes", ""),
+    ([faults(0, 1)], "softdirty-armed", "", LOST, "", ""),
+    ([faults(0, 1), SOFT_DIRTY], "softdirty-complete", "", FIX, "softdirty-complete", ""),
+    ([SOFT_DIRTY], "softdirty-armed", "", FIX, "softdirty-armed", ""),
+    ([DONE, SOFT_DIRTY], "", "page-prot-armed", NEUTRAL, "", ""),
+    ([SOFT_DIRTY], "", "softdirty-precise", LOST, "", "softdirty-precise"),
+    ([SOFT_DIRTY], "softdirty-precise", "softdirty-precise", NEUTRAL, "", ""),
+    ([SOFT_DIRTY], "uffd-wp-complete", "softdirty-complete", REGRESSION, "uffd-wp-complete",
+     "softdirty-complete"),
+    ([SOFT_DIRTY], "uffd-wp-complete", "softdirty-armed", FIX, "uffd-wp-complete", ""),
+    ([SOFT_DIRTY], "", "", NEUTRAL, "", ""),
+])
+def test_promises_decide_before_precision_and_the_ground_after(
+        fields: list[Field], a: str, b: str, kind: str, mends: str, breaks: str) -> None:
+    assert verdict(fields, frozenset(a.split()), frozenset(b.split())) == (
+        kind, tuple(mends.split()), tuple(breaks.split()))
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str]:
+    code = diff.main([*args, "--quiet"])
+    return code, capsys.readouterr().out
+
+
+def test_editions_that_differ_in_nothing_modelled_are_proved_alike(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = run(capsys, "v6.12", "v6.12.100", "--mapping", "anon", "--mapping", "file")
+    assert code == diff.SAME
+    assert "From v6.12 to v6.12.100 (no change):" in text
+    assert "anon: no difference, proved (" in text
+    assert "no list of these calls, of any length, tells v6.12 from v6.12.100: proved" in \
+        " ".join(text.split())
+
+
+def test_the_text_says_what_each_side_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = run(capsys, "before", "after", "--mapping", "shmem")
+    assert code == diff.DIFFERENT
+    assert "From before to after (+931298e103c2):" in text
+    assert """
+  fix: store, clear_refs, register, unregister, store
+    before  faults 0, pagemap.soft_dirty false
+    after   faults 1, pagemap.soft_dirty true
+    before breaks softdirty-complete
+""" in text
+    assert "classes: 1 fix, 1 precision lost; these are all" in " ".join(text.split())
+    assert all(len(line) <= 72 for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("depth", "code", "word"), [
+    ("3", diff.UNDECIDED, "no difference found, which is not a proof"),
+    ("4", diff.DIFFERENT, "there may be more"),
+])
+def test_a_bounded_search_proves_nothing(capsys: pytest.CaptureFixture[str], depth: str, code: int,
+                                         word: str) -> None:
+    args = ("before", "after", "--mapping", "anon", "--depth", depth)
+    found, text = run(capsys, *args)
+    assert (found, word in " ".join(text.split())) == (code, True)
+    assert not json.loads(run(capsys, *args, "--format", "json")[1])["results"][0]["complete"]
+
+
+def test_what_is_written_can_be_replayed(capsys: pytest.CaptureFixture[str],
+                                         tmp_path: Path) -> None:
+    """Both sides of each class are traces of their edition that end with what was told."""
+    code, text = run(capsys, "before", "after", "--mapping", "shmem", "--format", "json", "--out",
+                     str(tmp_path))
+    assert code == diff.DIFFERENT
+    document: dict[str, Any] = json.loads(text)
+    assert (document["a"], document["b"]) == ("before", "after")
+    (result,) = document["results"]
+    assert (result["mapping"], result["complete"]) == ("shmem", True)
+    assert result["classes"][1]["fields"] == {
+        "faults": [0, 1], "pagemap.soft_dirty": [False, True]}
+    for found in result["classes"]:
+        for side, edition in (("a", "before"), ("b", "after")):
+            calls = itf.calls(Path(found["trace"][side]).read_text())
+            assert (calls.kernel, calls.mapping) == (edition, "shmem")
+            assert list(calls.ops) == found["operations"]
+            kernel = kernel_system(find_edition(edition), find_mapping("shmem"))
+            assert kernel.observe(kernel.run(calls.ops)[-1]) == found[side]
+            last = run_trace(kernel, calls.ops, prop="", claim="").steps[-1]
+            assert last.faults == found[side]["faults"]
+    kept = json.loads((tmp_path / "diff.json").read_text())
+    for found in kept["results"][0]["classes"]:
+        assert (tmp_path / found["trace"]["b"]).is_file()
+
+
+def test_other_operations_by_name_and_theme(capsys: pytest.CaptureFixture[str]) -> None:
+    """A page that migrates comes back soft-dirty in 6.1 though nobody stored to it."""
+    args = ("v6.1", "v6.12", "--mapping", "anon", "--format", "json")
+    for more in (["--allow", "migrate"], ["--theme", "migration"]):
+        code, text = run(capsys, *args, *more)
+        (result,) = json.loads(text)["results"]
+        assert code == diff.DIFFERENT
+        assert "migrate" in result["allow"]
+        assert {"kind": GAINED, "mends": ["softdirty-precise"],
+                "operations": ["store", "clear_refs", "migrate"]}.items() <= next(
+                    c for c in result["classes"] if c["operations"][-1] == "migrate").items()
+
+
+@pytest.mark.parametrize(("args", "named", "better"), [
+    (["before", "aftr"], "aftr", "after"),
+    (["v6.1"], "required: B", ""),
+    (["before", "after", "--mapping", "shmen"], "shmen", "shmem"),
+    (["before", "after", "--allow", "dontned"], "dontned", "dontneed"),
+    (["before", "after", "--theme", "cals"], "cals", "calls"),
+    (["before", "after", "--theme", "calls", "--each"], "--theme", "--each"),
+    (["before", "after", "--mapping", "anon", "--allow", "split"], "split", "models"),
+    (["before", "after", "--mapping", "anon", "--theme", "huge"], "huge", "models"),
+    (["before", "after", "--depth", "0"], "0", "a whole number from 1 up"),
+    (["before", "after", "--format", "jsn"], "jsn", "json"),
+    (["before", "after", "--out", "/dev/null/x"], "/dev/null/x", "a folder that can be written"),
+])
+def test_bad_input_is_one_line_that_says_what_would_be_right(
+        capsys: pytest.CaptureFixture[str], args: list[str], named: str, better: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        entry(diff.PROG, lambda: diff.main(args))
+    said = capsys.readouterr()
+    assert (end.value.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert named in said.err
+    assert better in said.err
