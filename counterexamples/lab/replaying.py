@@ -14,7 +14,7 @@ from counterexamples.lab.session import Session
 from counterexamples.visible import made_visible
 from model.cli import patched
 from model.kernel.editions import Edition
-from model.system.kernel import whole_system
+from model.system.kernel import kernel_system, whole_system
 from model.system.mappings import find_mapping
 from properties import PROPERTIES
 
@@ -89,7 +89,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     """
     able = abilities(session, plan.mapping)
     able.require(plan.ops)
-    model = whole_system(plan.edition, find_mapping(plan.mapping))
+    model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     own = kernel.edition or (plan.edition.name if claimed else None)
     return Replay(plan, kernel, session.release, compared,

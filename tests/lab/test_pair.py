@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from counterexamples import conform, gallery, replay
+from counterexamples import conform, differ, gallery, replay
+from model import diff
 
 SOURCE = "tree:/usr/src/linux-source-6.1.tar.xz"
-PATCHED = f"{SOURCE}+{Path(__file__).parent / 'softdirty-6.1.patch'}"
+PATCH = Path(__file__).parent / "softdirty-6.1.patch"
+PATCHED = f"{SOURCE}+{PATCH}"
+BEFORE = f"{SOURCE}+{Path(__file__).parent / 'thp-6.1.patch'}"
+AFTER = f"{BEFORE}+{PATCH}"
 FIVE_CALLS = str(Path(gallery.__file__).parent / "softdirty-complete/v6.1/shmem/trace.itf.json")
 
 
@@ -28,3 +32,15 @@ def test_one_patch_is_all_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
                              "--quiet", "--format", "json"]) == 0
         for result in json.loads(capsys.readouterr().out)["results"]:
             assert result["transitions"]["taken"] == result["transitions"]["of"]
+
+
+def test_every_class_from_before_to_after_is_confirmed(capsys: pytest.CaptureFixture[str],
+                                                       tmp_path: Path) -> None:
+    """On two kernels that differ by the patch alone. Both have what 6.2 did to huge pages, on which
+    the patch relies."""
+    assert diff.main(["before", "after", "--out", str(tmp_path), "--quiet"]) == diff.DIFFERENT
+    capsys.readouterr()
+    assert differ.main([str(tmp_path), BEFORE, AFTER, "--quiet", "--format", "json"]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert len(results) == 8
+    assert {r["verdict"] for r in results} == {"confirmed"}
