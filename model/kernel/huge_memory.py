@@ -134,9 +134,9 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
     Since 5436d6556937 a PTE is dirty where the PMD was, and pte_mkdirty() makes it soft-dirty.
     """
-    if not vma.mapping.anonymous:
-        return folio_unmapped(ed, entry).unmapped(word(0))
     pmd = entry.pte
+    if not vma.mapping.anonymous:
+        return ite(pte_none(pmd), entry, folio_unmapped(ed, entry).unmapped(word(0)))
     pte = vma.vm_page_prot
     pte = ite(pte_write(pmd), pte_mkwrite(ed, pte), pte)
     pte = ite(conj(ed.has("5436d6556937"), pte_dirty(ed, pmd)), pte_mkdirty(ed, pte), pte)
