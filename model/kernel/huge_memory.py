@@ -127,7 +127,7 @@ def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 # --- splitting ------------------------------------------------------------------------------------
 
 
-@mirrors(_C)
+@mirrors(_C, ":__split_huge_pmd_locked")
 def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """__split_huge_pmd_locked: the PTE that a page of the huge page gets. The page of a file is
     unmapped instead, and its soft-dirty bit forgotten; there is no page table then.
@@ -148,7 +148,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(pte_none(pmd), entry, page)
 
 
-@mirrors(_C)
+@mirrors(_C, ":__split_huge_zero_page_pmd")
 def split_huge_zero_page_pmd(ed: Edition, vma: Vma, entry: Entry) -> BV:
     """__split_huge_zero_page_pmd: soft-dirty is dropped, before 42b2af2c9b7e uffd-wp too."""
     pte = pte_mkspecial(vma.vm_page_prot)

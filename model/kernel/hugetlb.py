@@ -139,7 +139,7 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
                               ite(pte_none(pte), empty, changed)))
 
 
-@mirrors(_C)
+@mirrors(_C, ":hugetlb_mcopy_atomic_pte")
 def hugetlb_mfill_atomic_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
     """UFFDIO_COPY of a huge page (6.1: hugetlb_mcopy_atomic_pte)."""
     writable = conj(not wp, has(vma.vm_flags, VM_WRITE))

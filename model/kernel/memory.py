@@ -117,7 +117,7 @@ def _read_back(vma: Vma, entry: Entry) -> Bool:
     return negate(entry.in_cache) if vma.mapping.regular else entry.cache_swapped
 
 
-@mirrors(_C)
+@mirrors(_C, ":do_set_pte")
 def set_pte_range(ed: Edition, vma: Vma, write: bool, uffd_wp: Bool) -> BV:
     """The new entry (do_set_pte in 6.1). A load gets vm_page_prot as it is, write permission and
     all; a store is recorded even where the uffd-wp bit keeps it from happening now."""
@@ -317,7 +317,7 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return zap_pte_range(ed, vma, entry)
 
 
-@mirrors(_C)
+@mirrors(_C, ":copy_present_ptes", ":__copy_present_ptes", ":copy_present_page")
 def copy_present_pte(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's entry: an anonymous page is now shared with the child, and no
     longer exclusive; a private entry loses write permission. A pinned page stays the parent's

@@ -19,24 +19,30 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Mirror:
-    """A modelled kernel function: its name, the kernel file it stands in, and the model's code."""
+    """A modelled kernel function: its name, the kernel file it stands in, and the model's code.
+
+    `also` are the other places of what it stands for, as `path` (in other releases), `:name` (in
+    the same file, under another name or a part of it) or `path:name`.
+    """
 
     name: str
     path: str
     function: Callable[..., Any]
+    also: tuple[str, ...] = ()
 
 
 MIRRORS: dict[str, Mirror] = {}
 
 
-def mirrors(path: str) -> Callable[[Callable[Concatenate[Edition, P], R]],
-                                   Callable[Concatenate[Edition, P], R]]:
-    """Mark a function as the mirror of the kernel function of its name in the kernel's `path`."""
+def mirrors(path: str, *also: str) -> Callable[[Callable[Concatenate[Edition, P], R]],
+                                               Callable[Concatenate[Edition, P], R]]:
+    """Mark a function as the mirror of the kernel function of its name in the kernel's `path`;
+    `also` as in Mirror."""
 
     def mark(
             function: Callable[Concatenate[Edition, P], R]) -> Callable[Concatenate[Edition, P], R]:
         name = function.__name__
-        MIRRORS[name] = Mirror(name, path, function)
+        MIRRORS[name] = Mirror(name, path, function, also)
 
         def call(ed: Edition, /, *args: P.args, **kwargs: P.kwargs) -> R:
             chosen: Callable[Concatenate[Edition, P], R] = ed.overrides.get(name, function)

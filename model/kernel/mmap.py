@@ -23,12 +23,12 @@ def pte_needs_soft_dirty_wp(vma: Vma, pte: BV) -> Bool:
     return conj(vma_soft_dirty_enabled(vma), negate(pte_soft_dirty(pte)))
 
 
-@mirrors("mm/vma.h")
+@mirrors("mm/vma.h", "mm/mmap.c")
 def vm_pgprot_modify(ed: Edition, oldprot: BV, vm_flags: BV) -> BV:
     return pgprot_modify(ed, oldprot, vm_get_page_prot(ed, vm_flags))
 
 
-@mirrors("mm/vma.c")
+@mirrors("mm/vma.c", "mm/mmap.c")
 def vma_wants_writenotify(ed: Edition, vma: Vma, vm_page_prot: BV) -> Bool:
     """Whether a store to a shared mapping must fault although the VMA allows it.
 

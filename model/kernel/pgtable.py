@@ -143,7 +143,7 @@ def pte_wrprotect(ed: Edition, pte: BV) -> BV:
     return pte_mksaveddirty(ed, clear_bits(pte, PAGE_RW))
 
 
-@mirrors(_H)
+@mirrors(_H, "arch/x86/mm/pgtable.c")
 def pte_mkwrite(ed: Edition, pte: BV) -> BV:
     """pgtable.h: pte_mkwrite (6.1); mm/pgtable.c: pte_mkwrite with its VMA (6.6+)."""
     return pte_clear_saveddirty(ed, set_bits(pte, PAGE_RW))
@@ -372,7 +372,7 @@ PROTECTION_MAP = {
 """arch/x86/mm/pgprot.c: protection_map."""
 
 
-@mirrors("arch/x86/mm/pgprot.c")
+@mirrors("arch/x86/mm/pgprot.c", ":protection_map")
 def vm_get_page_prot(ed: Edition, vm_flags: BV) -> BV:
     """The pgprot that `vm_flags` ask for, before anyone wants write notification."""
 

@@ -45,7 +45,7 @@ def clear_soft_dirty(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return entry.with_pte(pte)
 
 
-@mirrors(_C)
+@mirrors(_C, ":clear_refs_pte_range", ":clear_refs_test_walk")
 def clear_refs_write(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """Writing "4" (CLEAR_REFS_SOFT_DIRTY). vm_page_prot is worked out anew only where
     VM_SOFTDIRTY was set."""

@@ -42,7 +42,7 @@ _FS = "fs/userfaultfd.c"
 _MM = "mm/userfaultfd.c"
 
 
-@mirrors(_FS)
+@mirrors(_FS, "mm/userfaultfd.c")
 def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
     """Set `flags`; a shared mapping gets a new vm_page_prot when uffd-wp comes or goes.
 
@@ -155,7 +155,7 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
     return conj(negate(ed.has("no-try")), asked)
 
 
-@mirrors(_MM)
+@mirrors(_MM, ":__mcopy_atomic")
 def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, BV]:
     """UFFDIO_COPY with or without MODE_WP: ENOENT where the VMA is not registered, EINVAL where
     MODE_WP is asked for without write-protect mode, EEXIST where there is a page already."""

@@ -45,7 +45,8 @@ def madvise_pageout(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     return ite(alone, shrink_folio_list(ed, vma, small), entry), outcome(Outcome.ok)
 
 
-@mirrors("mm/huge_memory.c")
+@mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
+         ":split_huge_page_to_list_to_order")
 def split_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A huge page becomes small ones: its PMD is split, or its PTEs migrate in place."""
     split = split_huge_pmd_locked(ed, vma, entry)

@@ -1,0 +1,103 @@
+"""The C that the compiler would see of the kernel files that matter, for one recorded configuration.
+
+The files are put together in the order in which they include one another, without their #include
+lines, and go through the C preprocessor once.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+
+from model.kernel.editions import UsageError
+
+CONFIG = (
+    "64BIT", "PHYS_ADDR_T_64BIT", "X86_64", "X86_5LEVEL", "MMU", "SMP", "SWAP", "MIGRATION", "MEMORY_FAILURE",
+    "MEM_SOFT_DIRTY", "HAVE_ARCH_SOFT_DIRTY", "USERFAULTFD", "HAVE_ARCH_USERFAULTFD_WP",
+    "HAVE_ARCH_USERFAULTFD_MINOR", "PTE_MARKER", "PTE_MARKER_UFFD_WP", "NUMA_BALANCING",
+    "HUGETLB_PAGE", "TRANSPARENT_HUGEPAGE", "ARCH_ENABLE_THP_MIGRATION", "ARCH_HAS_PTE_SPECIAL",
+    "ARCH_USES_HIGH_VMA_FLAGS", "ARCH_HAS_PKEYS", "X86_INTEL_MEMORY_PROTECTION_KEYS",
+    "X86_USER_SHADOW_STACK", "ARCH_HAS_VM_GET_PAGE_PROT", "SHMEM",
+    "SPARSEMEM", "SPARSEMEM_VMEMMAP",
+)
+"""The options that are y; PARAVIRT_XXL, AMD_MEM_ENCRYPT and DEVICE_PRIVATE, above all, are not."""
+
+_PRELUDE = """
+#define likely(x) (x)
+#define unlikely(x) (x)
+#define READ_ONCE(x) (x)
+#define WRITE_ONCE(x, v) ((x) = (v))
+#define WARN_ON_ONCE(x) (!!(x))
+#define BUILD_BUG_ON(x)
+#define VM_BUG_ON(x)
+#define VM_WARN_ON(x)
+#define VM_WARN_ON_ONCE(x)
+#define EXPORT_SYMBOL(x)
+#define EXPORT_SYMBOL_GPL(x)
+#define __always_inline inline
+#define CONFIG_PAGE_SHIFT 12
+#define CONFIG_PGTABLE_LEVELS 5
+#define BITS_PER_LONG 64
+#define __vm_flags vm_flags
+#define ACCESS_PRIVATE(p, member) ((p)->member)
+#define __ro_after_init
+#define __init
+#define __meminit
+#define __must_check
+#define __read_mostly
+#define __pure
+#define noinline
+#define __always_unused
+#define __maybe_unused
+#define notrace
+#define asmlinkage
+#define __user
+#define __force
+#define __rcu
+#define __iomem
+"""
+"""What compilers and debugging headers define; a check that only warns has no effect."""
+
+HEADERS = (
+    "include/linux/kconfig.h", "include/linux/types.h", "include/uapi/linux/const.h", "include/vdso/const.h",
+    "include/vdso/bits.h", "include/linux/align.h", "arch/x86/include/asm/page_types.h",
+    "arch/x86/include/asm/page_64_types.h", "arch/x86/include/asm/sparsemem.h",
+    "arch/x86/include/asm/pgtable_64_types.h", "arch/x86/include/asm/pgtable_types.h",
+    "include/linux/mm_types.h", "arch/x86/include/asm/mem_encrypt.h",
+    "include/linux/mem_encrypt.h", "arch/x86/include/asm/pgtable.h",
+    "arch/x86/include/asm/pgtable_64.h", "arch/x86/include/asm/pgtable-invert.h",
+    "include/linux/pgtable.h", "include/linux/mm.h", "include/linux/xarray.h",
+    "include/linux/radix-tree.h", "include/linux/swap.h", "include/linux/swapops.h",
+    "include/uapi/linux/userfaultfd.h", "include/linux/userfaultfd_k.h",
+    "include/linux/huge_mm.h", "include/linux/hugetlb_inline.h",
+    "arch/x86/include/asm/hugetlb.h", "include/asm-generic/hugetlb.h", "mm/internal.h",
+)
+SOURCES = ("arch/x86/mm/pgprot.c", "arch/x86/mm/pgtable.c", "mm/vma.h", "mm/vma.c", "mm/mmap.c",
+           "mm/mprotect.c", "mm/huge_memory.c", "mm/mremap.c")
+
+
+def preprocess(read: Callable[[str], str | None], more: Sequence[str] = ()) -> str:
+    """The C of all the files that `read` has, with marks that say where each line stands, and the
+    lines `more` after them.
+
+    Raises UsageError without a C preprocessor, or where it fails.
+    """
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        raise UsageError("no gcc to read the tree's C with: apt-get install gcc, or --digests for "
+                         "digests alone")
+    parts = [_PRELUDE, *(f"#define CONFIG_{name} 1" for name in CONFIG)]
+    for path in (*HEADERS, *SOURCES):
+        text = read(path)
+        if text is not None:
+            parts += [f'#line 1 "{path}"', re.sub(r"(?m)^[ \t]*#[ \t]*include\b.*$", "", text)]
+    parts += ['#line 1 "the table of correspondences"', *more, ""]
+    done = subprocess.run([gcc, "-E", "-undef", "-nostdinc", "-w", "-D__KERNEL__", "-D__x86_64__",
+                           "-x", "c", "-"], input="\n".join(parts), capture_output=True, text=True,
+                          check=False)
+    if done.returncode:
+        said = next((line for line in done.stderr.splitlines() if "error" in line), "gcc failed")
+        raise UsageError(f"the tree cannot be read as C: {said}; --digests compares digests alone")
+    return done.stdout

@@ -1,0 +1,105 @@
+"""A kernel's source: a folder, or the archive of a linux-source package."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tarfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
+
+PACKAGES = Path("/usr/src")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`name` is what the user called it, `version` what its Makefile says, as "6.1.192"."""
+
+    name: str
+    version: str
+    read: Callable[[str], str | None]
+    """The text of a file by its path in the tree; None where there is none."""
+    folder: Path | None = None
+
+    def edition(self, name: str | None) -> Edition:
+        """The edition `name`, or that of the version. Raises UsageError."""
+        if name is not None:
+            return find_edition(name)
+        release = ".".join(self.version.split(".")[:2])
+        for wanted in (f"v{self.version}", f"v{release}"):
+            if wanted in EDITIONS:
+                return EDITIONS[wanted]
+        raise UsageError(f"{self.name!r} is Linux {self.version}, of which there is no edition; "
+                         f"--edition says which to compare with: {', '.join(EDITIONS)}")
+
+    def history(self, version: str) -> Callable[[str], str | None] | None:
+        """The files of release `version`, where the tree is a git checkout that has its tag."""
+        if self.folder is None or not (self.folder / ".git").exists():
+            return None
+        folder, tag = self.folder, f"v{version}"
+
+        def git(*words: str) -> str | None:
+            try:
+                done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True,
+                                      check=False)
+            except OSError:
+                return None
+            return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+        if git("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}") is None:
+            return None
+        return lambda path: git("show", f"{tag}:{path}")
+
+
+def open_tree(name: str, wanted: Collection[str]) -> Tree:
+    """The tree of a folder, a .tar.xz, or an installed linux-source package; of an archive only the
+    files `wanted` are read. Raises UsageError, in one line, for what is none of these."""
+    path = Path(name)
+    if not path.exists() and "/" not in name and not name.endswith(".tar.xz"):
+        path = PACKAGES / f"{name}.tar.xz"
+    if path.is_dir():
+        return _tree(name, _of_folder(path), path)
+    if not path.is_file():
+        raise UsageError(f"no kernel tree {name!r}: give a folder of kernel source, a "
+                         "linux-source-*.tar.xz, or an installed package such as linux-source-6.1")
+    if not path.name.endswith((".tar.xz", ".tar")):
+        raise UsageError(f"{name!r} is no folder and no .tar.xz of kernel source")
+    return _tree(name, _of_archive(path, {*wanted, "Makefile"}).get, None)
+
+
+def _tree(name: str, read: Callable[[str], str | None], folder: Path | None) -> Tree:
+    found = {}
+    for word in ("VERSION", "PATCHLEVEL", "SUBLEVEL"):
+        match = re.search(rf"^{word} *= *(\d+)$", read("Makefile") or "", re.MULTILINE)
+        if match is None:
+            raise UsageError(f"{name!r} is no kernel tree: its Makefile gives no {word}")
+        found[word] = match[1]
+    return Tree(name, ".".join(found.values()), read, folder)
+
+
+def _of_folder(folder: Path) -> Callable[[str], str | None]:
+    def read(path: str) -> str | None:
+        file = folder / path
+        try:
+            return file.read_text(errors="replace") if file.is_file() else None
+        except OSError as error:
+            raise UsageError(f"cannot read {str(file)!r}: {error.strerror}") from error
+
+    return read
+
+
+def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
+    found = {}
+    try:
+        with tarfile.open(archive, "r|*") as members:
+            for member in members:
+                path = member.name.removeprefix("./").partition("/")[2]
+                if path in wanted and member.isfile():
+                    data = members.extractfile(member)
+                    found[path] = data.read().decode(errors="replace") if data else ""
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise UsageError(f"{str(archive)!r} cannot be unpacked: {error}") from error
+    return found

@@ -1,0 +1,231 @@
+"""Values and types of C, as far as leaf functions of the kernel need them: integers of x86-64 as Z3
+vectors, records by value, and pointers that are either null or point to one named object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import z3
+
+from model.kernel.logic import Bool, as_term, disj, ite
+
+
+class CannotInterpret(Exception):
+    """What the interpreter meets and does not know; the message names it."""
+
+
+class WrongArguments(CannotInterpret):
+    """A function is declared with other arguments than the call gives it."""
+
+
+@dataclass(frozen=True)
+class IntType:
+    """An integer type; `boolean` is C's _Bool, to which every other value than 0 converts as 1."""
+
+    width: int
+    signed: bool
+    boolean: bool = False
+
+
+@dataclass(frozen=True)
+class StructType:
+    """A record with the types of its fields, in their order."""
+
+    name: str
+    fields: tuple[tuple[str, CType], ...]
+
+
+@dataclass(frozen=True)
+class PointerType:
+    """A pointer to whatever it may be."""
+
+
+@dataclass(frozen=True)
+class UnknownType:
+    """A type that the interpreter has no values of."""
+
+    name: str
+
+
+CType: TypeAlias = IntType | StructType | PointerType | UnknownType
+
+BOOL = IntType(8, False, boolean=True)
+INT = IntType(32, True)
+UINT = IntType(32, False)
+LONG = IntType(64, True)
+ULONG = IntType(64, False)
+VOID = UnknownType("void")
+
+
+@dataclass(frozen=True)
+class Int:
+    """An integer: `term` is a vector of `type.width` bits."""
+
+    type: IntType
+    term: z3.BitVecRef
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A record by value."""
+
+    fields: Mapping[str, Value]
+
+    def with_field(self, name: str, value: Value) -> Struct:
+        return Struct({**self.fields, name: value})
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A pointer: null unless `nonnull`; `target` names the object that it points to."""
+
+    nonnull: Bool
+    target: str = ""
+
+
+Value: TypeAlias = Int | Struct | Pointer
+NULL = Pointer(False)
+
+
+def constant(value: int, kind: IntType) -> Int:
+    return Int(kind, z3.BitVecVal(value, kind.width))
+
+
+def truth(cond: Bool) -> Int:
+    """The int 1 where `cond` holds, else 0: what comparisons and ! give in C."""
+    return Int(INT, ite(cond, z3.BitVecVal(1, INT.width), z3.BitVecVal(0, INT.width)))
+
+
+def decided(cond: Bool) -> Bool:
+    """The condition, as a Python bool where it is a constant: dead code is left out."""
+    if isinstance(cond, bool):
+        return cond
+    simple = z3.simplify(cond)
+    return True if z3.is_true(simple) else False if z3.is_false(simple) else cond
+
+
+def holds(value: Value) -> Bool:
+    """Whether the value counts as true in a condition."""
+    match value:
+        case Int(kind, term):
+            return decided(term != z3.BitVecVal(0, kind.width))
+        case Pointer(nonnull):
+            return decided(nonnull)
+    raise CannotInterpret("a record as a condition")
+
+
+def convert(value: Value, kind: CType) -> Value:
+    """The value converted to a type, as by assignment."""
+    match value, kind:
+        case Int(), IntType(boolean=True):
+            return Int(BOOL, ite(holds(value), z3.BitVecVal(1, 8), z3.BitVecVal(0, 8)))
+        case Pointer(), IntType(boolean=True):
+            return Int(BOOL, ite(holds(value), z3.BitVecVal(1, 8), z3.BitVecVal(0, 8)))
+        case Int(own, term), IntType(width=width):
+            if width <= own.width:
+                return Int(kind, z3.Extract(width - 1, 0, term) if width < own.width else term)
+            more = width - own.width
+            return Int(kind, z3.SignExt(more, term) if own.signed else z3.ZeroExt(more, term))
+        case Int(), PointerType() if holds(value) is False:
+            return NULL
+        case (Pointer(), PointerType()) | (Struct(), StructType()) | (_, UnknownType()):
+            return value
+    raise CannotInterpret("a conversion between an integer, a record or a pointer")
+
+
+def _promoted(value: Value) -> Int:
+    if not isinstance(value, Int):
+        raise CannotInterpret("arithmetic on what is no integer")
+    wide = convert(value, INT) if value.type.width < INT.width else value
+    assert isinstance(wide, Int)
+    return wide
+
+
+def common(left: Value, right: Value) -> tuple[Int, Int]:
+    """Both operands after the usual arithmetic conversions (C11 6.3.1.8)."""
+    a, b = _promoted(left), _promoted(right)
+    width = max(a.type.width, b.type.width)
+    signed = all(v.type.signed for v in (a, b) if v.type.width == width)
+    kind = IntType(width, signed)
+    x, y = convert(a, kind), convert(b, kind)
+    assert isinstance(x, Int) and isinstance(y, Int)
+    return x, y
+
+
+def shift(operator: str, left: Value, right: Value) -> Int:
+    """`left << right` or `left >> right`; the type is that of the left operand alone."""
+    a, by = _promoted(left), convert(_promoted(right), _promoted(left).type)
+    assert isinstance(by, Int)
+    if operator == "<<":
+        return Int(a.type, a.term << by.term)
+    return Int(a.type, a.term >> by.term if a.type.signed else z3.LShR(a.term, by.term))
+
+
+def binary(operator: str, left: Value, right: Value) -> Int:
+    """A binary operator but && and ||. Raises CannotInterpret for one that is not known."""
+    if operator in ("<<", ">>"):
+        return shift(operator, left, right)
+    if isinstance(left, Pointer) or isinstance(right, Pointer):
+        return _of_pointers(operator, left, right)
+    a, b = common(left, right)
+    match operator:
+        case "&": term = a.term & b.term
+        case "|": term = a.term | b.term
+        case "^": term = a.term ^ b.term
+        case "+": term = a.term + b.term
+        case "-": term = a.term - b.term
+        case "*": term = a.term * b.term
+        case "==": return truth(a.term == b.term)
+        case "!=": return truth(a.term != b.term)
+        case "<": return truth(a.term < b.term if a.type.signed else z3.ULT(a.term, b.term))
+        case ">": return truth(a.term > b.term if a.type.signed else z3.UGT(a.term, b.term))
+        case "<=": return truth(a.term <= b.term if a.type.signed else z3.ULE(a.term, b.term))
+        case ">=": return truth(a.term >= b.term if a.type.signed else z3.UGE(a.term, b.term))
+        case _: raise CannotInterpret(f"the operator {operator}")
+    return Int(a.type, term)
+
+
+def _of_pointers(operator: str, left: Value, right: Value) -> Int:
+    a, b = convert(left, PointerType()), convert(right, PointerType())
+    if operator in ("==", "!=") and isinstance(a, Pointer) and isinstance(b, Pointer) \
+            and (a.nonnull is False or b.nonnull is False):
+        some = disj(a.nonnull, b.nonnull)
+        return truth(some if operator == "!=" else z3.Not(as_term(some)))
+    raise CannotInterpret("an operator on two pointers")
+
+
+def unary(operator: str, value: Value) -> Int:
+    """The operators !, ~, - and +."""
+    match operator:
+        case "!":
+            return truth(z3.Not(as_term(holds(value))))
+        case "~":
+            a = _promoted(value)
+            return replace(a, term=~a.term)
+        case "-":
+            a = _promoted(value)
+            return replace(a, term=-a.term)
+        case "+":
+            return _promoted(value)
+    raise CannotInterpret(f"the operator {operator}")
+
+
+def choose(cond: Bool, then: Value, other: Value) -> Value:
+    """`then` where `cond` holds, else `other`, both of one type."""
+    if isinstance(cond, bool):
+        return then if cond else other
+    match then, other:
+        case Int(), Int():
+            if then.type != other.type:
+                raise CannotInterpret("a choice between two types")
+            return Int(then.type, ite(cond, then.term, other.term))
+        case Struct(fields), Struct(others) if fields.keys() == others.keys():
+            return Struct({n: choose(cond, v, others[n]) for n, v in fields.items()})
+        case Pointer(), Pointer():
+            a, b = then.target, other.target
+            if a and b and a != b:
+                raise CannotInterpret("a pointer to one of two objects")
+            return Pointer(ite(cond, as_term(then.nonnull), as_term(other.nonnull)), a or b)
+    raise CannotInterpret("a choice between an integer, a record or a pointer")
