@@ -48,6 +48,7 @@ FIXED = {
     "vm_normal_page()": "is NULL exactly where the entry is special",
     "cpu_feature_enabled(X86_FEATURE_LA57)": "true: page tables of five levels",
     "swap_migration_ad_supported": "true: migration entries keep the dirty bit",
+    "cc_mask": "0: no confidential computing",
     "__supported_pte_mask": "all bits: the CPU has NX and PGE",
     "cpu_feature_enabled(X86_FEATURE_*SHSTK)": "either",
 }
@@ -103,7 +104,7 @@ def names(given: Inputs) -> dict[str, Value]:
         "vm_flags": words["vm_flags"], "flags": words["flags"], "vma": Pointer(True, "vma"),
         "vm_page_prot": Struct({"pgprot": words["vm_page_prot"]}),
         "addr": constant(0, ULONG),
-        "__supported_pte_mask": constant(-1, ULONG),
+        "__supported_pte_mask": constant(-1, ULONG), "cc_mask": constant(0, ULONG),
         "swap_migration_ad_supported": truth(True),
     }
 

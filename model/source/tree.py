@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import tarfile
+import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,14 +93,20 @@ def _of_folder(folder: Path) -> Callable[[str], str | None]:
 
 
 def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
-    found = {}
-    try:
-        with tarfile.open(archive, "r|*") as members:
-            for member in members:
-                path = member.name.removeprefix("./").partition("/")[2]
-                if path in wanted and member.isfile():
-                    data = members.extractfile(member)
-                    found[path] = data.read().decode(errors="replace") if data else ""
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UsageError(f"{str(archive)!r} cannot be unpacked: {error}") from error
-    return found
+    """The files of an archive that are wanted, by their path below its one folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                ["tar", "-xf", archive, "-C", folder, "--strip-components=1", "--wildcards",
+                 "--no-wildcards-match-slash", *(f"*/{path}" for path in sorted(wanted))],
+                capture_output=True, text=True, check=False,
+                env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
+        except OSError as error:
+            raise UsageError(f"{str(archive)!r} cannot be unpacked: {error}") from error
+        # that a file of another release is not there makes tar fail too
+        wrong = [line for line in done.stderr.splitlines()
+                 if not line.endswith(("Not found in archive", "due to previous errors"))]
+        if wrong:
+            raise UsageError(f"{str(archive)!r} cannot be unpacked: {wrong[0]}")
+        return {path: text for path in wanted
+                if (text := _of_folder(Path(folder))(path)) is not None}

@@ -1,0 +1,170 @@
+"""A comparison as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from model.source.compare import Comparison, Finding, differs
+from model.source.correspond import FIXED, MEANING
+from model.source.digests import ABSENT, DRIFT, Part
+from model.source.preprocess import CONFIG
+from model.source.prove import DIFFERS, EQUAL, Proof, bits
+from model.source.reader import digest
+
+_RED, _GREEN, _PLAIN = "\033[31m", "\033[32m", "\033[0m"
+
+
+def as_text(comparison: Comparison, *, colour: bool = False, verbose: int = 0) -> str:
+    """A row for each function, then what has drifted, what was presumed, and the sums."""
+    shown = [f for f in comparison.findings if not f.absent]
+    presumed = list(dict.fromkeys(w for f in shown if f.proof for w in f.proof.presumed))
+    rows = [("function", "where", "text", "meaning")]
+    rows += [(f.item.name, f.place or "not in the tree", f.status, _meaning(f, presumed))
+             for f in shown]
+    widths = [max(len(row[n]) for row in rows) + 2 for n in range(3)]
+    lines = [_title(comparison), ""]
+    for row, finding in zip(rows, [None, *shown], strict=True):
+        line = "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[3]
+        if colour and finding is not None:
+            line = (_RED if finding.drifted else _GREEN) + line + _PLAIN
+        lines.append(line)
+    for finding in shown:
+        if finding.drifted:
+            lines += ["", *_drifted(finding)]
+    if any(f.status in DRIFT and not f.diff for f in shown) and comparison.old:
+        lines += ["", comparison.old]
+    if presumed:
+        lines += ["", "proved for all inputs where"]
+        lines += [f"  [{n}] {words}" for n, words in enumerate(presumed, 1)]
+    if any(f.proof and f.proof.ignored_bits for f in shown):
+        lines.append("  [f] the bits of the frame number, which the model leaves out, are not "
+                     "compared")
+    if verbose:
+        lines += ["", *_trusted(shown)]
+    return "\n".join([*lines, "", _sums(comparison)])
+
+
+def _title(comparison: Comparison) -> str:
+    tree, read = comparison.tree, comparison.release
+    known = f"read from {read}" if read else "of which no digests are recorded"
+    return f"{tree.name}, Linux {tree.version}, against {comparison.edition.name}, {known}"
+
+
+def _meaning(finding: Finding, presumed: list[str]) -> str:
+    proof = finding.proof
+    if proof is None:
+        return "not compared" if finding.item.leaf else "digested only"
+    marks = [str(presumed.index(w) + 1) for w in proof.presumed]
+    marks += ["f"] if proof.ignored_bits else []
+    where = f" [{','.join(marks)}]" if marks else ""
+    match proof.verdict:
+        case "equal":
+            return f"proved equal{where}"
+        case "differs":
+            return f"differs from the model{where}"
+    return f"unknown: {proof.reason}"
+
+
+def _drifted(finding: Finding) -> Iterator[str]:
+    proof = finding.proof
+    told = {"changed": "its text has changed", "missing": "it is gone from where it was",
+            "new": "it is there, and the edition has none"}.get(finding.status, "")
+    if proof is not None and proof.verdict == EQUAL:
+        told += ", and it is still equal to the model's"
+    yield f"{finding.item.name} ({finding.place or 'not in the tree'})" + (
+        f": {told}" if told else "")
+    if proof is not None and proof.verdict == DIFFERS:
+        yield f"  differs from the model's {finding.item.function}() on this input:"
+        for name, value in proof.inputs:
+            yield f"    {name} = {_value(name, value)}"
+        yield f"  the tree answers {_value('', proof.tree)}, the model " \
+              f"{_value('', proof.model)}"
+    elif proof is not None and proof.reason:
+        yield f"  not compared with the model: {proof.reason}"
+    for line in finding.diff:
+        yield f"  {line}"
+    if finding.properties:
+        yield "  properties that rest on it: " + ", ".join(finding.properties)
+    else:
+        yield "  no property rests on it"
+
+
+def _value(name: str, value: int | bool) -> str:
+    return bits(name, value) if isinstance(value, bool) else f"{bits(name, value)} ({value:#x})"
+
+
+def _trusted(shown: list[Finding]) -> Iterator[str]:
+    """What the proofs trust: the configuration and the table of correspondences."""
+    yield "trusted: the configuration has " + " ".join(CONFIG)
+    yield "trusted: what inputs stand for"
+    for name, words in MEANING.items():
+        yield f"  {name:28}{words}"
+    yield "trusted: what is fixed"
+    for name, words in FIXED.items():
+        yield f"  {name:40}{words}"
+    yield "compared: the tree's C with the model's function, and what it is presumed of"
+    for finding in shown:
+        if finding.proof is not None and finding.item.leaf is not None:
+            leaf, followed = finding.item.leaf, len(finding.proof.followed)
+            yield f"  {leaf.c[-1]}"
+            yield f"      {leaf.function}() of the model; {followed} functions of the tree followed"
+            if finding.proof.facts:
+                yield f"      facts: {', '.join(finding.proof.facts)}"
+            if finding.proof.presumed:
+                yield f"      where {'; '.join(finding.proof.presumed)}"
+
+
+def _sums(comparison: Comparison) -> str:
+    shown = [f for f in comparison.findings if not f.absent]
+    proved = sum(f.proof is not None and f.proof.verdict == EQUAL for f in shown)
+    told = sum(map(differs, shown))
+    by_text = {s: sum(f.status == s for f in shown) for s in dict.fromkeys(f.status for f in shown)}
+    parts = [f"{count} {status}" for status, count in by_text.items()]
+    unknown = sum(f.proof is not None and f.proof.verdict not in (EQUAL, DIFFERS) for f in shown)
+    parts += [f"{proved} proved equal"] + ([f"{told} differ"] if told else [])
+    parts += [f"{unknown} unknown"] if unknown else []
+    parts += [f"{sum(f.proof is None for f in shown)} digested only"]
+    absent = len(comparison.findings) - len(shown)
+    beside = f" ({absent} of other releases)" if absent else ""
+    return f"{len(shown)} functions{beside}: {', '.join(parts)}"
+
+
+def as_json(comparison: Comparison, tool: dict[str, str]) -> str:
+    return json.dumps({
+        "tool": tool, "tree": comparison.tree.name, "version": comparison.tree.version,
+        "edition": comparison.edition.name, "release": comparison.release or None,
+        "drift": comparison.drifted, "configuration": list(CONFIG),
+        "trusted": {**MEANING, **FIXED},
+        "functions": [_finding(f) for f in comparison.findings],
+    }, indent=1)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"name": finding.item.name, "model": finding.item.function, "text": finding.status,
+            "definitions": [_part(p) for p in finding.parts if p.status != ABSENT],
+            "proof": _proof(finding), "drift": finding.drifted,
+            "properties": list(finding.properties), "diff": list(finding.diff)}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    first = part.found[0] if part.found else None
+    return {"name": part.name, "text": part.status, "path": first.path if first else None,
+            "line": first.line if first else None,
+            "sha256": digest(list(part.found)) if part.found else None,
+            "recorded": {"path": part.recorded_path, "sha256": part.recorded_digest}
+            if part.recorded_path else None}
+
+
+def _proof(finding: Finding) -> dict[str, Any] | None:
+    proof: Proof | None = finding.proof
+    if proof is None or finding.item.leaf is None:
+        return None
+    told: dict[str, Any] = {
+        "verdict": proof.verdict, "c": list(finding.item.leaf.c), "where": list(proof.presumed),
+        "ignored_bits": proof.ignored_bits, "followed": dict(proof.followed),
+        "facts": list(proof.facts), "reason": proof.reason or None}
+    if proof.verdict == DIFFERS:
+        told |= {"inputs": dict(proof.inputs), "tree": proof.tree, "model_answer": proof.model}
+    return told
