@@ -109,7 +109,7 @@ def _diff(finding: Finding, before: Source, old: str) -> tuple[str, ...]:
         was = before.at((part.recorded_path, part.name)) if part.recorded_path else ()
         if part.status not in (CHANGED, MISSING) or not was:
             continue
-        if digest(list(was)) != part.recorded_digest:
+        if digest(was) != part.recorded_digest:
             lines.append(f"({old} is not what the model was read from either)")
         new = [line for d in part.found for line in d.text.splitlines()]
         place = part.found[0].place if part.found else "(not there)"

@@ -10,6 +10,7 @@ from model.kernel.editions import UsageError
 from model.source.values import (
     BOOL,
     INT,
+    ULONG,
     VOID,
     CannotInterpret,
     CType,
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 _LINE_MARK = re.compile(r'^# (\d+) "([^"]*)".*$')
 _WIDTHS = {"char": 8, "short": 16, "int": 32, "long": 64}
-_NAMED = {"bool": BOOL, "_Bool": BOOL, "void": VOID, "size_t": IntType(64, False)} | {
-    f"{prefix}{sign}{width}{suffix}": IntType(width, sign in ("s", "int"))
-    for width in (8, 16, 32, 64)
-    for prefix, sign, suffix in (("", "u", ""), ("", "s", ""), ("__", "u", ""), ("__", "s", ""),
-                                 ("", "uint", "_t"), ("", "int", "_t"))}
+_NAMED: dict[str, IntType | UnknownType] = {
+    "bool": BOOL, "_Bool": BOOL, "void": VOID, "size_t": ULONG}
+for _width in (8, 16, 32, 64):
+    for _name in ("u{}", "__u{}", "uint{}_t"):
+        _NAMED[_name.format(_width)] = IntType(_width, False)
+    for _name in ("s{}", "__s{}", "int{}_t"):
+        _NAMED[_name.format(_width)] = IntType(_width, True)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypedDict
 
 import model.kernel
 from model.kernel.editions import Edition
@@ -20,8 +21,16 @@ RECORDS = Path(__file__).with_name("digests.json")
 SAME, CHANGED, MOVED, MISSING, NEW, ABSENT, UNRECORDED = (
     "same", "changed", "moved", "missing", "new", "absent", "unrecorded")
 DRIFT = (CHANGED, MISSING, NEW)
-Place = tuple[str, str]
+Place: TypeAlias = tuple[str, str]
 """A path and the name of what is defined there."""
+Record: TypeAlias = dict[str, list[dict[str, str]]]
+"""By item, its definitions: `name`, `path` and `sha256` each."""
+
+
+class _Release(TypedDict):
+    edition: str
+    functions: Record
+
 
 
 @dataclass(frozen=True)
@@ -88,13 +97,13 @@ class Source:
         text = self._texts[path]
         return () if text is None else tuple(definitions(text, path, name))
 
-    def record(self) -> dict[str, list[dict[str, str]]]:
+    def record(self) -> Record:
         """The digests of all that is there: for each item, a list of its definitions."""
         return {item.name: [{"name": name, "path": path, "sha256": digest(found)}
                             for path, name in item.places if (found := self.at((path, name)))]
                 for item in items()}
 
-    def parts(self, item: Item, record: dict[str, list[dict[str, str]]] | None) -> list[Part]:
+    def parts(self, item: Item, record: Record | None) -> list[Part]:
         """The definitions of an item, against what is recorded of it."""
         if record is None:
             return [Part(UNRECORDED, name, found) for path, name in item.places
@@ -116,7 +125,7 @@ class Source:
         return parts or [Part(ABSENT, item.name)]
 
 
-def recorded(edition: Edition) -> tuple[str, dict[str, list[dict[str, str]]]] | None:
+def recorded(edition: Edition) -> tuple[str, Record] | None:
     """The release that an edition was read from, and its digests; None where there is none."""
     for version, record in _load().items():
         if record["edition"] == edition.name:
@@ -135,6 +144,6 @@ def save(version: str, edition: Edition, source: Source) -> int:
     return sum(map(len, functions.values()))
 
 
-def _load() -> dict[str, dict[str, object]]:
-    loaded: dict[str, dict[str, object]] = json.loads(RECORDS.read_text())
+def _load() -> dict[str, _Release]:
+    loaded: dict[str, _Release] = json.loads(RECORDS.read_text())
     return loaded

@@ -13,35 +13,33 @@ from dataclasses import dataclass
 from dataclasses import field as data_field
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-import z3
-
 from model.kernel.logic import Bool, conj, disj, negate
 from model.source.cparse import Unit, field, text
 from model.source.values import (
     INT,
-    LONG,
     NULL,
-    UINT,
     ULONG,
+    VOID,
     CannotInterpret,
     CType,
     Int,
-    IntType,
     Pointer,
-    PointerType,
     Struct,
     StructType,
     UnknownType,
     Value,
     WrongArguments,
     binary,
+    blank,
     choose,
     constant,
     convert,
     decided,
     holds,
+    number,
     truth,
     unary,
+    zero,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ class _Frame:
     live: Bool
     variables: dict[str, Value] = data_field(default_factory=dict)
     types: dict[str, CType] = data_field(default_factory=dict)
-    returns: CType = UnknownType("void")
+    returns: CType = VOID
     result: Value | None = None
 
 
@@ -175,7 +173,7 @@ class Interpreter:
                 inner = field(inner, "declarator")
             name = text(inner)
             frame.types[name] = kind
-            frame.variables[name] = _blank(kind) if first is None else \
+            frame.variables[name] = blank(kind) if first is None else \
                 self._initial(first, kind, frame)
 
     def _initial(self, node: Node, kind: CType, frame: _Frame) -> Value:
@@ -191,7 +189,7 @@ class Interpreter:
                 name = text(field(child, "designator")).lstrip(".")
                 value = field(child, "value")
             fields[name] = self._initial(value, dict(kind.fields)[name], frame)
-        return Struct({name: _zero(own) for name, own in kind.fields} | fields)
+        return Struct({name: zero(own) for name, own in kind.fields} | fields)
 
     def _return(self, node: Node, frame: _Frame) -> None:
         inner = [c for c in node.named_children if c.type != "comment"]
@@ -225,11 +223,11 @@ class Interpreter:
     def _value(self, node: Node, frame: _Frame) -> Value | None:
         match node.type:
             case "parenthesized_expression":
-                inner = [c for c in node.named_children if c.type != "comment"][0]
+                inner = next(c for c in node.named_children if c.type != "comment")
                 run = self._run if inner.type == "compound_statement" else self._value
                 return run(inner, frame)
             case "number_literal":
-                return _number(text(node))
+                return number(text(node))
             case "true":
                 return truth(True)
             case "false":
@@ -266,7 +264,7 @@ class Interpreter:
 
     def _cast(self, node: Node, kind: CType, frame: _Frame) -> Value | None:
         value = self._value(node, frame)
-        if value is None or kind == UnknownType("void"):
+        if value is None or kind == VOID:
             return None
         if isinstance(kind, UnknownType):
             raise CannotInterpret(f"the type {kind.name}")
@@ -338,16 +336,16 @@ class Interpreter:
         if left.type == "field_expression":
             inner, name = field(left, "argument"), text(field(left, "field"))
             whole = self._record(left, frame)
-            old = whole.fields.get(name)
-            if isinstance(old, Int):
-                value = convert(value, old.type)
+            field_before = whole.fields.get(name)
+            if field_before is None:
+                raise CannotInterpret(f"the field {name}")
+            if isinstance(field_before, Int):
+                value = convert(value, field_before.type)
             whole = whole.with_field(name, value)
             if text(field(left, "operator")) == "->":
                 pointer = self._needed(inner, frame)
                 assert isinstance(pointer, Pointer)
                 before = self._objects[pointer.target]
-                if old is None:
-                    raise CannotInterpret(f"the field {name}")
                 after = choose(frame.live, whole, before)
                 assert isinstance(after, Struct)
                 self._objects[pointer.target] = after
@@ -387,7 +385,7 @@ class Interpreter:
         kind = self._unit.type(field(table, "type"))
         index = convert(self._needed(field(node, "index"), frame), ULONG)
         values = field(field(table, "declarator"), "value")
-        result = _zero(kind)
+        result = zero(kind)
         for pair in values.named_children:
             if pair.type == "comment":
                 continue
@@ -396,46 +394,3 @@ class Interpreter:
             here = binary("==", index, self._needed(at, frame))
             result = choose(holds(here), value, result)
         return result
-
-
-def _blank(kind: CType) -> Value:
-    """A variable without a value yet: it may hold anything."""
-    match kind:
-        case IntType(width):
-            return Int(kind, z3.FreshConst(z3.BitVecSort(width), "unset"))
-        case PointerType():
-            return Pointer(z3.FreshConst(z3.BoolSort(), "unset"))
-        case StructType(_, fields):
-            return Struct({name: _blank(own) for name, own in fields})
-    raise CannotInterpret(f"the type {kind.name}")
-
-
-def _zero(kind: CType) -> Value:
-    """What C puts where an initialiser says nothing."""
-    match kind:
-        case IntType():
-            return constant(0, kind)
-        case PointerType():
-            return NULL
-        case StructType(_, fields):
-            return Struct({name: _zero(own) for name, own in fields})
-    raise CannotInterpret(f"the type {kind.name}")
-
-
-def _number(literal: str) -> Int:
-    """A number with the type that C gives it (C11 6.4.4.1)."""
-    match = re.fullmatch(r"(0[xX][\da-fA-F]+|\d+)([uUlL]*)", literal)
-    if match is None:
-        raise CannotInterpret(f"the number {literal}")
-    digits, suffix = match[1].lower(), match[2].lower()
-    octal = len(digits) > 1 and digits[0] == "0" and digits[1] != "x"
-    value = int(digits, 8 if octal else 0)
-    decimal = not digits.startswith("0") or digits == "0"
-    for kind in (INT, UINT, LONG, ULONG):
-        fits = value < 1 << (kind.width - kind.signed)
-        wide = "l" not in suffix or kind.width == LONG.width
-        sign = ("u" not in suffix or not kind.signed) and (kind.signed or "u" in suffix
-                                                           or not decimal)
-        if fits and wide and sign:
-            return constant(value, kind)
-    raise CannotInterpret(f"the number {literal}")

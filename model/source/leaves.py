@@ -27,8 +27,8 @@ from model.source.correspond import Inputs
 
 @dataclass(frozen=True)
 class Presumed:
-    """What is presumed of the inputs, in words and as C; where it is needed only from a change on, or
-    only before one, that change."""
+    """What is presumed of the inputs, in words and as C; where it is needed only from a change on,
+    or only before one, that change."""
 
     words: str
     c: str

@@ -1,4 +1,4 @@
-"""The C that the compiler would see of the kernel files that matter, for one recorded configuration.
+"""The C that the compiler would see of the kernel files that matter, in one configuration.
 
 The files are put together in the order in which they include one another, without their #include
 lines, and go through the C preprocessor once.
@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from model.kernel.editions import UsageError
 
 CONFIG = (
-    "64BIT", "PHYS_ADDR_T_64BIT", "X86_64", "X86_5LEVEL", "MMU", "SMP", "SWAP", "MIGRATION", "MEMORY_FAILURE",
-    "MEM_SOFT_DIRTY", "HAVE_ARCH_SOFT_DIRTY", "USERFAULTFD", "HAVE_ARCH_USERFAULTFD_WP",
-    "HAVE_ARCH_USERFAULTFD_MINOR", "PTE_MARKER", "PTE_MARKER_UFFD_WP", "NUMA_BALANCING",
-    "HUGETLB_PAGE", "TRANSPARENT_HUGEPAGE", "ARCH_ENABLE_THP_MIGRATION", "ARCH_HAS_PTE_SPECIAL",
-    "ARCH_USES_HIGH_VMA_FLAGS", "ARCH_HAS_PKEYS", "X86_INTEL_MEMORY_PROTECTION_KEYS",
-    "X86_USER_SHADOW_STACK", "ARCH_HAS_VM_GET_PAGE_PROT", "SHMEM",
-    "SPARSEMEM", "SPARSEMEM_VMEMMAP",
+    "64BIT", "PHYS_ADDR_T_64BIT", "X86_64", "X86_5LEVEL", "MMU", "SMP", "SWAP", "MIGRATION",
+    "MEMORY_FAILURE", "MEM_SOFT_DIRTY", "HAVE_ARCH_SOFT_DIRTY", "USERFAULTFD",
+    "HAVE_ARCH_USERFAULTFD_WP", "HAVE_ARCH_USERFAULTFD_MINOR", "PTE_MARKER", "PTE_MARKER_UFFD_WP",
+    "NUMA_BALANCING", "HUGETLB_PAGE", "TRANSPARENT_HUGEPAGE", "ARCH_ENABLE_THP_MIGRATION",
+    "ARCH_HAS_PTE_SPECIAL", "ARCH_USES_HIGH_VMA_FLAGS", "ARCH_HAS_PKEYS",
+    "X86_INTEL_MEMORY_PROTECTION_KEYS", "X86_USER_SHADOW_STACK", "ARCH_HAS_VM_GET_PAGE_PROT",
+    "SHMEM", "SPARSEMEM", "SPARSEMEM_VMEMMAP",
 )
 """The options that are y; PARAVIRT_XXL, AMD_MEM_ENCRYPT and DEVICE_PRIVATE, above all, are not."""
 
@@ -42,36 +42,25 @@ _PRELUDE = """
 #define BITS_PER_LONG 64
 #define __vm_flags vm_flags
 #define ACCESS_PRIVATE(p, member) ((p)->member)
-#define __ro_after_init
-#define __init
-#define __meminit
-#define __must_check
-#define __read_mostly
-#define __pure
-#define noinline
-#define __always_unused
-#define __maybe_unused
-#define notrace
-#define asmlinkage
-#define __user
-#define __force
-#define __rcu
-#define __iomem
 """
 """What compilers and debugging headers define; a check that only warns has no effect."""
+_ATTRIBUTES = ("__ro_after_init", "__init", "__meminit", "__must_check", "__read_mostly", "__pure",
+               "noinline", "__always_unused", "__maybe_unused", "notrace", "asmlinkage", "__user",
+               "__force", "__rcu", "__iomem")
+"""Annotations, which change nothing here."""
 
 HEADERS = (
-    "include/linux/kconfig.h", "include/linux/types.h", "include/uapi/linux/const.h", "include/vdso/const.h",
-    "include/vdso/bits.h", "include/linux/align.h", "arch/x86/include/asm/page_types.h",
-    "arch/x86/include/asm/page_64_types.h", "arch/x86/include/asm/sparsemem.h",
-    "arch/x86/include/asm/pgtable_64_types.h", "arch/x86/include/asm/pgtable_types.h",
-    "include/linux/mm_types.h", "arch/x86/include/asm/mem_encrypt.h",
-    "include/linux/mem_encrypt.h", "arch/x86/include/asm/pgtable.h",
-    "arch/x86/include/asm/pgtable_64.h", "arch/x86/include/asm/pgtable-invert.h",
-    "include/linux/pgtable.h", "include/linux/mm.h", "include/linux/xarray.h",
-    "include/linux/radix-tree.h", "include/linux/swap.h", "include/linux/swapops.h",
-    "include/uapi/linux/userfaultfd.h", "include/linux/userfaultfd_k.h",
-    "include/linux/huge_mm.h", "include/linux/hugetlb_inline.h",
+    "include/linux/kconfig.h", "include/linux/types.h", "include/uapi/linux/const.h",
+    "include/vdso/const.h", "include/vdso/bits.h", "include/linux/align.h",
+    "arch/x86/include/asm/page_types.h", "arch/x86/include/asm/page_64_types.h",
+    "arch/x86/include/asm/sparsemem.h", "arch/x86/include/asm/pgtable_64_types.h",
+    "arch/x86/include/asm/pgtable_types.h", "include/linux/mm_types.h",
+    "arch/x86/include/asm/mem_encrypt.h", "include/linux/mem_encrypt.h",
+    "arch/x86/include/asm/pgtable.h", "arch/x86/include/asm/pgtable_64.h",
+    "arch/x86/include/asm/pgtable-invert.h", "include/linux/pgtable.h", "include/linux/mm.h",
+    "include/linux/xarray.h", "include/linux/radix-tree.h", "include/linux/swap.h",
+    "include/linux/swapops.h", "include/uapi/linux/userfaultfd.h",
+    "include/linux/userfaultfd_k.h", "include/linux/huge_mm.h", "include/linux/hugetlb_inline.h",
     "arch/x86/include/asm/hugetlb.h", "include/asm-generic/hugetlb.h", "mm/internal.h",
 )
 SOURCES = ("arch/x86/mm/pgprot.c", "arch/x86/mm/pgtable.c", "mm/vma.h", "mm/vma.c", "mm/mmap.c",
@@ -88,7 +77,8 @@ def preprocess(read: Callable[[str], str | None], more: Sequence[str] = ()) -> s
     if gcc is None:
         raise UsageError("no gcc to read the tree's C with: apt-get install gcc, or --digests for "
                          "digests alone")
-    parts = [_PRELUDE, *(f"#define CONFIG_{name} 1" for name in CONFIG)]
+    parts = [_PRELUDE, *(f"#define {name}" for name in _ATTRIBUTES),
+             *(f"#define CONFIG_{name} 1" for name in CONFIG)]
     for path in (*HEADERS, *SOURCES):
         text = read(path)
         if text is not None:

@@ -1,4 +1,4 @@
-"""Is a leaf function of a tree the model's function? Proved for all inputs, or an input that tells."""
+"""Is a leaf function of a tree the model's? Proved for all inputs, or an input that tells."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import z3
 
 from model.kernel.bits import PTE_FLAG_NAMES, VM_FLAG_NAMES
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, WORD, as_term, conj
+from model.kernel.logic import BV, WORD, Bool, as_term, conj
 from model.source import correspond
 from model.source.cparse import Unit
 from model.source.interpret import Interpreter
 from model.source.leaves import LEAVES, Leaf
 from model.source.preprocess import preprocess
-from model.source.values import CannotInterpret, WrongArguments, Int, Struct, Value, holds
+from model.source.values import CannotInterpret, Int, Struct, Value, WrongArguments, holds
 
 EQUAL, DIFFERS, UNKNOWN = "equal", "differs", "unknown"
 _MILLISECONDS = 20_000
@@ -97,7 +97,10 @@ def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef) -> P
         differ = z3.Xor(left, right)
     solver = z3.Solver()
     solver.set("timeout", _MILLISECONDS)
-    solver.add(given, differ)
+    solver.add(given)
+    if solver.check() == z3.unsat:
+        return replace(told, verdict=UNKNOWN, reason="no input is left by what is presumed")
+    solver.add(differ)
     match solver.check():
         case z3.unsat:
             return told
@@ -108,10 +111,11 @@ def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef) -> P
 
     def at(term: z3.ExprRef) -> int | bool:
         value = z3.simplify(z3.substitute(term, *point.items()))
-        return value.as_long() if isinstance(value, z3.BitVecNumRef) else z3.is_true(value)
+        return int(value.as_long()) if isinstance(value, z3.BitVecNumRef) else bool(
+            z3.is_true(value))
 
     return replace(told, verdict=DIFFERS, tree=at(left), model=at(right),
-                   inputs=tuple((str(s), at(s)) for s in symbols))
+                   inputs=tuple((str(s), at(s)) for s in symbols if at(s) or not _unset(s)))
 
 
 def _word(value: Value) -> BV:
@@ -122,6 +126,11 @@ def _word(value: Value) -> BV:
         case Int(_, term) if term.size() == WORD:
             return term
     raise TypeError(f"{value!r} is no 64-bit word")
+
+
+def _unset(symbol: z3.ExprRef) -> bool:
+    """A variable of the tree's before it has a value; none of its inputs."""
+    return str(symbol).startswith("unset")
 
 
 def _symbols(term: z3.ExprRef) -> set[z3.ExprRef]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _COMMENT_OR_STRING = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""",
@@ -96,7 +97,7 @@ def _with_type(code: str, start: int, head: str) -> int:
     return before if re.fullmatch(r"[A-Za-z_][\w *]*\n", code[before:start]) else start
 
 
-def digest(found: list[Definition]) -> str:
+def digest(found: Sequence[Definition]) -> str:
     """SHA-256 of the code of the definitions: comments and white space do not count."""
     tokens = [token for d in found for token in _TOKEN.findall(without_comments(d.text))
               if token != "\\"]

@@ -76,9 +76,11 @@ def _drifted(finding: Finding) -> Iterator[str]:
     yield f"{finding.item.name} ({finding.place or 'not in the tree'})" + (
         f": {told}" if told else "")
     if proof is not None and proof.verdict == DIFFERS:
-        yield f"  differs from the model's {finding.item.function}() on this input:"
+        yield (f"  differs from the model's {finding.item.function}() on this input, all that is "
+               "not named 0 or false:")
         for name, value in proof.inputs:
-            yield f"    {name} = {_value(name, value)}"
+            if value:
+                yield f"    {name} = {_value(name, value)}"
         yield f"  the tree answers {_value('', proof.tree)}, the model " \
               f"{_value('', proof.model)}"
     elif proof is not None and proof.reason:
@@ -152,7 +154,7 @@ def _part(part: Part) -> dict[str, Any]:
     first = part.found[0] if part.found else None
     return {"name": part.name, "text": part.status, "path": first.path if first else None,
             "line": first.line if first else None,
-            "sha256": digest(list(part.found)) if part.found else None,
+            "sha256": digest(part.found) if part.found else None,
             "recorded": {"path": part.recorded_path, "sha256": part.recorded_digest}
             if part.recorded_path else None}
 

@@ -3,9 +3,11 @@ vectors, records by value, and pointers that are either null or point to one nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator as op
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import z3
 
@@ -150,7 +152,8 @@ def common(left: Value, right: Value) -> tuple[Int, Int]:
     signed = all(v.type.signed for v in (a, b) if v.type.width == width)
     kind = IntType(width, signed)
     x, y = convert(a, kind), convert(b, kind)
-    assert isinstance(x, Int) and isinstance(y, Int)
+    assert isinstance(x, Int)
+    assert isinstance(y, Int)
     return x, y
 
 
@@ -170,21 +173,21 @@ def binary(operator: str, left: Value, right: Value) -> Int:
     if isinstance(left, Pointer) or isinstance(right, Pointer):
         return _of_pointers(operator, left, right)
     a, b = common(left, right)
-    match operator:
-        case "&": term = a.term & b.term
-        case "|": term = a.term | b.term
-        case "^": term = a.term ^ b.term
-        case "+": term = a.term + b.term
-        case "-": term = a.term - b.term
-        case "*": term = a.term * b.term
-        case "==": return truth(a.term == b.term)
-        case "!=": return truth(a.term != b.term)
-        case "<": return truth(a.term < b.term if a.type.signed else z3.ULT(a.term, b.term))
-        case ">": return truth(a.term > b.term if a.type.signed else z3.UGT(a.term, b.term))
-        case "<=": return truth(a.term <= b.term if a.type.signed else z3.ULE(a.term, b.term))
-        case ">=": return truth(a.term >= b.term if a.type.signed else z3.UGE(a.term, b.term))
-        case _: raise CannotInterpret(f"the operator {operator}")
-    return Int(a.type, term)
+    if operator in _ARITHMETIC:
+        return Int(a.type, _ARITHMETIC[operator](a.term, b.term))
+    comparisons = _SIGNED if a.type.signed else _UNSIGNED
+    if operator in comparisons:
+        return truth(comparisons[operator](a.term, b.term))
+    raise CannotInterpret(f"the operator {operator}")
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "&": op.and_, "|": op.or_, "^": op.xor, "+": op.add, "-": op.sub, "*": op.mul}
+_SIGNED: dict[str, Callable[[Any, Any], Any]] = {
+    "==": op.eq, "!=": op.ne, "<": op.lt, ">": op.gt, "<=": op.le, ">=": op.ge}
+_UNSIGNED: dict[str, Callable[[Any, Any], Any]] = {
+    "==": op.eq, "!=": op.ne, "<": z3.ULT, ">": z3.UGT, "<=": z3.ULE, ">=": z3.UGE}
+"""Of Z3 vectors: Python's comparisons of them are those of signed numbers."""
 
 
 def _of_pointers(operator: str, left: Value, right: Value) -> Int:
@@ -229,3 +232,46 @@ def choose(cond: Bool, then: Value, other: Value) -> Value:
                 raise CannotInterpret("a pointer to one of two objects")
             return Pointer(ite(cond, as_term(then.nonnull), as_term(other.nonnull)), a or b)
     raise CannotInterpret("a choice between an integer, a record or a pointer")
+
+
+def blank(kind: CType) -> Value:
+    """A variable without a value yet: it may hold anything."""
+    match kind:
+        case IntType(width):
+            return Int(kind, z3.FreshConst(z3.BitVecSort(width), "unset"))
+        case PointerType():
+            return Pointer(z3.FreshConst(z3.BoolSort(), "unset"))
+        case StructType(_, fields):
+            return Struct({name: blank(own) for name, own in fields})
+    raise CannotInterpret(f"the type {kind.name}")
+
+
+def zero(kind: CType) -> Value:
+    """What C puts where an initialiser says nothing."""
+    match kind:
+        case IntType():
+            return constant(0, kind)
+        case PointerType():
+            return NULL
+        case StructType(_, fields):
+            return Struct({name: zero(own) for name, own in fields})
+    raise CannotInterpret(f"the type {kind.name}")
+
+
+def number(literal: str) -> Int:
+    """A number with the type that C gives it (C11 6.4.4.1)."""
+    match = re.fullmatch(r"(0[xX][\da-fA-F]+|\d+)([uUlL]*)", literal)
+    if match is None:
+        raise CannotInterpret(f"the number {literal}")
+    digits, suffix = match[1].lower(), match[2].lower()
+    octal = len(digits) > 1 and digits[0] == "0" and digits[1] != "x"
+    value = int(digits, 8 if octal else 0)
+    decimal = not digits.startswith("0") or digits == "0"
+    for kind in (INT, UINT, LONG, ULONG):
+        fits = value < 1 << (kind.width - kind.signed)
+        wide = "l" not in suffix or kind.width == LONG.width
+        sign = ("u" not in suffix or not kind.signed) and (kind.signed or "u" in suffix
+                                                           or not decimal)
+        if fits and wide and sign:
+            return constant(value, kind)
+    raise CannotInterpret(f"the number {literal}")
