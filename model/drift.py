@@ -20,7 +20,7 @@ from model.source.digests import Item, Source, items, save, wanted_files
 from model.source.report import as_json, as_text
 from model.source.tree import open_tree
 from model.system.mappings import MAPPINGS
-from model.system.operations import CORE
+from model.system.themes import allowing
 from model.system.used import functions_used
 from properties import PROPERTIES
 
@@ -84,14 +84,16 @@ def resting(edition: Edition, functions: Collection[str]) -> dict[str, list[str]
     """For each of these functions of the model, the promises that rest on it: it is called by an
     operation of the core or one that the promise speaks of, in a mapping that it speaks of, or by
     what makes a mapping and reads pagemap."""
-    found: dict[str, dict[str, None]] = {name: {} for name in functions}
+    found: dict[str, set[str]] = {name: set() for name in functions}
     for mapping in MAPPINGS.values():
-        used = functions_used(edition, mapping)
-        for prop in PROPERTIES.values():
-            if prop.concerns(edition, mapping):
-                there = used[""].union(*(used[op] for op in (*CORE, *prop.about) if op in used))
-                for name in there & found.keys():
-                    found[name][prop.name] = None
+        asked = [p for p in PROPERTIES.values() if p.concerns(edition, mapping)]
+        core = allowing(edition, mapping, ())
+        used = functions_used(edition, mapping,
+                              allowing(edition, mapping, {op for p in asked for op in p.about}))
+        for prop in asked:
+            there = used[""].union(*(used[op] for op in (*core, *prop.about)))
+            for name in there & found.keys():
+                found[name].add(prop.name)
     return {name: sorted(props) for name, props in found.items()}
 
 

@@ -30,7 +30,8 @@ from model.source.values import (
 
 WORDS = ("pte", "newprot", "vm_flags", "vm_page_prot", "flags")
 TRUTHS = ("has_vm_ops", "page_mkwrite", "pfn_mkwrite", "has_file", "has_mapping", "can_writeback",
-          "hugetlb", "shmem", "anon", "anon_exclusive", "maps_page", "wp_unpopulated", "wp_async")
+          "hugetlb", "shmem", "anon", "anon_exclusive", "maps_page", "wp_unpopulated", "wp_async",
+          "writes")
 MEANING = {
     "pte": "the entry, as pte or pmd", "newprot": "a pgprot", "flags": "new vm_flags",
     "vm_flags": "vma->vm_flags", "vm_page_prot": "vma->vm_page_prot",
@@ -42,12 +43,16 @@ MEANING = {
     "hugetlb": "is_vm_hugetlb_page()", "shmem": "vma_is_shmem()",
     "anon": "PageAnon(), folio_test_anon()", "anon_exclusive": "PageAnonExclusive()",
     "maps_page": "vm_normal_page_pmd() is not NULL",
+    "writes": "the access is a store; the argument writable",
     "wp_unpopulated": "userfaultfd_wp_unpopulated()", "wp_async": "the argument wp_async",
 }
 FIXED = {
     "vm_normal_page()": "is NULL exactly where the entry is special",
     "cpu_feature_enabled(X86_FEATURE_LA57)": "true: page tables of five levels",
     "swap_migration_ad_supported": "true: migration entries keep the dirty bit",
+    "arch_vma_access_permitted()": "true: no protection keys",
+    "page_to_pfn()": "0: the frame number is left out",
+    "WARN_ON_ONCE(), VM_WARN_ON_ONCE()": "warn, which has no effect",
     "cc_mask": "0: no confidential computing",
     "__supported_pte_mask": "all bits: the CPU has NX and PGE",
     "cpu_feature_enabled(X86_FEATURE_*SHSTK)": "either",
@@ -103,7 +108,7 @@ def names(given: Inputs) -> dict[str, Value]:
         "oldprot": Struct({"pgprot": words["pte"]}),
         "vm_flags": words["vm_flags"], "flags": words["flags"], "vma": Pointer(True, "vma"),
         "vm_page_prot": Struct({"pgprot": words["vm_page_prot"]}),
-        "addr": constant(0, ULONG),
+        "addr": constant(0, ULONG), "page": Pointer(True, "page"),
         "__supported_pte_mask": constant(-1, ULONG), "cc_mask": constant(0, ULONG),
         "swap_migration_ad_supported": truth(True),
     }
@@ -147,7 +152,8 @@ def facts(given: Inputs) -> dict[str, Fact]:
         "cpu_feature_enabled(X86_FEATURE_LA57)": truth(True),
         "cpu_feature_enabled(X86_FEATURE_SHSTK)": shadow_stacks,
         "cpu_feature_enabled(X86_FEATURE_USER_SHSTK)": shadow_stacks,
-        "vma_assert_write_locked": truth(True),
+        "vma_assert_write_locked": truth(True), "arch_vma_access_permitted": truth(True),
+        "page_to_pfn": constant(0, ULONG), "hstate_vma": page, "huge_page_shift": constant(0, INT),
     }
 
 

@@ -88,6 +88,7 @@ class Unit:
         self.typedefs: dict[str, Node] = {}
         self.structs: dict[str, Node] = {}
         self.tables: dict[str, Node] = {}
+        self.constants: dict[str, Node] = {}
         for node in self._tree.root_node.children:
             self._file(node)
 
@@ -105,6 +106,11 @@ class Unit:
                 if declarator.type == "init_declarator":
                     self.tables.setdefault(_declared_name(declarator), node)
         inner = node.child_by_field_name("type") or node
+        if inner.type == "enum_specifier" and inner.child_by_field_name("body") is not None:
+            for each in field(inner, "body").named_children:
+                value = each.child_by_field_name("value")
+                if each.type == "enumerator" and value is not None:
+                    self.constants.setdefault(text(field(each, "name")), value)
         if inner.type == "struct_specifier" and inner.child_by_field_name("body") is not None:
             name_node = inner.child_by_field_name("name")
             if name_node is not None:

@@ -65,7 +65,8 @@ class Interpreter:
     """Runs C of one unit.
 
     `names` are values of identifiers, `facts` of calls, by the callee or by the whole call as it is
-    written; `objects` are what pointers point to. `used` collects the facts that were asked for,
+    written; `objects` are what pointers
+    point to, and what is stored there. `used` collects the facts that were asked for,
     `functions` the functions that were run.
     """
 
@@ -74,7 +75,7 @@ class Interpreter:
         self._unit = unit
         self._names = names
         self._facts = facts
-        self._objects = dict(objects)
+        self.objects = dict(objects)
         self._depth = 0
         self.used: set[str] = set()
         self.functions: dict[str, str] = {}
@@ -183,8 +184,8 @@ class Interpreter:
         if not isinstance(kind, StructType):
             raise CannotInterpret("an initialiser with braces")
         fields: dict[str, Value] = {}
-        for number, child in enumerate(c for c in node.named_children if c.type != "comment"):
-            name, value = kind.fields[number][0], child
+        for place, child in enumerate(c for c in node.named_children if c.type != "comment"):
+            name, value = kind.fields[place][0], child
             if child.type == "initializer_pair":
                 name = text(field(child, "designator")).lstrip(".")
                 value = field(child, "value")
@@ -276,6 +277,8 @@ class Interpreter:
         if name in self._names:
             self.used.add(name)
             return self._names[name]
+        if name in self._unit.constants:
+            return self._needed(self._unit.constants[name], frame)
         if name == "NULL":
             return NULL
         raise CannotInterpret(f"the name {name}")
@@ -345,10 +348,10 @@ class Interpreter:
             if text(field(left, "operator")) == "->":
                 pointer = self._needed(inner, frame)
                 assert isinstance(pointer, Pointer)
-                before = self._objects[pointer.target]
+                before = self.objects[pointer.target]
                 after = choose(frame.live, whole, before)
                 assert isinstance(after, Struct)
-                self._objects[pointer.target] = after
+                self.objects[pointer.target] = after
             else:
                 self._store(inner, whole, frame)
             return value
@@ -359,8 +362,8 @@ class Interpreter:
         inner = field(node, "argument")
         if text(field(node, "operator")) == "->":
             pointer = self._needed(inner, frame)
-            if isinstance(pointer, Pointer) and pointer.target in self._objects:
-                return self._objects[pointer.target]
+            if isinstance(pointer, Pointer) and pointer.target in self.objects:
+                return self.objects[pointer.target]
         else:
             value = self._needed(inner, frame)
             if isinstance(value, Struct):

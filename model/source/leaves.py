@@ -11,17 +11,21 @@ from dataclasses import dataclass, replace
 from inspect import signature
 
 from model.kernel import (
+    fault,
     huge_memory,
     hugetlb,
+    memory,
     mmap,
     mprotect,
     mremap,
     pgtable,
+    userfaultfd,
     userfaultfd_k,
 )
 from model.kernel.bits import PTE_PFN_MASK
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool
+from model.kernel.logic import BV, Bool, as_term, ite
+from model.kernel.records import Vma
 from model.source.correspond import Inputs
 
 
@@ -51,6 +55,15 @@ _NO_MINOR = Presumed("no VM_UFFD_MINOR", "!(vm_flags & VM_UFFD_MINOR)")
 _HUGE_PRESENT = Presumed("PSE only in a present entry", "!(pte.pte & _PAGE_PSE) || "
                          "(pte.pte & (_PAGE_PRESENT | _PAGE_PROTNONE))")
 _MAPPED = Presumed("an anonymous page is mapped", "maps_page || !anon")
+_NO_KEYS_ASKED = Presumed("no protection key in the new flags", "!(flags & (VM_PKEY_BIT0 | "
+                          "VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3))")
+_NO_PFNMAP_ASKED = Presumed("no VM_PFNMAP in the new flags", "!(flags & VM_PFNMAP)")
+_ASKED = Presumed("missing and write-protect mode alone are asked for",
+                  "!(flags & ~(VM_UFFD_MISSING | VM_UFFD_WP))")
+_PLAIN = Presumed("no special VMA, no shadow stack", "!(vm_flags & VM_SPECIAL)"
+                  " && !(vm_flags & VM_SHADOW_STACK)", "saved-dirty")
+_KINDS = Presumed("hugetlb and shmem have vm_ops, and no VMA is both",
+                  "(has_vm_ops || !(hugetlb || shmem)) && !(hugetlb && shmem)")
 _ONE_AREA = Presumed("swap entries of the first area alone", "non_swap_entry(pte_to_swp_entry(pte))"
                      " || swp_type(pte_to_swp_entry(pte)) == 0")
 _BARE = Presumed("no soft-dirty, uffd-wp or exclusive bit in the swap entry",
@@ -76,6 +89,8 @@ class Leaf:
     model: Callable[[Edition, Inputs], Bool | BV]
     presumed: tuple[Presumed, ...] = ()
     ignoring: int = 0
+    writes: tuple[str, ...] = ()
+    """Fields of the VMA that the function may change; the C and the model speak of them."""
     also: tuple[str, ...] = ()
     """Other places, as `path`, `path:name` or `:name`."""
 
@@ -107,8 +122,19 @@ def _twin(leaf: Leaf, *presumed: Presumed) -> Leaf:
 
 
 def _vma(name: str, path: str, model: Callable[[Edition, Inputs], Bool | BV], *presumed: Presumed,
-         c: str = "", also: tuple[str, ...] = (), function: str = "") -> Leaf:
-    return Leaf(name, path, (c or f"{name}(vma)",), function or name, model, presumed, also=also)
+         c: str | tuple[str, ...] = "", also: tuple[str, ...] = (), function: str = "",
+         writes: tuple[str, ...] = ()) -> Leaf:
+    c = (c or f"{name}(vma)",) if isinstance(c, str) else c
+    return Leaf(name, path, c, function or name, model, presumed, 0, writes,
+                also)
+
+
+def _flags_set(ed: Edition, i: Inputs) -> Bool | BV:
+    def prot(vma: Vma) -> BV:
+        new = userfaultfd.userfaultfd_set_vm_flags(ed, vma, i.words["flags"])
+        return ite(new.vm_flags == i.words["flags"], new.vm_page_prot, ~new.vm_page_prot)
+
+    return i.over_vmas(prot)
 
 
 def _migration(name: str, model: Callable[[Edition, BV], Bool]) -> Leaf:
@@ -233,7 +259,8 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
          also=("mm/mmap.c",)),
     _vma("vma_set_page_prot", "mm/mmap.c",
          lambda ed, i: i.over_vmas(lambda v: mmap.vma_set_page_prot(ed, v).vm_page_prot),
-         _NO_KEYS, _NO_PFNMAP, _METHODS, c="(vma_set_page_prot(vma), vma->vm_page_prot)"),
+         _NO_KEYS, _NO_PFNMAP, _METHODS, c="(vma_set_page_prot(vma), vma->vm_page_prot)",
+         writes=("vm_page_prot",)),
     _vma("vma_wants_manual_pte_write_upgrade", "mm/vma.h",
          lambda ed, i: i.over_vmas(lambda v: mmap.vma_wants_manual_pte_write_upgrade(ed, v)),
          _NO_KEYS, _NO_PFNMAP, _METHODS),
@@ -253,6 +280,26 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
     _vma("userfaultfd_wp_use_markers", _UFFD,
          lambda ed, i: i.over_vmas(lambda v: userfaultfd_k.userfaultfd_wp_use_markers(ed, v))),
 
+    _vma("vma_can_userfault", _UFFD,
+         lambda ed, i: i.over_vmas(
+             lambda v: userfaultfd.vma_can_userfault(ed, v, i.words["flags"])),
+         _ASKED, _PLAIN, _KINDS, c=("vma_can_userfault(vma, flags)",
+                                    "vma_can_userfault(vma, flags, wp_async)")),
+    _vma("userfaultfd_set_vm_flags", "fs/userfaultfd.c", _flags_set, _NO_KEYS, _NO_KEYS_ASKED,
+         _NO_PFNMAP_ASKED, _METHODS, writes=("vm_flags", "vm_page_prot"),
+         c="(userfaultfd_set_vm_flags(vma, flags), "
+         "vma->vm_flags == flags ? vma->vm_page_prot.pgprot : ~vma->vm_page_prot.pgprot)",
+         also=("mm/userfaultfd.c",)),
+
+    # faults
+    _vma("vma_is_accessible", "include/linux/mm.h",
+         lambda ed, i: i.over_vmas(memory.vma_is_accessible)),
+    _vma("access_error", "arch/x86/mm/fault.c",
+         lambda ed, i: i.over_vmas(lambda v: ite(i.truths["writes"],
+                                                 as_term(fault.access_error(ed, v, True)),
+                                                 as_term(fault.access_error(ed, v, False)))),
+         _NO_SHADOW_STACK, c="access_error(X86_PF_USER | (writes ? X86_PF_WRITE : 0), vma)"),
+
     # the upgrade
     _vma("can_change_pte_writable", "mm/mprotect.c",
          lambda ed, i: i.over_vmas(lambda v: mprotect.can_change_pte_writable(ed, v, i.entry)),
@@ -260,6 +307,11 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
     _vma("can_change_pmd_writable", "mm/huge_memory.c",
          lambda ed, i: i.over_vmas(lambda v: huge_memory.can_change_pmd_writable(ed, v, i.entry)),
          _MAPPED, c="can_change_pmd_writable(vma, addr, pmd)"),
+    Leaf("make_huge_pte", "mm/hugetlb.c", ("make_huge_pte(vma, page, writes)",), "make_huge_pte",
+         lambda ed, i: i.over_vmas(lambda v: ite(i.truths["writes"],
+                                                 hugetlb.make_huge_pte(ed, v, True),
+                                                 hugetlb.make_huge_pte(ed, v, False))),
+         (), PTE_PFN_MASK),
     Leaf("huge_pte_mkwrite", "include/asm-generic/hugetlb.h", ("huge_pte_mkwrite(pte)",),
          "huge_pte_mkwrite", lambda ed, i: hugetlb.huge_pte_mkwrite(ed, i.words["pte"])),
     Leaf("huge_pte_mkuffd_wp", "include/asm-generic/hugetlb.h", ("huge_pte_mkuffd_wp(pte)",),

@@ -61,10 +61,12 @@ HEADERS = (
     "include/linux/xarray.h", "include/linux/radix-tree.h", "include/linux/swap.h",
     "include/linux/swapops.h", "include/uapi/linux/userfaultfd.h",
     "include/linux/userfaultfd_k.h", "include/linux/huge_mm.h", "include/linux/hugetlb_inline.h",
+    "include/linux/hugetlb.h", "arch/x86/include/asm/trap_pf.h",
     "arch/x86/include/asm/hugetlb.h", "include/asm-generic/hugetlb.h", "mm/internal.h",
 )
 SOURCES = ("arch/x86/mm/pgprot.c", "arch/x86/mm/pgtable.c", "mm/vma.h", "mm/vma.c", "mm/mmap.c",
-           "mm/mprotect.c", "mm/huge_memory.c", "mm/mremap.c")
+           "mm/mprotect.c", "mm/huge_memory.c", "mm/mremap.c", "mm/hugetlb.c", "mm/userfaultfd.c",
+           "fs/userfaultfd.c", "arch/x86/mm/fault.c")
 
 
 def preprocess(read: Callable[[str], str | None], more: Sequence[str] = ()) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import z3
 
 from model.kernel.bits import PTE_FLAG_NAMES, VM_FLAG_NAMES
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, WORD, Bool, as_term, conj
+from model.kernel.logic import BV, WORD, Bool, as_term, conj, negate
 from model.source import correspond
 from model.source.cparse import Unit
 from model.source.interpret import Interpreter
@@ -42,15 +42,15 @@ class Proof:
 
 
 class Prover:
-    """Proves leaf functions of one tree equal to those of one edition.
+    """Proves `leaves` of one tree equal to the functions of one edition.
 
     Raises UsageError where the tools to read C with are missing, or the tree is no C.
     """
 
-    def __init__(self, read: Callable[[str], str | None], edition: Edition) -> None:
+    def __init__(self, read: Callable[[str], str | None], edition: Edition,
+                 leaves: Collection[Leaf] = tuple(LEAVES.values())) -> None:
         self._edition = edition
         self._inputs = correspond.inputs()
-        leaves = LEAVES.values()
         expressions = dict.fromkeys((*(c for leaf in leaves for c in leaf.c),
                                      *(p.c for leaf in leaves for p in leaf.presumed)))
         self._numbers = {c: f"ptecheck_{n}" for n, c in enumerate(expressions)}
@@ -69,7 +69,15 @@ class Prover:
             return Proof(UNKNOWN, words, reason=f"cannot interpret {error}")
         told = Proof(EQUAL, words, leaf.ignoring, tuple(sorted(interpreter.functions.items())),
                      tuple(sorted(interpreter.used)))
-        return _compare(told, tree, leaf.model(self._edition, self._inputs), as_term(given))
+        kept = self._kept(interpreter, leaf)
+        return _compare(told, tree, leaf.model(self._edition, self._inputs), as_term(given), kept)
+
+    def _kept(self, interpreter: Interpreter, leaf: Leaf) -> Bool:
+        """Of the VMA nothing is changed that the leaf does not write."""
+        before = correspond.objects(self._inputs)["vma"].fields
+        after = interpreter.objects["vma"].fields
+        return conj(*(_word(after[n]) == _word(before[n]) for n in ("vm_flags", "vm_page_prot")
+                      if n not in leaf.writes))
 
     def _answer(self, interpreter: Interpreter, leaf: Leaf) -> Value:
         """Of the spellings, the one that fits how the tree declares the function."""
@@ -86,11 +94,13 @@ class Prover:
                            correspond.objects(i))
 
 
-def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef) -> Proof:
-    """The proof, with its verdict: are `tree` and `model` one wherever `given` holds?"""
+def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef,
+             kept: Bool) -> Proof:
+    """The proof, with its verdict: are `tree` and `model` one, and does `kept` hold, wherever
+    `given` does?"""
     if isinstance(model, z3.BitVecRef):
-        kept = z3.BitVecVal(~told.ignored_bits, WORD)
-        left, right = _word(tree) & kept, model & kept
+        mask = z3.BitVecVal(~told.ignored_bits, WORD)
+        left, right = _word(tree) & mask, model & mask
         differ = left != right
     else:
         left, right = as_term(holds(tree)), as_term(model)
@@ -100,13 +110,13 @@ def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef) -> P
     solver.add(given)
     if solver.check() == z3.unsat:
         return replace(told, verdict=UNKNOWN, reason="no input is left by what is presumed")
-    solver.add(differ)
+    solver.add(z3.Or(differ, as_term(negate(kept))))
     match solver.check():
         case z3.unsat:
             return told
         case z3.unknown:
             return replace(told, verdict=UNKNOWN, reason=f"Z3: {solver.reason_unknown()}")
-    symbols = sorted({s for t in (left, right, given) for s in _symbols(t)}, key=str)
+    symbols = sorted({s for t in (differ, given, as_term(kept)) for s in _symbols(t)}, key=str)
     point = _plainest(solver, symbols)
 
     def at(term: z3.ExprRef) -> int | bool:
@@ -114,7 +124,8 @@ def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef) -> P
         return int(value.as_long()) if isinstance(value, z3.BitVecNumRef) else bool(
             z3.is_true(value))
 
-    return replace(told, verdict=DIFFERS, tree=at(left), model=at(right),
+    same = "" if at(differ) else "the tree's function changes the VMA, the model's does not"
+    return replace(told, verdict=DIFFERS, tree=at(left), model=at(right), reason=same,
                    inputs=tuple((str(s), at(s)) for s in symbols if at(s) or not _unset(s)))
 
 

@@ -82,7 +82,7 @@ def _drifted(finding: Finding) -> Iterator[str]:
             if value:
                 yield f"    {name} = {_value(name, value)}"
         yield f"  the tree answers {_value('', proof.tree)}, the model " \
-              f"{_value('', proof.model)}"
+              f"{_value('', proof.model)}" + (f"; {proof.reason}" if proof.reason else "")
     elif proof is not None and proof.reason:
         yield f"  not compared with the model: {proof.reason}"
     for line in finding.diff:

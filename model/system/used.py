@@ -7,7 +7,7 @@ tools for programs do; what the mapping or the edition rules out is not called.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -17,7 +17,6 @@ from model.kernel.records import Mapping
 from model.kernel.task_mmu import pagemap_read
 from model.system.kernel import KernelSystem
 from model.system.operations import OPERATIONS
-from model.system.themes import modelled
 
 _PACKAGE = "model.kernel."
 
@@ -39,13 +38,13 @@ def called() -> Iterator[set[str]]:
         sys.setprofile(before)
 
 
-def functions_used(edition: Edition, mapping: Mapping) -> dict[str, frozenset[str]]:
-    """For each operation that is modelled there, the kernel functions that its effect calls; under
-    the empty name, those that make a fresh mapping and read pagemap."""
+def functions_used(edition: Edition, mapping: Mapping,
+                   operations: Collection[str]) -> dict[str, frozenset[str]]:
+    """For each of the operations, which are modelled there, the kernel functions that its effect
+    calls; under the empty name, those that make a fresh mapping and read pagemap."""
     found = {}
-    operations = modelled(edition, mapping)
     with called() as common:
-        kernel = KernelSystem(edition, mapping, operations)
+        kernel = KernelSystem(edition, mapping, tuple(operations))
         pagemap_read(edition, kernel.before.vma, kernel.before.entry)
     found[""] = frozenset(common)
     for name in operations:
