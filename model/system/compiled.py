@@ -170,7 +170,7 @@ class Machine:
 
     def __init__(self, system: TransitionSystem) -> None:
         self.system = system
-        self.initial: Values = compile_terms((), system.initial)(())
+        self.initial: Values = self._function((), system.initial)(())
         self._width = len(system.variables)
         self._index = {name: i for i, name in enumerate(system.actions)}
         self._branches: list[Callable[[Values], Values] | None] = [None] * len(system.actions)
@@ -189,13 +189,18 @@ class Machine:
     def _branch(self, index: int) -> Callable[[Values], Values]:
         branch = self._branches[index]
         if branch is None:
-            terms = [z3.simplify(t) for t in self.system.branches[index]]
-            branch = self._branches[index] = compile_terms(self.system.variables, terms)
+            branch = self._branches[index] = self._function(self.system.variables,
+                                                            self.system.branches[index])
         return branch
+
+    def _function(self, names: Sequence[z3.ExprRef],
+                  results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
+        """The function from values of `names` to those of `results`."""
+        return compile_terms(names, [z3.simplify(t) for t in results])
 
     def predicate(self, formula: z3.BoolRef) -> Callable[[Values], bool]:
         """`formula` (over the variables) as a Python predicate of a state."""
-        function = compile_terms(self.system.variables, (z3.simplify(formula),))
+        function = self._function(self.system.variables, (formula,))
         return lambda state: bool(function(state)[0])
 
     def step_predicate(self, formula: z3.BoolRef) -> Callable[[Values, int], bool]:
@@ -203,7 +208,7 @@ class Machine:
         predicate of a state and the index of the action taken there."""
         system = self.system
         names = (*system.variables, system.action, *system.primed, *system.outputs)
-        function = compile_terms(names, (z3.simplify(formula),))
+        function = self._function(names, (formula,))
 
         def holds(state: Values, action: int) -> bool:
             after, outputs = self.step(state, action)
