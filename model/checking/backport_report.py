@@ -1,0 +1,147 @@
+"""What the search for changes found, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from model.checking.backporting import Answer, Found, Where
+from model.checking.cells import CellResult
+from model.checking.series import BAD, Course, Turn
+from model.cli import tool
+from model.kernel.editions import CHANGES
+
+
+def answers_text(answers: Sequence[Answer]) -> str:
+    return "\n\n".join("\n".join(_answer(a)) for a in answers)
+
+
+def _calls(trace: Sequence[str]) -> str:
+    return ", ".join(trace) or "no call at all"
+
+
+def _scope(a: Answer) -> str:
+    return f" with {', '.join(a.allow)}" if a.allow else ""
+
+
+def _answer(a: Answer) -> list[str]:
+    head = f"{a.prop} in {a.edition}{_scope(a)}: "
+    if a.reason:
+        return [head + f"undecided: {a.reason}"]
+    if not a.broken:
+        return [head + f"holds already on {', '.join(a.mappings)}; nothing to take"]
+    lines = [head + f"broken on {', '.join(a.broken)}"]
+    kept = [m for m in a.mappings if m not in a.broken]
+    if kept:
+        lines.append(f"  it holds already on {', '.join(kept)}")
+    for mapping, search in a.alone.items():
+        lines += [f"  {mapping}: {_calls(a.broken[mapping])}"]
+        if not search.sets:
+            lines.append(f"    no set of the {a.offered} known changes makes it hold:")
+            lines += [f"    {_calls(trace)}" + (
+                " breaks it whatever is taken" if len(search.refutations) == 1 else "")
+                for _, trace in search.refutations]
+        elif len(a.together) > 1:
+            found = " or ".join(" ".join(c for c in CHANGES if c in s) for s in search.sets)
+            lines.append(f"    mended by {found}")
+    if a.together and not a.sets:
+        lines.append(f"  no set makes it hold on {', '.join(a.together)} together")
+    if a.sets:
+        number = f"{len(a.sets)} minimal sets, all there are" if len(a.sets) > 1 else (
+            "one minimal set, and no other")
+        lines.append(f"  {number}, of {a.offered} changes on offer, for {', '.join(a.together)}:")
+    for found_set in a.sets:
+        lines += _found(found_set)
+    return lines
+
+
+def _found(f: Found) -> list[str]:
+    lines = [f"  {f.edition}"]
+    for ids, verb in ((f.added, "take"), (f.dropped, "drop")):
+        lines += [f"    {verb} {c}  {CHANGES[c].title} ({CHANGES[c].since})" for c in ids]
+    for r in f.proofs:
+        lines.append(f"    {_proof(r)}")
+    lines += [_broken("with" if c in f.dropped else "without", c, where)
+              for c, where in f.without.items()]
+    lines += [_broken("leans on", c, where, "else ") for c, where in f.leans_on.items()]
+    lines += [_broken("conflicts with", c, where) for c, where in f.conflicts.items()]
+    lines += [f"    it breaks {prop} on {mapping}: {_calls(trace)}"
+              for prop, mapping, trace in f.breaks]
+    lines += [f"    it mends {prop} on {mapping} too" for prop, mapping in f.mends]
+    return lines
+
+
+def _proof(r: CellResult) -> str:
+    if r.verdict == "proved":
+        return f"proved on {r.mapping} at every depth by {r.engine}"
+    told = f" by {_calls(r.trace)}" if r.trace else f": {r.reason}" if r.reason else ""
+    return f"{r.verdict.upper()} on {r.mapping}{told}"
+
+
+def _broken(word: str, change: str, where: Where, otherwise: str = "") -> str:
+    mapping, trace = where
+    return f"    {word} {change}: {otherwise}{_calls(trace)} ({mapping})"
+
+
+def courses_text(courses: Sequence[Course]) -> str:
+    return "\n\n".join("\n".join(_course(c)) for c in courses)
+
+
+def _course(c: Course) -> list[str]:
+    scope = f" with {', '.join(c.allow)}" if c.allow else ""
+    lines = [f"{c.prop} on {c.mapping}{scope}"]
+    width = max(len(s.edition) for s in c.stops)
+    for stop in c.stops:
+        told = _calls(stop.trace) if stop.trace is not None else stop.reason
+        lines.append(f"  {stop.edition:{width}}  {stop.verdict:8}{told}".rstrip())
+    for turn in c.turns:
+        lines += _turn(turn)
+    if not c.turns:
+        bad = [s for s in c.stops if s.verdict == BAD]
+        lines.append("  no turn: " + ("bad from the first on" if bad else "no edition is bad"))
+    return lines
+
+
+def _turn(t: Turn) -> list[str]:
+    ends = (f"last good {t.before}, first bad {t.after}" if t.lost
+            else f"last bad {t.before}, good again {t.after}")
+    by = " or ".join(" ".join(s) for s in t.by) or "no single part of them that could be found"
+    return [f"  {ends}: {_proof(t.good)} in {t.good.kernel}",
+            f"    between them: {' '.join(t.between)}",
+            f"    {'lost' if t.lost else 'mended'} by {by}"]
+
+
+def answers_json(answers: Sequence[Answer]) -> str:
+    return _json([{**asdict(a), "alone": _alone(a), "sets": [_plain(f) for f in a.sets],
+                   "hopeless": a.hopeless} for a in answers], "answers")
+
+
+def _alone(a: Answer) -> dict[str, Any]:
+    return {mapping: {"sets": [[c for c in CHANGES if c in s] for s in search.sets],
+                      "refutations": [{"mapping": m, "trace": t} for m, t in search.refutations],
+                      "tried": search.tried} for mapping, search in a.alone.items()}
+
+
+def _plain(f: Found) -> dict[str, Any]:
+    def where(found: Mapping[str, Where]) -> dict[str, Any]:
+        return {c: {"mapping": m, "trace": t} for c, (m, t) in found.items()}
+
+    return {**asdict(f), "proofs": [_result(r) for r in f.proofs], "without": where(f.without),
+            "leans_on": where(f.leans_on), "conflicts": where(f.conflicts),
+            "breaks": [{"property": p, "mapping": m, "trace": t} for p, m, t in f.breaks],
+            "mends": [{"property": p, "mapping": m} for p, m in f.mends]}
+
+
+def _result(r: CellResult) -> dict[str, Any]:
+    return asdict(replace(r, certificate=None))
+
+
+def courses_json(courses: Sequence[Course]) -> str:
+    return _json([{**asdict(c), "turns": [{**asdict(t), "good": _result(t.good)} for t in c.turns]}
+                  for c in courses], "courses")
+
+
+def _json(rows: list[dict[str, Any]], name: str) -> str:
+    return json.dumps({"tool": tool(), name: rows}, indent=2)

@@ -1,0 +1,335 @@
+"""What an edition needs to keep a promise: all minimal sets of changes, each proved as an edition.
+
+The search goes over a family of editions (model/system/family.py), each tried by exhausting its
+reachable states; what it finds is put to `check`'s own engines once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import z3
+
+from model.checking.cells import Cell, CellResult
+from model.checking.run import Options, run
+from model.engines.base import Limits, OutOfTime
+from model.engines.explicit import first_violation, reaches
+from model.engines.minimal import minimal_sets
+from model.kernel.editions import CHANGES, Edition, choice
+from model.kernel.records import Mapping
+from model.system.compiled import Machine
+from model.system.family import Family
+from model.system.kernel import kernel_system
+from model.system.reach import TooManyStates, explore
+from model.system.themes import allowing
+from model.system.transition import Question
+from properties import PROPERTIES
+from properties.base import Property
+
+COMMITS = tuple(c.id for c in CHANGES.values() if not c.variant)
+"""What may be taken or dropped unless more is named: not the readings of a commit's message."""
+_DEPTHS = (5, 8, None)
+"""Most violations are short: the states beyond are searched only where there is none so far."""
+
+Trace = tuple[str, ...]
+Where = tuple[str, Trace]
+"""The mapping on which a promise is broken, and the operations that break it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One minimal set: what is added to the edition and dropped from it, and `edition`, the name
+    of what that makes.
+
+    `proofs` are the engines' verdicts on it, one a mapping. `without` says for each member how the
+    promise is broken where that one is left out; `leans_on` likewise for the changes that the
+    edition has already; `conflicts` for changes that it must not have besides. `breaks` are
+    promises that the edition keeps and this one does not; `mends` those that it keeps besides.
+    """
+
+    edition: str
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    proofs: tuple[CellResult, ...]
+    without: dict[str, Where]
+    leans_on: dict[str, Where]
+    conflicts: dict[str, Where]
+    breaks: tuple[tuple[str, str, Trace], ...]
+    mends: tuple[tuple[str, str], ...]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """With their signs, as in the names of editions."""
+        return (*("+" + c for c in self.added), *("-" + c for c in self.dropped))
+
+    @property
+    def contradicted(self) -> bool:
+        """An engine refutes what the search found, or a part of the set would do."""
+        return (any(r.verdict not in ("proved", "unknown", "bounded") for r in self.proofs)
+                or set(self.without) != {*self.added, *self.dropped})
+
+    @property
+    def proved(self) -> bool:
+        """By the engines that `check` asks, with a certificate."""
+        return all(r.verdict == "proved" for r in self.proofs)
+
+
+@dataclass(frozen=True)
+class Search:
+    """The minimal sets of flips (changes to add, or to drop where the edition has them), complete;
+    the traces that rule out all other sets, and how many editions were searched."""
+
+    sets: tuple[frozenset[str], ...]
+    refutations: tuple[Where, ...]
+    tried: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an edition needs to keep `prop` on `mappings`.
+
+    `broken` says how it breaks it, by mapping: empty where it holds already. `alone` has what the
+    search found for each broken mapping by itself, and `sets` the minimal sets for all of
+    `together`, the broken mappings that can be mended. `offered` changes there were to choose
+    from. `reason` says why the search did not end.
+    """
+
+    edition: str
+    prop: str
+    mappings: tuple[str, ...]
+    allow: tuple[str, ...]
+    broken: dict[str, Trace]
+    alone: dict[str, Search] = field(default_factory=dict)
+    together: tuple[str, ...] = ()
+    sets: tuple[Found, ...] = ()
+    offered: int = 0
+    reason: str = ""
+
+    @property
+    def hopeless(self) -> tuple[str, ...]:
+        """The mappings on which no set of changes makes the promise hold."""
+        return tuple(m for m, search in self.alone.items() if not search.sets)
+
+
+@dataclass
+class Bench:
+    """The families of `base`, each built once, and what has been found about their members.
+
+    `changes` are those that a member may have or lack, `allow` operations beyond the core.
+    """
+
+    base: Edition
+    changes: tuple[str, ...] = COMMITS
+    allow: tuple[str, ...] = ()
+    _families: dict[tuple[str, tuple[str, ...]], Family] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, tuple[str, ...]], Question] = field(default_factory=dict)
+    _machines: dict[tuple[Family, frozenset[str]], Machine] = field(default_factory=dict)
+    _verdicts: dict[tuple[str, Family, frozenset[str]], Trace | None] = field(default_factory=dict)
+
+    def cell(self, prop: Property, mapping: Mapping, edition: Edition | None = None) -> Cell:
+        """The promise put to an edition, by default the base."""
+        return Cell(edition or self.base, mapping, prop, self.allow)
+
+    def family(self, cell: Cell) -> Family:
+        """What explores the operations of a cell."""
+        actions = allowing(self.base, cell.mapping, cell.operations)
+        key = cell.mapping.name, actions
+        if key not in self._families:
+            self._families[key] = Family(self.base, cell.mapping, actions, self.changes)
+        return self._families[key]
+
+    def question(self, prop: Property, family: Family) -> Question:
+        """A promise, put to all members at once."""
+        kernel = family.kernel
+        key = prop.name, kernel.mapping.name, kernel.actions
+        if key not in self._questions:
+            self._questions[key] = prop.question(kernel)
+        return self._questions[key]
+
+    def broken(self, cell: Cell, changes: frozenset[str], limits: Limits) -> Trace | None:
+        """How the edition of these changes breaks the promise, or None. Raises OutOfTime."""
+        return self.breaks(cell.prop, self.family(cell), changes, limits)
+
+    def breaks(self, prop: Property, family: Family, changes: frozenset[str],
+               limits: Limits) -> Trace | None:
+        """As `broken`, of any promise and all that the family explores."""
+        key = prop.name, family, changes
+        if key not in self._verdicts:
+            self._verdicts[key] = first_broken(self._machine(family, changes),
+                                               self.question(prop, family), limits)
+        return self._verdicts[key]
+
+    def _machine(self, family: Family, changes: frozenset[str]) -> Machine:
+        key = family, changes
+        if key not in self._machines:
+            while len(self._machines) > 8:
+                del self._machines[next(iter(self._machines))]
+            self._machines[key] = family.member(changes)
+        return self._machines[key]
+
+    def vacuous(self, cell: Cell, changes: frozenset[str], limits: Limits) -> bool:
+        """Whether nothing that edition can do puts the promise to the test."""
+        family = self.family(cell)
+        machine = self._machine(family, changes)
+        graph = explore(machine, tick=limits.remaining)
+        return not reaches(machine, graph, self.question(cell.prop, family).witness)
+
+
+def first_broken(machine: Machine, question: Question, limits: Limits) -> Trace | None:
+    """The plainest shortest violation, or None where all reachable states are searched. Raises
+    OutOfTime."""
+    for depth in _DEPTHS:
+        try:
+            graph = explore(machine, depth, tick=limits.remaining)
+        except TooManyStates as stop:
+            raise OutOfTime(str(stop)) from stop
+        trace = first_violation(machine, graph, question)
+        if trace is not None or graph.complete:
+            return trace
+    return None
+
+
+def breaks_now(cell: Cell, limits: Limits) -> Trace | None:
+    """How the cell's own edition breaks the promise, or None. Raises OutOfTime."""
+    kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
+    return first_broken(kernel.machine, cell.prop.question(kernel), limits)
+
+
+def answer(bench: Bench, prop: Property, mappings: Sequence[Mapping], may_change: Collection[str],
+           limits: Limits) -> Answer:
+    """All minimal sets, out of `may_change`, that make `prop` hold where it is broken."""
+    names = tuple(m.name for m in mappings)
+    broken: dict[str, Trace] = {}
+    alone: dict[str, Search] = {}
+    sets: tuple[Found, ...] = ()
+    reason = ""
+    cells = [bench.cell(prop, m) for m in mappings]
+    offered = _open_to_change(cells, may_change)
+    try:
+        for cell in cells:
+            trace = breaks_now(cell, limits)
+            if trace is not None:
+                broken[cell.mapping.name] = trace
+        for cell in cells:
+            if cell.mapping.name in broken:
+                alone[cell.mapping.name] = search(bench, [cell], offered, limits)
+        curable = [c for c in cells if c.mapping.name in alone and alone[c.mapping.name].sets]
+        if curable:
+            both = (alone[curable[0].mapping.name] if len(curable) == 1
+                    else search(bench, curable, offered, limits))
+            sets = tuple(_found(bench, curable, cells, s, offered, limits) for s in both.sets)
+    except OutOfTime as stop:
+        reason = str(stop)
+    return Answer(bench.base.name, prop.name, names, bench.allow, broken, alone,
+                  tuple(m for m, s in alone.items() if s.sets), sets, len(offered), reason)
+
+
+def search(bench: Bench, cells: Sequence[Cell], offered: Sequence[str], limits: Limits) -> Search:
+    """The minimal sets out of `offered` that make the promises of all `cells` hold. Raises
+    OutOfTime."""
+    judge = _Judge(bench, cells, limits)
+    has = bench.base.changes
+    flips = {c: z3.Not(choice(c)) if c in has else choice(c) for c in offered}
+    fixed = [choice(c) if c in has else z3.Not(choice(c)) for c in bench.changes
+             if c not in offered]
+    kept = [z3.Implies(choice(c), choice(r)) for c in bench.changes for r in CHANGES[c].requires]
+    order = list(CHANGES)
+    sets = sorted(minimal_sets(flips, [*fixed, *kept], judge, limits),
+                  key=lambda s: (len(s), sorted(map(order.index, s))))
+    return Search(tuple(sets), tuple(judge.refutations), judge.tried)
+
+
+def _open_to_change(cells: Sequence[Cell], wanted: Collection[str]) -> tuple[str, ...]:
+    """A change without which a promise would no longer speak of the mapping is not dropped."""
+    def needed(change: str) -> bool:
+        return any(not c.prop.concerns(c.edition.without_change(change), c.mapping) for c in cells)
+
+    return tuple(c for c in CHANGES if c in wanted
+                 and not (c in cells[0].edition.changes and needed(c)))
+
+
+class _Judge:
+    """Whether a set of flips makes the promise hold in every cell, and else what refutes it."""
+
+    def __init__(self, bench: Bench, cells: Sequence[Cell], limits: Limits) -> None:
+        self._bench, self._cells, self._limits = bench, cells, limits
+        self.tried = 0
+        self.refutations: list[Where] = []
+
+    def __call__(self, flipped: frozenset[str]) -> z3.BoolRef | None:
+        bench, changes = self._bench, self._bench.base.changes ^ flipped
+        self.tried += 1
+        for cell in self._cells:
+            family = bench.family(cell)
+            trace = bench.broken(cell, changes, self._limits)
+            if trace is not None:
+                self.refutations.append((cell.mapping.name, trace))
+                return family.breaking(bench.question(cell.prop, family), trace)
+            if bench.vacuous(cell, changes, self._limits):
+                return z3.And([choice(c) if c in changes else z3.Not(choice(c))
+                               for c in bench.changes])
+        return None
+
+
+def member(base: Edition, flipped: Collection[str]) -> Edition:
+    """The edition less those of the changes that it has, plus those that it lacks."""
+    edition = base
+    for change in (c for c in CHANGES if c in flipped and c in base.changes):
+        edition = edition.without_change(change)
+    for change in (c for c in CHANGES if c in flipped and c not in base.changes):
+        edition = edition.with_change(change)
+    assert edition.changes == base.changes ^ frozenset(flipped), edition.name
+    return edition
+
+
+def _found(bench: Bench, cells: Sequence[Cell], all_cells: Sequence[Cell], flipped: frozenset[str],
+           offered: Sequence[str], limits: Limits) -> Found:
+    """The set with all that is to be said of it."""
+    base, edition = bench.base, member(bench.base, flipped)
+    proofs, interrupted = run([bench.cell(c.prop, c.mapping, edition) for c in cells],
+                              Options(timeout=limits.remaining()), lambda *_: None)
+    if interrupted:
+        raise KeyboardInterrupt
+
+    def broken(others: dict[str, Edition]) -> dict[str, Where]:
+        found: dict[str, Where] = {}
+        for name, other in others.items():
+            traces = ((c.mapping.name, bench.broken(c, other.changes, limits)) for c in cells)
+            first = next(((m, t) for m, t in traces if t is not None), None)
+            if first is not None:
+                found[name] = first
+        return found
+
+    breaks, mends = _other_promises(bench, cells, edition, limits)
+    breaks += [(c.prop.name, c.mapping.name, trace) for c in all_cells if c not in cells
+               and breaks_now(c, limits) is None
+               and (trace := breaks_now(replace(c, edition=edition), limits)) is not None]
+    return Found(
+        edition.name, tuple(c for c in CHANGES if c in flipped - base.changes),
+        tuple(c for c in CHANGES if c in flipped & base.changes), tuple(proofs),
+        broken({c: edition.with_change(c) if c in base.changes else edition.without_change(c)
+                for c in CHANGES if c in flipped}),
+        broken({c: edition.without_change(c) for c in bench.changes
+                if c in edition.changes - flipped}),
+        broken({c: edition.with_change(c) for c in offered if c not in edition.changes | flipped}),
+        tuple(breaks), tuple(mends))
+
+
+def _other_promises(bench: Bench, cells: Sequence[Cell], edition: Edition, limits: Limits) -> tuple[
+        list[tuple[str, str, Trace]], list[tuple[str, str]]]:
+    """What becomes of the other promises while the same operations are allowed."""
+    breaks, mends = [], []
+    for cell in cells:
+        family = bench.family(cell)
+        for prop in PROPERTIES.values():
+            if (prop is cell.prop or not prop.concerns(bench.base, cell.mapping)
+                    or not set(prop.about) <= set(family.kernel.actions)):
+                continue
+            before = bench.breaks(prop, family, bench.base.changes, limits)
+            after = bench.breaks(prop, family, edition.changes, limits)
+            if after is not None and before is None:
+                breaks.append((prop.name, cell.mapping.name, after))
+            elif before is not None and after is None:
+                mends.append((prop.name, cell.mapping.name))
+    return breaks, mends
