@@ -7,11 +7,10 @@ from functools import cache
 import pytest
 
 from model.engines.base import Limits
-from model.engines.explicit import explicit
+from model.engines.explicit import Exhausted
 from model.kernel.editions import CHANGES, EDITIONS, Edition
 from model.system.kernel import KernelSystem
 from model.system.mappings import MAPPINGS
-from model.system.reach import explore
 from model.system.themes import allowing
 from properties import PROPERTIES
 from properties.history import TOLD_BY
@@ -22,9 +21,8 @@ def verdicts(edition: Edition, name: str, allow: tuple[str, ...]) -> dict[str, s
     """Of every promise that speaks of no more than what is explored, by the exhausted graph."""
     mapping = MAPPINGS[name]
     kernel = KernelSystem(edition, mapping, allowing(edition, mapping, allow))
-    graph = explore(kernel.machine)
-    return {p.name: explicit(p.question(kernel), Limits(), machine=kernel.machine,
-                             graph=graph).status
+    exhausted = Exhausted(kernel.machine)
+    return {p.name: exhausted.verdict(p.question(kernel), Limits()).status
             for p in PROPERTIES.values()
             if p.speaks_of(edition, mapping) and set(p.about) <= set(allow)}
 

@@ -44,7 +44,7 @@ class Scripted(Kernel):
     """A kernel whose agent says what a script says."""
 
     def start(self, *, files: Mapping[str, Path] | None = None,
-              limit: float = guest.ANSWER_SECONDS) -> Session:
+              limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
         return session(self.version, limit=limit)
 
 
