@@ -23,8 +23,8 @@ PROPERTY = Property(
                  "the upgrade is for shared mappings alone"),
         Violated("thp", ("-c27f479ef542",),
                  "change_huge_pmd() does not look at MM_CP_TRY_CHANGE_WRITABLE"),
-        Violated("hugetlb", ("+51d3d5eb74ff",), "vm_page_prot is write-protected while uffd-wp is "
-                 "enabled, and hugetlb_change_protection() tries no upgrade"),
+        Violated("hugetlb", ("+51d3d5eb74ff", "+b1f9e8768618"), "vm_page_prot is write-protected "
+                 "while uffd-wp is enabled, and hugetlb_change_protection() tries no upgrade"),
         Violated("hugetlb", ("-f96f7a40874d",), "vm_page_prot is write-protected for soft-dirty "
                  "tracking, which hugetlb does not have"),
     ),

@@ -8,6 +8,12 @@ _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
 """Not private-hugetlb: only hugetlb_wp() gives it write permission, since 60d5b473d61b never beside
 the bit."""
 
+_IGNORED = ("+914eedcb9ba0", "-2ff559f31a5d")
+_REOPENED = (((), "close&open"),
+             (("+2bad466cc9d9",), "close&open:unpopulated"), (_IGNORED, "close&open:unpopulated"),
+             (("+d61ea1cb0095",), "close&open:async"), (_IGNORED, "close&open:async"))
+"""How a userfaultfd comes after one that was closed: a feature that is refused opens none."""
+
 PROPERTY = Property(
     name="uffd-wp-armed",
     role="ground",
@@ -26,7 +32,8 @@ PROPERTY = Property(
           for mappings, when in ((_WRITABLE, ()), ("private-hugetlb", ("-60d5b473d61b",)))
           for lacking, because, by in ((("-f369b07c8614",), UNREGISTERED, ""),
                                        ((), REREGISTERED, "register:missing"),
-                                       (("-c88033efe9a3",), CLOSED, "close&open"),
+                                       *((("-c88033efe9a3", *opens), CLOSED, by)
+                                         for opens, by in _REOPENED),
                                        (("-0cef0bb836e3",), MOVED, "mremap"))),
     ),
 )
