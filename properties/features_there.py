@@ -3,23 +3,21 @@
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
 
-_MAPPINGS = "anon shmem private-shmem file private-file thp shmem-thp hugetlb private-hugetlb"
-
 PROPERTY = Property(
     name="features-there",
-    claim="A userfaultfd can be opened with WP_UNPOPULATED and with WP_ASYNC, and write-protects "
-          "shared memory.",
+    claim="A userfaultfd can be opened with WP_UNPOPULATED and with WP_ASYNC, and "
+          "write-protects shared memory.",
     origin="ioctl_userfaultfd(2), UFFDIO_API and UFFDIO_REGISTER",
     allowed=lambda t: conj(
         implies(t.op("open:unpopulated", "open:async"), t.ok),
-        implies(conj(t.op("register"), t.before.uffd_open, t.before.registrable), t.ok)),
+        implies(conj(t.op("register"), t.before.uffd_open), t.ok)),
     witness=lambda t: conj(t.op("open:async"), negate(t.before.uffd_open)),
     violated=(
-        *(Violated(_MAPPINGS, (*lacking, *refused), "UFFDIO_API refuses what it does not know")
+        *(Violated("hugetlb", (*lacking, *refused), "UFFDIO_API refuses what it does not know")
           for lacking in (("-2bad466cc9d9",), ("-d61ea1cb0095",))
           for refused in (("-914eedcb9ba0",), ("+2ff559f31a5d",))),
-        Violated("shmem private-shmem shmem-thp hugetlb private-hugetlb", ("-b1f9e8768618",),
-                 "only anonymous memory can be write-protected"),
+        Violated("hugetlb", ("-b1f9e8768618",), "only anonymous memory can be write-protected"),
     ),
     about=("close", "open:unpopulated", "open:async"),
+    speaks_of=lambda _, m: m.hugetlb and m.shared,  # one mapping stands for all
 )

@@ -213,11 +213,6 @@ class View:
         return conj(self.uffd_open, self.vma.wp_unpopulated)
 
     @property
-    def registrable(self) -> Bool:
-        """Memory that may be write-protected without WP_ASYNC, of a userfaultfd that has none."""
-        return conj(not self.mapping.regular, negate(self.vma.wp_async))
-
-    @property
     def flags_as_mapped(self) -> Bool:
         """No VMA flag differs from the fresh mapping's but those that calls change."""
         fresh = fresh_vma(self.edition, self.mapping).vm_flags
