@@ -9,6 +9,7 @@ from properties import (
     entry_maps_page,
     features_kept,
     features_there,
+    hugetlb_mprotect_precise,
     migrate_precise,
     mmap_marks_new,
     mprotect_precise,
@@ -52,6 +53,7 @@ PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for mod
     softdirty_precise,
     unprotect_precise,
     mprotect_precise,
+    hugetlb_mprotect_precise,
     migrate_precise,
     swapin_precise,
 )}

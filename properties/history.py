@@ -49,7 +49,7 @@ TOLD_BY: dict[str, Told] = {
     "f369b07c8614": Told(_STALE, "anon"),
     "14a762dd1977": Told(_SOFT_DIRTY, "anon", _SWAP),
     "1d8d14641fd9": Told("entry-maps-page", "hugetlb"),
-    "f96f7a40874d": Told("mprotect-precise", "hugetlb", (), "v6.0"),
+    "f96f7a40874d": Told("hugetlb-mprotect-precise", "hugetlb"),
     "914eedcb9ba0": Told("features-kept", "anon", _OPENED, "v6.0", True),
     "2ff559f31a5d": Told("features-kept", "anon", _OPENED, "v6.3"),
     "51d3d5eb74ff": Told(_WP, "shmem"),

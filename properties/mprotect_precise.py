@@ -12,9 +12,8 @@ def _opened(t: StepView) -> Bool:
 PROPERTY = Property(
     name="mprotect-precise",
     role="precision",
-    claim="After mprotect has allowed writing again, a private page, or one of shared hugetlb "
-          "memory, that the write fault would map writable with nothing to record is writable "
-          "already.",
+    claim="After mprotect has allowed writing again, a page of the process's own that the write "
+          "fault would map writable with nothing to record is writable already.",
     origin="64fe24a3e05e: \"try avoiding write faults for exclusive anonymous pages\"",
     allowed=lambda t: implies(_opened(t), t.after.writable),
     witness=_opened,
@@ -23,10 +22,6 @@ PROPERTY = Property(
                  "the upgrade is for shared mappings alone"),
         Violated("thp", ("-c27f479ef542",),
                  "change_huge_pmd() does not look at MM_CP_TRY_CHANGE_WRITABLE"),
-        Violated("hugetlb", ("+51d3d5eb74ff", "+b1f9e8768618"), "vm_page_prot is write-protected "
-                 "while uffd-wp is enabled, and hugetlb_change_protection() tries no upgrade"),
-        Violated("hugetlb", ("-f96f7a40874d",), "vm_page_prot is write-protected for soft-dirty "
-                 "tracking, which hugetlb does not have"),
     ),
-    speaks_of=lambda _, m: m.shared == m.hugetlb,
+    speaks_of=lambda _, m: not m.shared and not m.hugetlb,
 )

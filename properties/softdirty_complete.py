@@ -38,8 +38,6 @@ PROPERTY = Property(
                  "soft-dirty bit", by="pageout"),
         Violated("anon private-shmem private-file thp", ("-14a762dd1977",), "unuse_pte() drops "
                  "the soft-dirty bit of the swap entry", by="pageout&swapoff"),
-        Violated("shmem file shmem-thp", (), "the page tables of a shared mapping are not copied "
-                 "to a child", by="fork:child"),
         Violated(PRIVATE, (), "replace_page() of KSM makes the entry anew from vm_page_prot, "
                  "without its soft-dirty bit", by="ksm"),
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "

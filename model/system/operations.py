@@ -217,10 +217,11 @@ def _fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> E
 
 def _fork_child(ed: Edition, s: State) -> Effect:
     """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
-    mapped."""
+    mapped. What the parent has stored stands in its own page tables."""
     vma, _ = dup_mmap(ed, s.vma, s.entry)
     child = _each(s, lambda entry: dup_mmap(ed, s.vma, entry)[1])
-    return Effect(_unprotected(replace(child, vma=vma, uffd_open=False)))
+    history = replace(s.history, stored=False)
+    return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
 
 
 def _mmap(ed: Edition, s: State) -> Effect:
