@@ -14,7 +14,7 @@ from model.system.mappings import MAPPINGS
 from model.system.reach import StateGraph, explore
 from model.system.themes import allowing
 from properties import PROPERTIES
-from properties.history import TOLD_BY, Told
+from properties.history import NOT_TOLD, TOLD_BY, Told
 
 
 @cache
@@ -55,6 +55,7 @@ def test_every_change_is_told_or_says_why_not() -> None:
     """Apart from those without effect, only what no kernel has ever executed is told by nothing."""
     told = {c.id for c in CHANGES.values() if not (c.variant or c.effect.startswith("none"))}
     assert set(TOLD_BY) == told
+    assert not set(NOT_TOLD) & set(CHANGES)
 
 
 def test_every_change_is_in_some_edition() -> None:

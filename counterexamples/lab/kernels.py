@@ -88,7 +88,8 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
 def edition_of(release: str) -> str | None:
     """The edition that models an unchanged kernel of a release (6.1.170) or line (6.1)."""
     names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
-    return next((name for name in names if name in EDITIONS or name in ALIASES), None)
+    return next((ALIASES.get(name, name) for name in names if name in EDITIONS or name in ALIASES),
+                None)
 
 
 def _usage(check: Callable[[Path], str | None], path: Path) -> str:

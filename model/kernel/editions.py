@@ -127,7 +127,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f1eb1bacfba9", "mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()", "v6.3",
            "none here: the callers without it write-protect first"),
     Change("42b2af2c9b7e", "mm/userfaultfd: propagate uffd-wp bit when PTE-mapping the huge "
-           "zeropage", "v6.3 (6.1.24)", "dropped: a protected huge zero page that is split is no "
+           "zeropage", "v6.3 (6.1.21)", "dropped: a protected huge zero page that is split is no "
            "longer protected"),
     Change("60d5b473d61b", "mm/hugetlb: fix uffd wr-protection for CoW optimization path",
            "v6.3 (6.1.24)", "dropped: the first store to a protected, empty page of private "
@@ -293,11 +293,21 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
 )}
 """Those before v6.1 are the common base less what came later; what else they did otherwise, as the
-exclusivity of anonymous pages before v5.19, is not modelled."""
+exclusivity of anonymous pages before v5.19, is not modelled.
+
+The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc and 0e678153f5be,
+6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d, 6.1.191
+c88033efe9a3 and 0cef0bb836e3; 6.12.11 0cef0bb836e3. Two of them came without what they need:
+60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
+"""
 
 
-ALIASES = {"v6.1.192": "v6.1", "v6.12.117": "v6.12"}
-"""Releases that differ from an edition in nothing that is modelled."""
+ALIASES = {
+    **dict.fromkeys(("v6.1.176", "v6.1.187", "v6.1.190"), "v6.1.170"), "v6.1.192": "v6.1",
+    **dict.fromkeys(("v6.12.107", "v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
+}
+"""Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
+that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""
 
 
 def find_change(name: str) -> Change:
