@@ -204,7 +204,7 @@ static int empty_swap(void)
 {
 	char name[256];
 	FILE *swaps = fopen("/proc/swaps", "r");
-	int failed = !swaps || fscanf(swaps, "%*[^\n] %255s", name) != 1;
+	int failed = !swaps || fscanf(swaps, "%*[^\\n] %255s", name) != 1;
 
 	fclose(swaps);
 	return failed || swapoff(name) || swapon(name, 0) ? errno : 0;
