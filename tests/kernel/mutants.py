@@ -660,6 +660,9 @@ MUTANTS = (
            "Vma(set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode), vma.vm_page_prot, "
            "vma.mapping)", "the flags are set and vm_page_prot left", "v6.12", "shmem",
            "property:page-prot-armed"),
+    Mutant("userfaultfd", "userfaultfd_register_range", "return entry",
+           "return uffd_wp_range(ed, vma, entry, False)", "registering again un-protects", "v6.12",
+           "shmem", "oracle"),
     Mutant("userfaultfd", "userfaultfd_unregister", "ed.has(\"f369b07c8614\")", "False",
            "the protection outlives the registration", "v6.12", "anon",
            "property:no-stale-uffd-wp"),

@@ -35,7 +35,7 @@
 #define SECONDS 10
 #endif
 #ifndef PAGES
-#define PAGES 512
+#define PAGES 128
 #endif
 #define PAGE 4096L
 #define LENGTH (PAGES * PAGE)

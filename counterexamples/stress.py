@@ -1,0 +1,74 @@
+"""python -m counterexamples.stress: how often a race is lost on a real kernel.
+
+One thread migrates pages between two NUMA nodes while another takes their write permission away by
+clear_refs, UFFDIO_WRITEPROTECT or mprotect; a store after that must be recorded, be an event, or be
+refused. What is not is counted (counterexamples/gallery/races/stress.c). The guest has two CPUs, and
+how often it happens depends on the machine: a count of 0 proves nothing.
+
+exit codes: 0 no store was lost, 1 some were, 2 wrong usage, 4 it cannot be tried
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.tools import static_program
+from model.cli import Parser, entry, whole
+from model.kernel.editions import UsageError
+
+PROG = "counterexamples.stress"
+SOURCE = Path(__file__).parent / "gallery" / "races" / "stress.c"
+CPUS = 2
+SKIP = 4
+ANSWER_SECONDS = 150.0
+"""One round can take ten seconds where the machine is busy."""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--kernel", default="debian:6.12", metavar="KERNEL",
+                   help="as for replay; default: debian:6.12")
+    p.add_argument("--seconds", type=whole(1), default=10, metavar="N",
+                   help="of each case; default: 10")
+    p.add_argument("--pages", type=whole(1), default=128, metavar="N",
+                   help="that migrate together; default: 128")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    kernel = named(args.kernel)
+    try:
+        program = static_program(SOURCE, "-static", "-pthread", f"-DSECONDS={args.seconds}",
+                                 f"-DPAGES={args.pages}")
+        kernel = at_hand(kernel, _progress)
+        _progress(f"{kernel.version}: {args.seconds} s for each case")
+        with kernel.start(files={"stress": program}, limit=ANSWER_SECONDS, cpus=CPUS) as session:
+            return session.execute(str(program) if kernel.image is None else "/stress", _tell)
+    except CannotRun as error:
+        print(f"SKIP: {error}")
+        return SKIP
+    except KernelFailed as error:
+        raise UsageError(str(error)) from error
+
+
+def _tell(line: str) -> None:
+    """The program's results are results; how far it is, progress."""
+    if line.startswith("# "):
+        _progress(line.removeprefix("# "))
+    else:
+        print(line, flush=True)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

@@ -1,0 +1,131 @@
+"""python -m model.findings: what is broken on v6.12, who is at fault, and what would mend it.
+
+For each cause: the promise is broken without the remedy and proved with it, on each mapping and with
+each operation that it names; and what other promise, of those kept before, it would cost. Every
+answer is from the exhausted state graph.
+
+exit codes: 0 every remedy keeps its word, 1 one does not, 2 wrong usage
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, lost
+from model.cli import Parser, entry, one_of
+from model.kernel.editions import find_edition
+from model.system.mappings import find_mapping
+from properties import PROPERTIES
+from properties.findings import EDITION, FINDINGS, Broken, Finding
+
+PROG = "model.findings"
+_FOLDER = PACKAGE.replace(".", "/")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One promise, mapping and set of operations of a finding: its verdict without the remedy and
+    with it, and the promises that the remedy costs there."""
+
+    promise: str
+    scope: str
+    before: str
+    after: str
+    cost: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        return (self.before, self.after, self.cost) == (VIOLATED, PROVED, ())
+
+
+def judged(finding: Finding) -> Iterator[Case]:
+    """Each case of a finding."""
+    judges: dict[tuple[str, ...], Judge] = {}
+
+    def judge(*remedies: str) -> Judge:
+        return judges.setdefault(remedies, Judge(find_edition(EDITION), remedies))
+
+    for broken in finding.broken:
+        before, after = judge(*broken.behind), judge(*broken.behind, finding.remedy)
+        for name in broken.mappings.split():
+            mapping = find_mapping(name)
+            cost = tuple(name for name, _ in lost(before, after, mapping, broken.allow))
+            for promise in broken.promises.split():
+                yield Case(promise, _scope(name, broken), *(
+                    judge.answer(PROPERTIES[promise], mapping, broken.allow).verdict
+                    for judge in (before, after)), cost=cost)
+
+
+def _scope(mapping: str, broken: Broken) -> str:
+    """The mapping, the operations, and the remedies that the cause is behind."""
+    behind = f" behind {', '.join(broken.behind)}" if broken.behind else ""
+    return "+".join((mapping, *broken.allow)) + behind
+
+
+def as_text(finding: Finding, cases: Sequence[Case]) -> str:
+    """One finding for a reader, 72 columns wide."""
+    lines = [finding.cause, f"  at fault   {finding.function}"]
+    lines += [f"             {finding.path}"]
+    for label, text in (("change", finding.change), ("remedy", f"{_FOLDER}/{finding.remedy}.py"),
+                        ("cost", finding.cost)):
+        lines += textwrap.wrap(text, 72, initial_indent=f"  {label:11}", subsequent_indent=" " * 13)
+    for case in cases:
+        costs = f"; BREAKS {', '.join(case.cost)}" if case.cost else ""
+        lines += [f"  {case.promise} on {case.scope}: {case.before}, with it {case.after}{costs}"]
+    return "\n".join(lines)
+
+
+def as_markdown() -> str:
+    """The table that the gallery keeps, from the data alone."""
+    rows = [f"# Findings on {EDITION}", "",
+            "Made by `python -m model.findings --format markdown`; `python -m model.findings` "
+            "proves each row", "anew: broken without the remedy, proved with it at every depth, "
+            "and no promise lost that was kept", "on that mapping with those operations.", "",
+            "| cause | broken | at fault | what would make it hold | remedy | cost |",
+            "|---|---|---|---|---|---|"]
+    for f in FINDINGS:
+        broken = "<br>".join(
+            f"`{promise}` on {', '.join(b.mappings.split())}"
+            + (f" with {', '.join(b.allow)}" if b.allow else "")
+            + (f", behind {', '.join(b.behind)}" if b.behind else "")
+            for b in f.broken for promise in b.promises.split())
+        rows.append(f"| {f.cause} | {broken} | `{f.function}`, {f.path} | {f.change} "
+                    f"| `{f.remedy}` | {f.cost or 'none found'} |")
+    rows += ["", "The loss of v6.1 on shared memory is mended by the patch itself, 931298e103c2: "
+             "`--kernel v6.1", "--with 931298e103c2`."]
+    return "\n".join(rows)
+
+
+def parser() -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--remedy", action="append", metavar="NAME", default=[],
+                   type=one_of("remedy", [f.remedy for f in FINDINGS]),
+                   help="of these remedies only; repeatable")
+    p.add_argument("--format", default="text", metavar="FORMAT",
+                   type=one_of("format", ["text", "markdown"]),
+                   help="text or markdown: the second proves nothing")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    if args.format == "markdown":
+        print(as_markdown())
+        return 0
+    met = True
+    chosen = [f for f in FINDINGS if not args.remedy or f.remedy in args.remedy]
+    for number, finding in enumerate(chosen, start=1):
+        print(f"{number} of {len(chosen)}: {finding.cause}", file=sys.stderr, flush=True)
+        cases = list(judged(finding))
+        met &= all(case.met for case in cases)
+        print(as_text(finding, cases), end="\n\n", flush=True)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    entry(PROG, main)

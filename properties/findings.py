@@ -1,0 +1,161 @@
+"""The findings on v6.12 by cause: the kernel function at fault, and the change that would make the
+promise hold.
+
+A remedy is a file of model/kernel/remedies/; `python -m model.findings` proves each row anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EDITION = "v6.12"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Promises that a cause breaks: on each of the mappings (names, with spaces between), with the
+    core operations and those of `allow`. `behind` are remedies of other causes, without which this
+    one does not show there."""
+
+    promises: str
+    mappings: str
+    allow: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause, and one remedy for it.
+
+    `function` is the kernel function at fault, in the kernel's `path`; `change` says in a sentence
+    what would make the promises hold, `remedy` names the file that does it in the model and `cost`
+    what it asks of the kernel or of programs.
+    """
+
+    cause: str
+    broken: tuple[Broken, ...]
+    function: str
+    path: str
+    change: str
+    remedy: str
+    cost: str = ""
+
+
+_UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
+_MIGRATION = ("migrate:begin", "migrate:end")
+
+FINDINGS: tuple[Finding, ...] = (
+    Finding("clear_refs races with migration",
+            (Broken("softdirty-complete softdirty-armed",
+                    "anon shmem private-shmem file private-file", _MIGRATION),),
+            "clear_soft_dirty", "fs/proc/task_mmu.c",
+            "Make a writable migration entry readable where its soft-dirty bit is taken, as "
+            "change_pte_range() does.", "clear_refs_downgrades",
+            "a write fault on the first store to a page that was migrating"),
+    Finding("MADV_DONTNEED forgets soft-dirty",
+            (Broken("softdirty-complete", "anon shmem private-shmem file private-file thp",
+                    ("dontneed",)),
+             Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
+            "zap_pte_range, zap_huge_pmd", "mm/memory.c, mm/huge_memory.c",
+            "Leave the soft-dirty bit in a PTE marker, as uffd-wp does, for the next fault to "
+            "take over and clear_refs to take away.", "soft_dirty_markers",
+            "a new PTE marker, and page tables that stay where memory was given up; a PMD would "
+            "leave a page table of markers"),
+    Finding("reclaim of shared memory forgets soft-dirty",
+            (Broken("softdirty-complete", "shmem", ("pageout",)),),
+            "try_to_unmap_one", "mm/rmap.c",
+            "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
+            "pte_install_uffd_wp_if_needed().", "soft_dirty_markers",
+            "as for MADV_DONTNEED: page tables that reclaim cannot free"),
+    Finding("KSM drops soft-dirty and uffd-wp",
+            (Broken("softdirty-complete", "anon private-shmem private-file", ("ksm",)),
+             Broken("uffd-wp-complete", "private-shmem", ("ksm",)),
+             Broken("uffd-wp-complete", "anon", ("ksm",), ("anon_markers",)),
+             Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",))),
+            "replace_page", "mm/ksm.c",
+            "Take both bits of the entry that is replaced over into the new one.",
+            "ksm_keeps_bits"),
+    Finding("a device writes through its pin",
+            (Broken("softdirty-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            "clear_soft_dirty", "fs/proc/task_mmu.c",
+            "Leave every page soft-dirty that folio_maybe_dma_pinned(), in a shared mapping and "
+            "read-only too, and set the bit where it is missing.", "pinned_stay_dirty",
+            "a pinned page reads as soft-dirty after each clear_refs, written to or not: no page "
+            "table is asked when a device writes, so that no exact record can be had; a page with "
+            "very many references counts as pinned"),
+    Finding("splitting the PMD of shared memory forgets soft-dirty",
+            (Broken("softdirty-complete", "shmem-thp"),),
+            "__split_huge_pmd_locked", "mm/huge_memory.c",
+            "Split the PMD of a file into PTEs that keep its bits, as that of anonymous memory, "
+            "instead of into nothing.", "file_pmd_splits",
+            "a page table filled with 512 entries at once, and its memory"),
+    Finding("collapsing shared memory forgets soft-dirty",
+            (Broken("softdirty-complete", "shmem-thp", ("collapse",), ("file_pmd_splits",)),),
+            "collapse_pte_mapped_thp", "mm/khugepaged.c",
+            "Make the new PMD soft-dirty where an entry of the page table was.",
+            "collapse_keeps_soft_dirty", "2M read as soft-dirty where 4K were"),
+    Finding("soft-dirty says nothing of hugetlb",
+            (Broken("softdirty-complete", "hugetlb private-hugetlb"),),
+            "clear_refs_write (clear_refs_walk_ops), pagemap_hugetlb_range, vma_wants_writenotify",
+            "fs/proc/task_mmu.c, mm/vma.c",
+            "Let clear_refs visit hugetlb entries, pagemap show their own bit, and tracking be a "
+            "reason for write notification; no one of the three is enough.",
+            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs"),
+    Finding("UFFDIO_REGISTER leaves protected entries where it takes write-protect mode away",
+            (Broken("no-stale-uffd-wp", _UFFD + " private-hugetlb", ("register:missing",)),
+             Broken("uffd-wp-armed", _UFFD, ("register:missing",)),
+             Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",))),
+            "userfaultfd_register_range (6.1: userfaultfd_register)",
+            "mm/userfaultfd.c (6.1: fs/userfaultfd.c)",
+            "Un-protect the entries where VM_UFFD_WP goes, as UFFDIO_UNREGISTER does "
+            "(f369b07c8614).", "reregister_cleans",
+            "a walk of the page tables when a registration gives the mode up"),
+    Finding("the endless fault of hugetlb, by itself",
+            (Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),),
+            "hugetlb_wp", "mm/hugetlb.c",
+            "Heed the uffd-wp bit only where the VMA is registered for write-protect mode, and "
+            "drop it else.", "hugetlb_wp_asks_registration",
+            "the stale bits stay until a store: no-stale-uffd-wp and uffd-wp-armed stay broken"),
+    Finding("anonymous memory takes no markers",
+            (Broken("uffd-wp-complete", "anon thp"),),
+            "userfaultfd_wp_use_markers", "include/linux/userfaultfd_k.h",
+            "Let write-protecting leave markers in empty anonymous entries too, as a userfaultfd "
+            "with WP_UNPOPULATED has it.", "anon_markers",
+            "page tables for memory that was never touched; documented as it is, and programs can "
+            "ask for it (WP_UNPOPULATED, 6.4)"),
+    Finding("MADV_DONTNEED drops the protection of anonymous memory",
+            (Broken("uffd-wp-complete-populated", "anon thp", ("dontneed",)),
+             Broken("uffd-wp-complete", "anon thp", ("dontneed",), ("anon_markers",))),
+            "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd",
+            "mm/memory.c, include/linux/mm_inline.h, mm/huge_memory.c",
+            "Leave a marker where a protected anonymous entry is dropped, as in memory of a file.",
+            "anon_markers_stay", "page tables that stay where memory was given up; documented as "
+            "it is"),
+    Finding("a 2M range that is moved is not marked soft-dirty",
+            (Broken("mremap-marks-moved", "thp shmem-thp"),),
+            "move_page_tables (move_normal_pmd)", "mm/mremap.c",
+            "Move no page table as a whole while soft-dirty tracking is on.", "mremap_marks",
+            "512 entries are moved one by one while tracking is on"),
+    Finding("a shared page stays read-only after un-protect",
+            (Broken("unprotect-precise", "shmem shmem-thp"),),
+            "vma_wants_manual_pte_write_upgrade", "mm/vma.h",
+            "Ask can_change_pte_writable() wherever the VMA may be written to: a vm_page_prot that "
+            "is write-protected is no reason not to.", "unprotect_upgrades"),
+    Finding("a page of hugetlb stays read-only after un-protect",
+            (Broken("unprotect-precise", "hugetlb private-hugetlb"),),
+            "hugetlb_change_protection, vma_wants_manual_pte_write_upgrade",
+            "mm/hugetlb.c, mm/vma.h",
+            "Heed MM_CP_TRY_CHANGE_WRITABLE: a dirty page that is shared or the process's own, and "
+            "not protected, is made writable; and ask for it as for shmem.", "hugetlb_upgrades"),
+    Finding("a huge page that migrates becomes soft-dirty",
+            (Broken("softdirty-precise", "thp shmem-thp", ("migrate",)),),
+            "remove_migration_pmd", "mm/huge_memory.c",
+            "Set or clear soft-dirty after pmd_mkdirty(), as 63222c14c269 does for PTEs.",
+            "huge_migration_exact", "clear_soft_dirty_pmd() must then make writable migration "
+            "entries readable: the needless bit hides from PMDs the race of clear_refs"),
+    Finding("a huge page that is split becomes soft-dirty",
+            (Broken("softdirty-precise", "thp", ("split",)),
+             Broken("softdirty-precise", "thp", ("pageout",))),
+            "__split_huge_pmd_locked", "mm/huge_memory.c",
+            "Clear soft-dirty after pte_mkdirty() where the PMD had it not.", "split_exact"),
+)

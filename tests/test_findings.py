@@ -1,0 +1,99 @@
+"""The findings and their remedies: the table says what the model proves."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from counterexamples import gallery
+from model import findings
+from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, functions
+from model.engines.explicit import first_violation
+from model.kernel import remedies
+from model.kernel.editions import find_edition
+from model.kernel.mirror import MIRRORS
+from model.system.kernel import kernel_system
+from model.system.mappings import MAPPINGS, find_mapping
+from model.system.operations import CORE, with_needed
+from model.system.reach import explore
+from model.system.themes import modelled
+from properties import PROPERTIES
+from properties.findings import EDITION, FINDINGS, Finding
+
+FILES = sorted(p.stem for p in Path(remedies.__file__).parent.glob("*.py") if p.stem != "__init__")
+TABLE = Path(gallery.__file__).parent / "FINDINGS.md"
+
+
+def test_each_remedy_is_of_a_finding_and_fits_the_kernel_function() -> None:
+    assert {f.remedy for f in FINDINGS} == set(FILES)
+    for name in FILES:
+        replaced = functions(name)
+        assert replaced, name
+        for key, function in replaced.items():
+            assert list(inspect.signature(function).parameters) == list(
+                inspect.signature(MIRRORS[key].function).parameters), f"{PACKAGE}.{name}: {key}"
+
+
+def test_every_expected_violation_has_a_remedy() -> None:
+    """Of all promises, mappings and operations, each by itself, on v6.12."""
+    edition = find_edition(EDITION)
+    mended = {(promise, mapping, frozenset(b.allow)) for f in FINDINGS for b in f.broken
+              for promise in b.promises.split() for mapping in b.mappings.split()}
+    for mapping in MAPPINGS.values():
+        for prop in PROPERTIES.values():
+            if not prop.concerns(edition, mapping):
+                continue
+            for op in (None, *modelled(edition, mapping)):
+                allow = with_needed(op) if op and op not in CORE else ()
+                if prop.expected(edition, mapping, allow) == VIOLATED:
+                    covered = {a for p, m, a in mended if (p, m) == (prop.name, mapping.name)}
+                    assert any(a <= {*allow, "migrate:end"} for a in covered), (prop.name, mapping)
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f.remedy)
+def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None:
+    """Of each finding the promises on one mapping; the command does all of them, and what else a
+    remedy might break."""
+    edition = find_edition(EDITION)
+    for broken in finding.broken:
+        mapping = find_mapping(broken.mappings.split()[-1])
+        before = Judge(edition, broken.behind)
+        after = Judge(edition, (*broken.behind, finding.remedy))
+        for promise in broken.promises.split():
+            prop = PROPERTIES[promise]
+            assert before.answer(prop, mapping, broken.allow).verdict == VIOLATED
+            assert after.answer(prop, mapping, broken.allow).verdict == PROVED
+
+
+def test_no_promise_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """One remedy as the command judges it: all that hugetlb keeps it keeps still."""
+    assert findings.main(["--remedy", "hugetlb_upgrades"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("violated, with it proved\n") == 2
+
+
+def test_a_remedy_that_breaks_a_promise_is_told(monkeypatch: pytest.MonkeyPatch,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    """One that makes the page of a tracked mapping writable at once buys precision dearly."""
+    def changes_all(ed: object, vma: object, entry: object) -> bool:
+        return True
+
+    wrong = {"can_change_pte_writable": changes_all, **functions("unprotect_upgrades")}
+    monkeypatch.setattr("model.checking.remedies.functions", lambda name: wrong)
+    assert findings.main(["--remedy", "unprotect_upgrades"]) == 1
+    assert "BREAKS softdirty-complete" in capsys.readouterr().out
+
+
+def test_the_patch_is_the_remedy_of_v6_1() -> None:
+    mapping = find_mapping("shmem")
+    for edition, keeps in (("v6.1", False), ("v6.1+931298e103c2", True)):
+        kernel = kernel_system(find_edition(edition), mapping)
+        question = PROPERTIES["softdirty-complete"].question(kernel)
+        graph = explore(kernel.machine)
+        assert (first_violation(kernel.machine, graph, question) is None) == keeps
+
+
+def test_the_gallery_has_the_table_as_it_is() -> None:
+    assert TABLE.read_text() == findings.as_markdown() + "\n"
