@@ -1,9 +1,9 @@
 """python -m counterexamples.stress: how often a race is lost on a real kernel.
 
-One thread migrates pages between two NUMA nodes while another takes their write permission away by
-clear_refs, UFFDIO_WRITEPROTECT or mprotect; a store after that must be recorded, be an event, or be
-refused. What is not is counted (counterexamples/gallery/races/stress.c). The guest has two CPUs, and
-how often it happens depends on the machine: a count of 0 proves nothing.
+One thread migrates pages between two NUMA nodes while another takes their write permission away
+by clear_refs, UFFDIO_WRITEPROTECT or mprotect; a store after that must be recorded, be an event, or
+be refused. What is not is counted (counterexamples/gallery/races/stress.c). The guest has two CPUs,
+and how often it happens depends on the machine: a count of 0 proves nothing.
 
 exit codes: 0 no store was lost, 1 some were, 2 wrong usage, 4 it cannot be tried
 """

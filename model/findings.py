@@ -1,8 +1,8 @@
 """python -m model.findings: what is broken on v6.12, who is at fault, and what would mend it.
 
-For each cause: the promise is broken without the remedy and proved with it, on each mapping and with
-each operation that it names; and what other promise, of those kept before, it would cost. Every
-answer is from the exhausted state graph.
+For each cause: the promise is broken without the remedy and proved with it, on each mapping and
+with each operation that it names; and what other promise, of those kept before, it would cost.
+Every answer is from the exhausted state graph.
 
 exit codes: 0 every remedy keeps its word, 1 one does not, 2 wrong usage
 """

@@ -12,8 +12,12 @@ from model import findings
 from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, functions
 from model.engines.explicit import first_violation
 from model.kernel import remedies
-from model.kernel.editions import find_edition
+from model.kernel.editions import Edition, find_edition
+from model.kernel.hugetlb import huge_pte_mkwrite
+from model.kernel.logic import BV, ite
 from model.kernel.mirror import MIRRORS
+from model.kernel.pgtable import pte_present
+from model.kernel.records import CpFlags, Entry, Vma
 from model.system.kernel import kernel_system
 from model.system.mappings import MAPPINGS, find_mapping
 from model.system.operations import CORE, with_needed
@@ -48,14 +52,15 @@ def test_every_expected_violation_has_a_remedy() -> None:
             for op in (None, *modelled(edition, mapping)):
                 allow = with_needed(op) if op and op not in CORE else ()
                 if prop.expected(edition, mapping, allow) == VIOLATED:
-                    covered = {a for p, m, a in mended if (p, m) == (prop.name, mapping.name)}
-                    assert any(a <= {*allow, "migrate:end"} for a in covered), (prop.name, mapping)
+                    here = (prop.name, mapping.name)
+                    assert any(a <= {*allow, "migrate:end"} for p, m, a in mended
+                               if (p, m) == here), here
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f.remedy)
 def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None:
-    """Of each finding the promises on one mapping; the command does all of them, and what else a
-    remedy might break."""
+    """Of each finding the promises on its last mapping; the command does all of them, and looks
+    for what else a remedy might break."""
     edition = find_edition(EDITION)
     for broken in finding.broken:
         mapping = find_mapping(broken.mappings.split()[-1])
@@ -76,14 +81,19 @@ def test_no_promise_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_remedy_that_breaks_a_promise_is_told(monkeypatch: pytest.MonkeyPatch,
                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    """One that makes the page of a tracked mapping writable at once buys precision dearly."""
-    def changes_all(ed: object, vma: object, entry: object) -> bool:
-        return True
+    """One that makes every entry writable buys precision dearly."""
+    right = functions("hugetlb_upgrades")
+    change = right["hugetlb_change_protection"]
 
-    wrong = {"can_change_pte_writable": changes_all, **functions("unprotect_upgrades")}
-    monkeypatch.setattr("model.checking.remedies.functions", lambda name: wrong)
-    assert findings.main(["--remedy", "unprotect_upgrades"]) == 1
-    assert "BREAKS softdirty-complete" in capsys.readouterr().out
+    def always(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
+        changed = change(ed, vma, entry, newprot, cp)
+        pte = changed.pte
+        return changed.with_pte(ite(pte_present(pte), huge_pte_mkwrite(ed, pte), pte))
+
+    always.__module__ = change.__module__
+    monkeypatch.setattr(f"{change.__module__}.hugetlb_change_protection", always)
+    assert findings.main(["--remedy", "hugetlb_upgrades"]) == 1
+    assert "BREAKS uffd-wp-complete" in capsys.readouterr().out
 
 
 def test_the_patch_is_the_remedy_of_v6_1() -> None:

@@ -25,8 +25,8 @@ _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
 _APPEND = "console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2"
 _MORE_CPUS = " no_timer_check"
-"""Documentation/admin-guide/kernel-parameters.txt: an emulated timer may come too late for the check
-where the machine is busy."""
+"""Documentation/admin-guide/kernel-parameters.txt: where the machine is busy an emulated timer may
+come too late for the check."""
 
 
 def agent() -> Path:

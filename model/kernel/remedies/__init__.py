@@ -1,6 +1,6 @@
 """Remedies: for each cause of a broken promise the kernel function at fault, changed.
 
-A file for each. It defines functions under the names of the kernel functions that they replace, with
-the same parameters; inside one the kernel function of its name is the edition's own again. What each
-is for, and what it costs, stands in properties/findings.py.
+A file for each. It defines functions under the names of the kernel functions that they replace,
+with the same parameters; inside one the kernel function of its name is the edition's own again.
+What each is for, and what it costs, stands in properties/findings.py.
 """

@@ -1,7 +1,7 @@
 """The PMD that takes the place of a page table is soft-dirty where an entry of it was.
 
-Of 512 entries one is enough; the model's collapse() sees the entry of the page in question and makes
-the PMD from it.
+Of 512 entries one is enough. The model looks at that of the page that is stored to: no other page
+is ever soft-dirty where it is not.
 """
 
 from __future__ import annotations

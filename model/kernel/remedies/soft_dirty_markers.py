@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel import memory, mprotect, task_mmu
-from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, word
 from model.kernel.bits import PTE_MARKER_UFFD_WP, SWP_OFFSET_SHIFT
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, conj, disj, ite, word
 from model.kernel.mmap import vma_soft_dirty_enabled
 from model.kernel.pgtable import (
     is_pte_marker,
