@@ -55,9 +55,10 @@ def judged(finding: Finding) -> Iterator[Case]:
             mapping = find_mapping(name)
             cost = tuple(name for name, _ in lost(before, after, mapping, broken.allow))
             for promise in broken.promises.split():
-                yield Case(promise, _scope(name, broken), *(
-                    judge.answer(PROPERTIES[promise], mapping, broken.allow).verdict
-                    for judge in (before, after)), cost=cost)
+                prop = PROPERTIES[promise]
+                yield Case(promise, _scope(name, broken),
+                           before.answer(prop, mapping, broken.allow).verdict,
+                           after.answer(prop, mapping, broken.allow).verdict, cost)
 
 
 def _scope(mapping: str, broken: Broken) -> str:
