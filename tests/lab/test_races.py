@@ -41,5 +41,5 @@ def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         stress.main(["--seconds", "0"])
     assert stop.value.code == 2
-    assert capsys.readouterr().err == ("stress: argument --seconds: '0' is not a whole number from "
-                                       "1 up\n")
+    assert capsys.readouterr().err == ("counterexamples.stress: argument --seconds: '0' is not "
+                                       "a whole number from 1 up\n")
