@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
                        "default: every commit that the edition lacks")
     offer.add_argument("--may-drop", action="extend", nargs="*", metavar="CHANGE",
                        help="changes that the edition may lose too; none named: any of its own")
+    offer.add_argument("--keep", action="store_true",
+                       help="take no set that breaks a promise which the edition keeps there")
     p.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each promise")
     p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
                    help="text, json")
@@ -104,7 +106,7 @@ def _backport(args: argparse.Namespace, base: Edition, cells: Sequence[Cell]) ->
     for prop in dict.fromkeys(c.prop for c in cells):
         mappings = [c.mapping for c in cells if c.prop is prop]
         _say(f"{prop.name} on {len(mappings)} mapping{'s' if len(mappings) > 1 else ''} ...")
-        found = answer(bench, prop, mappings, may_change, Limits(seconds=args.timeout))
+        found = answer(bench, prop, mappings, may_change, Limits(seconds=args.timeout), args.keep)
         if args.property or found.broken or found.reason:
             answers.append(found)
     if args.format == "json":

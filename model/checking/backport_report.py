@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from model.checking.backporting import Answer, Found, Where
+from model.checking.backporting import Answer, Breach, Found
 from model.checking.cells import CellResult
 from model.checking.series import BAD, Course, Turn
 from model.cli import tool
@@ -40,9 +40,8 @@ def _answer(a: Answer) -> list[str]:
         lines += [f"  {mapping}: {_calls(a.broken[mapping])}"]
         if not search.sets:
             lines.append(f"    no set of the {a.offered} known changes makes it hold:")
-            lines += [f"    {_calls(trace)}" + (
-                " breaks it whatever is taken" if len(search.refutations) == 1 else "")
-                for _, trace in search.refutations]
+            last = " whatever is taken" if len(search.refutations) == 1 else ""
+            lines += [f"    {_calls(r.trace)} breaks {r.prop}{last}" for r in search.refutations]
         elif len(a.together) > 1:
             found = " or ".join(" ".join(c for c in CHANGES if c in s) for s in search.sets)
             lines.append(f"    mended by {found}")
@@ -53,23 +52,26 @@ def _answer(a: Answer) -> list[str]:
             "one minimal set, and no other")
         lines.append(f"  {number}, of {a.offered} changes on offer, for {', '.join(a.together)}:")
     for found_set in a.sets:
-        lines += _found(found_set)
+        lines += _found(found_set, a.prop)
     return lines
 
 
-def _found(f: Found) -> list[str]:
+def _found(f: Found, prop: str) -> list[str]:
     lines = [f"  {f.edition}"]
     for ids, verb in ((f.added, "take"), (f.dropped, "drop")):
         lines += [f"    {verb} {c}  {CHANGES[c].title} ({CHANGES[c].since})" for c in ids]
-    for r in f.proofs:
-        lines.append(f"    {_proof(r)}")
-    lines += [_broken("with" if c in f.dropped else "without", c, where)
-              for c, where in f.without.items()]
-    lines += [_broken("leans on", c, where, "else ") for c, where in f.leans_on.items()]
-    lines += [_broken("conflicts with", c, where) for c, where in f.conflicts.items()]
-    lines += [f"    it breaks {prop} on {mapping}: {_calls(trace)}"
-              for prop, mapping, trace in f.breaks]
-    lines += [f"    it mends {prop} on {mapping} too" for prop, mapping in f.mends]
+    lines += [f"    {_proof(r)}" for r in f.proofs if r.prop == prop]
+    others = [r for r in f.proofs if r.prop != prop]
+    if others:
+        kept = sum(r.verdict == "proved" for r in others)
+        lines.append(f"    {kept} of {len(others)} promises that were to be kept proved too")
+        lines += [f"    {r.prop}: {_proof(r)}" for r in others if r.verdict != "proved"]
+    lines += [_broken("with" if c in f.dropped else "without", c, b, prop)
+              for c, b in f.without.items()]
+    lines += [_broken("leans on", c, b, prop, "else ") for c, b in f.leans_on.items()]
+    lines += [_broken("conflicts with", c, b, prop) for c, b in f.conflicts.items()]
+    lines += [f"    it breaks {b.prop} on {b.mapping}: {_calls(b.trace)}" for b in f.breaks]
+    lines += [f"    it mends {b.prop} on {b.mapping} too" for b in f.mends]
     return lines
 
 
@@ -80,9 +82,9 @@ def _proof(r: CellResult) -> str:
     return f"{r.verdict.upper()} on {r.mapping}{told}"
 
 
-def _broken(word: str, change: str, where: Where, otherwise: str = "") -> str:
-    mapping, trace = where
-    return f"    {word} {change}: {otherwise}{_calls(trace)} ({mapping})"
+def _broken(word: str, change: str, b: Breach, prop: str, otherwise: str = "") -> str:
+    other = f" breaks {b.prop}" if b.prop != prop else ""
+    return f"    {word} {change}: {otherwise}{_calls(b.trace)} ({b.mapping}){other}"
 
 
 def courses_text(courses: Sequence[Course]) -> str:
@@ -120,18 +122,12 @@ def answers_json(answers: Sequence[Answer]) -> str:
 
 def _alone(a: Answer) -> dict[str, Any]:
     return {mapping: {"sets": [[c for c in CHANGES if c in s] for s in search.sets],
-                      "refutations": [{"mapping": m, "trace": t} for m, t in search.refutations],
+                      "refutations": [asdict(r) for r in search.refutations],
                       "tried": search.tried} for mapping, search in a.alone.items()}
 
 
 def _plain(f: Found) -> dict[str, Any]:
-    def where(found: Mapping[str, Where]) -> dict[str, Any]:
-        return {c: {"mapping": m, "trace": t} for c, (m, t) in found.items()}
-
-    return {**asdict(f), "proofs": [_result(r) for r in f.proofs], "without": where(f.without),
-            "leans_on": where(f.leans_on), "conflicts": where(f.conflicts),
-            "breaks": [{"property": p, "mapping": m, "trace": t} for p, m, t in f.breaks],
-            "mends": [{"property": p, "mapping": m} for p, m in f.mends]}
+    return {**asdict(f), "proofs": [_result(r) for r in f.proofs]}
 
 
 def _result(r: CellResult) -> dict[str, Any]:

@@ -33,8 +33,15 @@ _DEPTHS = (5, 8, None)
 """Most violations are short: the states beyond are searched only where there is none so far."""
 
 Trace = tuple[str, ...]
-Where = tuple[str, Trace]
-"""The mapping on which a promise is broken, and the operations that break it."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A promise, and the operations that break it on a mapping."""
+
+    prop: str
+    mapping: str
+    trace: Trace
 
 
 @dataclass(frozen=True)
@@ -42,21 +49,21 @@ class Found:
     """One minimal set: what is added to the edition and dropped from it, and `edition`, the name
     of what that makes.
 
-    `proofs` are the engines' verdicts on it, one a mapping. `without` says for each member how the
-    promise is broken where that one is left out; `leans_on` likewise for the changes that the
-    edition has already; `conflicts` for changes that it must not have besides. `breaks` are
-    promises that the edition keeps and this one does not; `mends` those that it keeps besides.
+    `proofs` are the engines' verdicts on all that it was to hold. `without` says for each member
+    what is broken where that one is left out; `leans_on` likewise for the changes that the edition
+    has already; `conflicts` for changes that it must not have besides. `breaks` are promises that
+    the edition keeps and this one does not; `mends` those that it breaks and this one keeps.
     """
 
     edition: str
     added: tuple[str, ...]
     dropped: tuple[str, ...]
     proofs: tuple[CellResult, ...]
-    without: dict[str, Where]
-    leans_on: dict[str, Where]
-    conflicts: dict[str, Where]
-    breaks: tuple[tuple[str, str, Trace], ...]
-    mends: tuple[tuple[str, str], ...]
+    without: dict[str, Breach]
+    leans_on: dict[str, Breach]
+    conflicts: dict[str, Breach]
+    breaks: tuple[Breach, ...]
+    mends: tuple[Breach, ...]
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -78,10 +85,10 @@ class Found:
 @dataclass(frozen=True)
 class Search:
     """The minimal sets of flips (changes to add, or to drop where the edition has them), complete;
-    the traces that rule out all other sets, and how many editions were searched."""
+    the breaches that rule out all other sets, and how many editions were searched."""
 
     sets: tuple[frozenset[str], ...]
-    refutations: tuple[Where, ...]
+    refutations: tuple[Breach, ...]
     tried: int
 
 
@@ -149,16 +156,25 @@ class Bench:
 
     def broken(self, cell: Cell, changes: frozenset[str], limits: Limits) -> Trace | None:
         """How the edition of these changes breaks the promise, or None. Raises OutOfTime."""
-        return self.breaks(cell.prop, self.family(cell), changes, limits)
-
-    def breaks(self, prop: Property, family: Family, changes: frozenset[str],
-               limits: Limits) -> Trace | None:
-        """As `broken`, of any promise and all that the family explores."""
-        key = prop.name, family, changes
+        family = self.family(cell)
+        key = cell.prop.name, family, changes
         if key not in self._verdicts:
             self._verdicts[key] = first_broken(self._machine(family, changes),
-                                               self.question(prop, family), limits)
+                                               self.question(cell.prop, family), limits)
         return self._verdicts[key]
+
+    def kept(self, cell: Cell, limits: Limits) -> list[Cell]:
+        """The other promises that the base keeps while it may do what the cell allows. Raises
+        OutOfTime."""
+        return [c for c in self.beside(cell)
+                if self.broken(c, self.base.changes, limits) is None]
+
+    def beside(self, cell: Cell) -> list[Cell]:
+        """The other promises that the operations of a cell can be asked about."""
+        operations = set(self.family(cell).kernel.actions)
+        return [replace(cell, prop=p, allow=cell.operations) for p in PROPERTIES.values()
+                if p is not cell.prop and set(p.about) <= operations
+                and p.concerns(self.base, cell.mapping)]
 
     def _machine(self, family: Family, changes: frozenset[str]) -> Machine:
         key = family, changes
@@ -197,8 +213,9 @@ def breaks_now(cell: Cell, limits: Limits) -> Trace | None:
 
 
 def answer(bench: Bench, prop: Property, mappings: Sequence[Mapping], may_change: Collection[str],
-           limits: Limits) -> Answer:
-    """All minimal sets, out of `may_change`, that make `prop` hold where it is broken."""
+           limits: Limits, keep: bool = False) -> Answer:
+    """All minimal sets, out of `may_change`, that make `prop` hold where it is broken; with `keep`,
+    and that break no other promise there."""
     names = tuple(m.name for m in mappings)
     broken: dict[str, Trace] = {}
     alone: dict[str, Search] = {}
@@ -211,14 +228,17 @@ def answer(bench: Bench, prop: Property, mappings: Sequence[Mapping], may_change
             trace = breaks_now(cell, limits)
             if trace is not None:
                 broken[cell.mapping.name] = trace
-        for cell in cells:
-            if cell.mapping.name in broken:
-                alone[cell.mapping.name] = search(bench, [cell], offered, limits)
-        curable = [c for c in cells if c.mapping.name in alone and alone[c.mapping.name].sets]
+        wanted = {c: [c, *(bench.kept(c, limits) if keep else ())] for c in cells
+                  if c.mapping.name in broken}
+        for cell, goals in wanted.items():
+            alone[cell.mapping.name] = search(bench, goals, offered, limits)
+        curable = [c for c in wanted if alone[c.mapping.name].sets]
         if curable:
+            goals = [goal for c in curable for goal in wanted[c]]
             both = (alone[curable[0].mapping.name] if len(curable) == 1
-                    else search(bench, curable, offered, limits))
-            sets = tuple(_found(bench, curable, cells, s, offered, limits) for s in both.sets)
+                    else search(bench, goals, offered, limits))
+            sets = tuple(_found(bench, curable, goals, cells, s, offered, limits)
+                         for s in both.sets)
     except OutOfTime as stop:
         reason = str(stop)
     return Answer(bench.base.name, prop.name, names, bench.allow, broken, alone,
@@ -255,7 +275,7 @@ class _Judge:
     def __init__(self, bench: Bench, cells: Sequence[Cell], limits: Limits) -> None:
         self._bench, self._cells, self._limits = bench, cells, limits
         self.tried = 0
-        self.refutations: list[Where] = []
+        self.refutations: list[Breach] = []
 
     def __call__(self, flipped: frozenset[str]) -> z3.BoolRef | None:
         bench, changes = self._bench, self._bench.base.changes ^ flipped
@@ -264,7 +284,7 @@ class _Judge:
             family = bench.family(cell)
             trace = bench.broken(cell, changes, self._limits)
             if trace is not None:
-                self.refutations.append((cell.mapping.name, trace))
+                self.refutations.append(Breach(cell.prop.name, cell.mapping.name, trace))
                 return family.breaking(bench.question(cell.prop, family), trace)
             if bench.vacuous(cell, changes, self._limits):
                 return z3.And([choice(c) if c in changes else z3.Not(choice(c))
@@ -283,53 +303,55 @@ def member(base: Edition, flipped: Collection[str]) -> Edition:
     return edition
 
 
-def _found(bench: Bench, cells: Sequence[Cell], all_cells: Sequence[Cell], flipped: frozenset[str],
-           offered: Sequence[str], limits: Limits) -> Found:
-    """The set with all that is to be said of it."""
+def _found(bench: Bench, cells: Sequence[Cell], goals: Sequence[Cell], asked: Sequence[Cell],
+           flipped: frozenset[str], offered: Sequence[str], limits: Limits) -> Found:
+    """The set with all that is to be said of it: `cells` are those it mends, `goals` all that the
+    search wanted kept, `asked` the promise on every mapping that was named."""
     base, edition = bench.base, member(bench.base, flipped)
-    proofs, interrupted = run([bench.cell(c.prop, c.mapping, edition) for c in cells],
+    proofs, interrupted = run([replace(c, edition=edition) for c in goals],
                               Options(timeout=limits.remaining()), lambda *_: None)
     if interrupted:
         raise KeyboardInterrupt
 
-    def broken(others: dict[str, Edition]) -> dict[str, Where]:
-        found: dict[str, Where] = {}
-        for name, other in others.items():
-            traces = ((c.mapping.name, bench.broken(c, other.changes, limits)) for c in cells)
-            first = next(((m, t) for m, t in traces if t is not None), None)
-            if first is not None:
-                found[name] = first
-        return found
+    def breaches(others: dict[str, Edition]) -> dict[str, Breach]:
+        found = {name: _first_breach(bench, goals, other, limits)
+                 for name, other in others.items()}
+        return {name: breach for name, breach in found.items() if breach is not None}
 
     breaks, mends = _other_promises(bench, cells, edition, limits)
-    breaks += [(c.prop.name, c.mapping.name, trace) for c in all_cells if c not in cells
+    breaks += [Breach(c.prop.name, c.mapping.name, trace) for c in asked if c not in cells
                and breaks_now(c, limits) is None
                and (trace := breaks_now(replace(c, edition=edition), limits)) is not None]
     return Found(
         edition.name, tuple(c for c in CHANGES if c in flipped - base.changes),
         tuple(c for c in CHANGES if c in flipped & base.changes), tuple(proofs),
-        broken({c: edition.with_change(c) if c in base.changes else edition.without_change(c)
-                for c in CHANGES if c in flipped}),
-        broken({c: edition.without_change(c) for c in bench.changes
-                if c in edition.changes - flipped}),
-        broken({c: edition.with_change(c) for c in offered if c not in edition.changes | flipped}),
+        breaches({c: edition.with_change(c) if c in base.changes else edition.without_change(c)
+                  for c in CHANGES if c in flipped}),
+        breaches({c: edition.without_change(c) for c in bench.changes
+                  if c in edition.changes - flipped}),
+        breaches({c: edition.with_change(c) for c in offered
+                  if c not in edition.changes | flipped}),
         tuple(breaks), tuple(mends))
 
 
-def _other_promises(bench: Bench, cells: Sequence[Cell], edition: Edition, limits: Limits) -> tuple[
-        list[tuple[str, str, Trace]], list[tuple[str, str]]]:
+def _first_breach(bench: Bench, goals: Sequence[Cell], edition: Edition,
+                  limits: Limits) -> Breach | None:
+    for cell in goals:
+        trace = bench.broken(cell, edition.changes, limits)
+        if trace is not None:
+            return Breach(cell.prop.name, cell.mapping.name, trace)
+    return None
+
+
+def _other_promises(bench: Bench, cells: Sequence[Cell], edition: Edition,
+                    limits: Limits) -> tuple[list[Breach], list[Breach]]:
     """What becomes of the other promises while the same operations are allowed."""
     breaks, mends = [], []
-    for cell in cells:
-        family = bench.family(cell)
-        for prop in PROPERTIES.values():
-            if (prop is cell.prop or not prop.concerns(bench.base, cell.mapping)
-                    or not set(prop.about) <= set(family.kernel.actions)):
-                continue
-            before = bench.breaks(prop, family, bench.base.changes, limits)
-            after = bench.breaks(prop, family, edition.changes, limits)
-            if after is not None and before is None:
-                breaks.append((prop.name, cell.mapping.name, after))
-            elif before is not None and after is None:
-                mends.append((prop.name, cell.mapping.name))
+    for cell in (beside for c in cells for beside in bench.beside(c)):
+        before = bench.broken(cell, bench.base.changes, limits)
+        after = bench.broken(cell, edition.changes, limits)
+        if after is not None and before is None:
+            breaks.append(Breach(cell.prop.name, cell.mapping.name, after))
+        elif before is not None and after is None:
+            mends.append(Breach(cell.prop.name, cell.mapping.name, before))
     return breaks, mends
