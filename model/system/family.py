@@ -37,7 +37,7 @@ class Family:
     def compiled(self, names: Sequence[z3.ExprRef],
                  results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
         """The function from the choices, then the values of `names`, to those of `results`."""
-        key = tuple(t.get_id() for t in (*names, *results))
+        key = (len(names), *(t.get_id() for t in results))
         if key not in self._code:  # the terms are kept: an id is free again once its term is gone
             function = compile_terms((*self._choices, *names), [z3.simplify(t) for t in results])
             self._code[key] = function, (tuple(names), tuple(results))
