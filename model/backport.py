@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    args = parser().parse_intermixed_args(argv)
     if not args.editions:
         raise UsageError("which edition? for example: python -m model.backport v6.1; "
                          "python -m model.check --list has them all")

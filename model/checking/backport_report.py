@@ -39,7 +39,9 @@ def _answer(a: Answer) -> list[str]:
     for mapping, search in a.alone.items():
         lines += [f"  {mapping}: {_calls(a.broken[mapping])}"]
         if not search.sets:
-            lines.append(f"    no set of the {a.offered} known changes makes it hold:")
+            offer = (f"no set of the {a.offered} changes on offer makes it hold" if a.offered
+                     else "there is no change left to take")
+            lines.append(f"    {offer}:")
             last = " whatever is taken" if len(search.refutations) == 1 else ""
             lines += [f"    {_calls(r.trace)} breaks {r.prop}{last}" for r in search.refutations]
         elif len(a.together) > 1:
