@@ -198,6 +198,16 @@ def test_the_text_says_what_each_side_shows(capsys: pytest.CaptureFixture[str]) 
     assert all(len(line) <= 72 for line in text.splitlines())
 
 
+def test_what_the_core_shows_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each operation by itself shows it again, by the same calls."""
+    _, text = run(capsys, "before", "after", "--mapping", "anon", "--allow", "dontneed", "mremap",
+                  "--each")
+    assert text.count("store, register, unregister, store") == 1
+    assert "\nanon with mremap: 1 class of difference" in text
+    assert "\n  all as above\n" in text
+    assert "\nclasses: 1 precision gained; these are all" in text
+
+
 @pytest.mark.parametrize(("depth", "code", "word"), [
     ("3", diff.UNDECIDED, "no difference found, which is not a proof"),
     ("4", diff.DIFFERENT, "there may be more"),

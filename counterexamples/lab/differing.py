@@ -49,15 +49,16 @@ class Diff:
 
 
 def read(folder: Path) -> Diff:
-    """What `model.diff --out FOLDER` has left. Raises UsageError for anything else."""
+    """What `model.diff --out FOLDER` has left, each list of calls once. Raises UsageError for
+    anything else."""
     path = folder / REPORT
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        shown = tuple(Shown(find_mapping(result["mapping"]).name, str(found["kind"]),
-                            tuple(find_operation(op).name for op in found["operations"]),
-                            tuple(map(str, found["fields"])))
-                      for result in data["results"] for found in result["classes"])
-        return Diff(find_edition(data["a"]), find_edition(data["b"]), shown)
+        shown = [Shown(find_mapping(result["mapping"]).name, str(found["kind"]),
+                       tuple(find_operation(op).name for op in found["operations"]),
+                       tuple(map(str, found["fields"])))
+                 for result in data["results"] for found in result["classes"]]
+        return Diff(find_edition(data["a"]), find_edition(data["b"]), tuple(dict.fromkeys(shown)))
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror}; name a folder that "
                          "model.diff --out has written") from error

@@ -62,17 +62,25 @@ def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, An
 
 
 def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour: bool) -> str:
-    """What lies between the editions, then each mapping's classes, then the sum."""
+    """What lies between the editions, then each mapping's classes, then the sum. A class that other
+    operations on the same mapping have shown before, by the same calls, is only counted."""
     apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
     signed = ", ".join(f"{'+' if c in b.changes else '-'}{c}" for c in apart)
     head = textwrap.wrap(f"From {a.name} to {b.name} ({signed or 'no change'}):", WIDTH,
                          break_on_hyphens=False)
-    parts = ["\n".join(head), *(_comparison(c, colour) for c in comparisons),
-             _sum(a, b, comparisons)]
-    return "\n\n".join(parts)
+    parts, told = ["\n".join(head)], set[tuple[object, ...]]()
+    for c in comparisons:
+        fresh = [found for found in c.classes if _key(c, found) not in told]
+        told |= {_key(c, found) for found in fresh}
+        parts.append(_comparison(c, fresh, colour))
+    return "\n\n".join([*parts, _sum(a, b, comparisons)])
 
 
-def _comparison(c: Comparison, colour: bool) -> str:
+def _key(c: Comparison, found: DifferenceClass) -> tuple[object, ...]:
+    return c.mapping, found.kind, found.operations, found.fields
+
+
+def _comparison(c: Comparison, fresh: Sequence[DifferenceClass], colour: bool) -> str:
     count = len(c.classes)
     told = f"{count} class{'es'[:2 * (count != 1)]} of difference" if count else "no difference"
     if not c.complete:
@@ -82,13 +90,15 @@ def _comparison(c: Comparison, colour: bool) -> str:
     lines = textwrap.wrap(f"{c.scope}: {told} ({c.pairs} pairs of states, up to {c.diameter} calls "
                           "deep)", WIDTH, break_on_hyphens=False)
     wide = max(len(c.a), len(c.b))
-    for found in c.classes:
+    for found in fresh:
         kind = f"\033[{_COLOURS[found.kind]}m{found.kind}\033[0m" if colour else found.kind
         lines += [f"  {kind}: {', '.join(found.operations) or 'the fresh mapping'}",
                   f"    {c.a:{wide}}  {_side(found.fields, 'a')}",
                   f"    {c.b:{wide}}  {_side(found.fields, 'b')}"]
         lines += [f"    {edition} breaks {', '.join(names)}" for edition, names in
                   ((c.a, found.mends), (c.b, found.breaks)) if names]
+    if len(fresh) < count:
+        lines.append(f"  {count - len(fresh)} as above" if fresh else "  all as above")
     return "\n".join(lines)
 
 
@@ -108,7 +118,7 @@ def headline(c: Comparison, found: DifferenceClass) -> str:
 
 
 def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> str:
-    counts = Counter(found.kind for c in comparisons for found in c.classes)
+    counts = Counter(kind for _, kind, *_ in {_key(c, f) for c in comparisons for f in c.classes})
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     whole = all(c.complete for c in comparisons)
     if kinds:
