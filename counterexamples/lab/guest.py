@@ -23,10 +23,9 @@ _FILE_SYSTEM_KB = 1024
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
-_APPEND = "console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2"
-_MORE_CPUS = " no_timer_check"
-"""Documentation/admin-guide/kernel-parameters.txt: where the machine is busy an emulated timer may
-come too late for the check."""
+# Documentation/admin-guide/kernel-parameters.txt: where this machine is busy, an emulated timer may
+# come too late for the check.
+_APPEND = "console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2 no_timer_check"
 
 
 def agent() -> Path:
@@ -70,7 +69,7 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
         process = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
              "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
-             "-initrd", str(initrd), "-append", _APPEND + (_MORE_CPUS if cpus > 1 else ""),
+             "-initrd", str(initrd), "-append", _APPEND,
              "-serial", f"file:{console}", "-serial", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return Session(process, console, limit, boot_limit * cpus)
