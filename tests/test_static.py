@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "model.system": {"model.kernel", "model.system"},
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
+    "properties.claims": {"model.system", "properties"},
     "counterexamples": {"model.kernel", "model.system", "model.cli", "properties",
                         "counterexamples"},
     "counterexamples.lab": {"model.kernel", "model.system", "model.cli", "properties",

@@ -245,8 +245,14 @@ def _sentences(says: Always, before: Point) -> list[_Sentence]:
         after = start.then(call) if call else before
         found.append(_Sentence(
             call, _simple(says.given(before, after)), _simple(says.holds(before, after)),
-            tuple(_simple(atom.holds(before)) for atom in says.atoms)))
+            (*(_simple(atom.holds(before)) for atom in says.atoms),
+             *(z3.BoolVal(call == other) for other in says.by[1:]))))
     return found
+
+
+def _words(says: Always) -> list[str]:
+    """The names of the atoms of a sentence; the last say which of several calls it is about."""
+    return [*(atom.name for atom in says.atoms), *(f"by-{call}" for call in says.by[1:])]
 
 
 def _simple(formula: z3.BoolRef | bool) -> z3.BoolRef:
@@ -278,7 +284,7 @@ def _always(claim: Claim, says: Always, systems: Systems, mappings: Sequence[Map
     if not all(_exact(says, systems, m, s, dnf) for m, s in seen.items()):
         return replace(judged, verdict=UNDECIDED, reason="the condition found is not exact")
     return replace(judged, verdict=EXCEPT,
-                   condition=_in_words(dnf, (atom.name for atom in says.atoms)))
+                   condition=_in_words(dnf, _words(says)))
 
 
 def _unreached(says: Always, seen: _Seen) -> str:
@@ -319,7 +325,7 @@ def _walk(says: Always, kernel: KernelSystem, graph: StateGraph) -> _Seen:
     seen, course = _Seen(), Course(kernel)
     sentences = _sentences(says, course.start)
     terms = [term for s in sentences for term in (s.given, s.holds, *s.atoms)]
-    function, width = compile_terms(course.variables, terms), len(says.atoms) + 2
+    function, width = compile_terms(course.variables, terms), len(_words(says)) + 2
     for number, state in enumerate(graph.states):
         told = list(map(bool, function(course.values(state))))
         for at, s in enumerate(sentences):

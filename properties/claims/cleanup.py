@@ -36,6 +36,6 @@ CLAIMS = (
                            "private mappings get their own pages writable by un-protecting"),
                    Departs(FALSE, "shmem shmem-thp", (),
                            "shared mappings no longer get clean pages writable by un-protecting"),
-                   Departs(FALSE, "hugetlb", (),
+                   Departs(FALSE, "hugetlb", ("+51d3d5eb74ff",),
                            "hugetlb entries stay read-only after un-protecting"))),
 )

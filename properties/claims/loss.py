@@ -4,6 +4,7 @@ from model.system.language import as_term, conj, negate
 from properties.claims.base import EXCEPT, FALSE, PATCH, Always, Claim, Departs, Loses, Mends
 from properties.claims.words import (
     ENTRY,
+    EXCLUSIVE,
     HUGETLB,
     MEMORY,
     SHARED,
@@ -17,6 +18,8 @@ from properties.claims.words import (
 OLD, NEW = f"-{PATCH}", f"+{PATCH}"
 _BY_UNREGISTER = ("store", "clear_refs", "register", "unregister", "store")
 _BY_UNPROTECT = ("store", "clear_refs", "register", "wp", "unwp", "store")
+_PRIVATE = "anon private-shmem thp"
+_UPGRADED = "the write upgrade takes clean entries of a tracked mapping"
 _UNTOUCHED = "unregister does not touch the entries yet"
 _LOST = ("un-protecting makes a page writable that is tracked and clean, and no fault records the "
          "next store")
@@ -50,7 +53,7 @@ CLAIMS = (
           Always(by=("unwp", "unregister"), atoms=MEMORY,
                  given=lambda s, t: conj(t.ok, unrecorded(t), negate(unrecorded(s))),
                  holds=lambda s, _: conj(s.mapping.shared, not s.mapping.hugetlb)),
-          when=(OLD,)),
+          when=(OLD, "+b1f9e8768618")),
     Claim("hugetlb-has-no-soft-dirty",
           "Soft-dirty is no concern of hugetlb: clear_refs leaves its entries alone, and pagemap "
           "shows what the VMA says.",
@@ -61,16 +64,18 @@ CLAIMS = (
     Claim("unprotect-loses-no-store",
           "Un-protecting, by UFFDIO_WRITEPROTECT or by unregistering, lets no later store go "
           "unrecorded.",
-          Always(by=("unwp", "unregister"), atoms=(SHARED, HUGETLB, *VMA, *ENTRY),
+          Always(by=("unwp", "unregister"), atoms=(SHARED, HUGETLB, *VMA, *ENTRY, EXCLUSIVE),
                  given=lambda s, _: negate(unrecorded(s)),
                  holds=lambda _, t: negate(unrecorded(t)), shown=("store",)),
-          departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
+          departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),
+                   Departs(EXCEPT, _PRIVATE, (NEW, "-76aefad628aa"), _UPGRADED)),
           ours=True, precondition="un-protecting makes the next store go unrecorded, before it"),
     Claim("stores-are-recorded",
           "A store that completes while soft-dirty tracking is on is recorded.",
           Always(by=("store",), atoms=(SHARED, HUGETLB, *VMA, *ENTRY, WRITABLE),
                  holds=lambda s, _: negate(unrecorded(s))),
-          departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),),
+          departs=(Departs(EXCEPT, "shmem shmem-thp", (OLD, "+b1f9e8768618"), _LOST),
+                   Departs(EXCEPT, _PRIVATE, ("+64fe24a3e05e", "-76aefad628aa"), _UPGRADED)),
           ours=True, precondition="a store goes unrecorded, before it"),
 )
 

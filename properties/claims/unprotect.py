@@ -1,6 +1,7 @@
 """The message on the patch: vm_page_prot, and what un-protecting maps writable again."""
 
-from model.system.language import conj, implies, negate
+from model.system.language import Bool, conj, implies, negate
+from model.system.point import Point
 from properties.claims.base import EXCEPT, FALSE, Always, Claim, Departs
 from properties.claims.loss import NEW
 from properties.claims.words import (
@@ -25,6 +26,7 @@ from properties.claims.words import (
     unprotected_present,
 )
 
+_BASE = (NEW, "+51d3d5eb74ff")
 _BOTH = ("unwp", "unregister")
 _SHMEM = "shmem shmem-thp"
 _PRIVATE = "anon private-shmem thp"
@@ -38,6 +40,12 @@ _NOT_ALL = ("a page that is not the process's own, and a tracked page that is no
             "read-only")
 _MORE_THAN_DIRTY = "the page must be soft-dirty too where that is tracked, and the VMA writable"
 
+
+def _allowed(s: Point, t: Point) -> Bool:
+    """Asked of a VMA that may be written to: of no other does the kernel ask."""
+    return conj(s.may_write, t.can_change_writable)
+
+
 CLAIMS = (
     Claim("page-prot-write-protects",
           "While uffd-wp is enabled, vm_page_prot write-protects all entries by default.",
@@ -50,23 +58,23 @@ CLAIMS = (
           Always(inputs=True, by=_BOTH, under="no-try", atoms=(*VMA, *(PRESENT, DIRTY, UFFD_WP)),
                  given=lambda s, t: conj(unprotected_present(s, t), s.page_prot_up_to_date),
                  holds=lambda _, t: negate(t.write_bit)),
-          when=(NEW, "+51d3d5eb74ff"), concerns=lambda m: m.shared and not m.hugetlb),
+          when=_BASE, concerns=lambda m: m.shared and not m.hugetlb),
     Claim("try-makes-up-for-it",
           "MM_CP_TRY_CHANGE_WRITABLE maps shared entries writable again where "
           "can_change_pte_writable() and can_change_pmd_writable() allow it.",
           Always(by=_BOTH, atoms=(*VMA, DIRTY, SOFT_DIRTY, UFFD_WP), shown=("store",),
-                 given=lambda s, t: conj(unprotected_present(s, t), t.can_change_writable),
+                 given=lambda s, t: conj(unprotected_present(s, t), _allowed(s, t)),
                  holds=lambda _, t: t.write_bit),
-          when=(NEW,), concerns=lambda m: m.shared and not m.hugetlb,
+          when=_BASE, concerns=lambda m: m.shared and not m.hugetlb,
           departs=(Departs(FALSE, _SHMEM, ("+no-try",), _NO_FLAG),
                    Departs(FALSE, _SHMEM, ("-as-described",), _NEVER_TRIED))),
     Claim("shared-writable-exactly-where-allowed",
           "Un-protecting maps a shared entry writable exactly where can_change_pte_writable() and "
           "can_change_pmd_writable() allow it.",
-          Always(by=_BOTH, atoms=(*VMA, DIRTY, SOFT_DIRTY, UFFD_WP), shown=("store",),
+          Always(by=_BOTH, atoms=(*VMA, DIRTY, SOFT_DIRTY, UFFD_WP, HUGE), shown=("store",),
                  given=unprotected_present,
-                 holds=lambda _, t: same(t.write_bit, t.can_change_writable)),
-          when=(NEW,), concerns=lambda m: m.shared and not m.hugetlb,
+                 holds=lambda s, t: same(t.write_bit, _allowed(s, t))),
+          when=_BASE, concerns=lambda m: m.shared and not m.hugetlb,
           departs=(Departs(EXCEPT, _SHMEM, ("+no-try",), _NO_FLAG),
                    Departs(EXCEPT, _SHMEM, ("-as-described",), _NEVER_TRIED))),
     Claim("allowed-where-dirty",
@@ -102,7 +110,7 @@ CLAIMS = (
             Always(inputs=True, by=(call,), atoms=(*VMA, DIRTY, UFFD_WP), shown=("store",),
                    given=lambda s, t: conj(un_protected(s, t), s.page_prot_up_to_date),
                    holds=lambda _, t: negate(t.write_bit)),
-            when=(NEW, "+51d3d5eb74ff"), concerns=lambda m: m.hugetlb)
+            when=_BASE, concerns=lambda m: m.hugetlb)
       for call, told in (("unwp", "un-protecting"), ("unregister", "unregistering"))),
     Claim("protecting-needs-no-checks",
           "Write-protecting needs no further check: no entry stays writable, and each present one "
