@@ -11,7 +11,6 @@ from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
 from model.cli import wants_colour, writable_folder
-from model.engines.base import Limits
 from model.kernel.editions import UsageError, find_edition
 from model.system.mappings import MAPPINGS
 from properties.claims import CLAIMS
@@ -32,7 +31,7 @@ def claims(args: argparse.Namespace) -> int:
         if not args.quiet and sys.stderr.isatty():
             print(f"\r\033[K{edition.name}, {len(editions) - number} left", end="",
                   file=sys.stderr, flush=True)
-        for judged in judge(list(CLAIMS.values()), edition, mappings, Limits(seconds=args.timeout)):
+        for judged in judge(list(CLAIMS.values()), edition, mappings, args.timeout):
             results.append(judged)
             if out is not None:
                 traces |= _written(out, judged, not args.no_pictures)

@@ -92,6 +92,7 @@ def test_a_condition_is_exact_or_undecided() -> None:
     (found,) = judge([Claim("vague", "All memory is tracked.", says)], find_edition("after"),
                      [MAPPINGS["anon"]])
     assert (found.verdict, found.condition) == ("undecided", ())
+    assert found.reason == "its words cannot say when: 1 observation on both sides"
 
 
 # --- points ---------------------------------------------------------------------------------------
@@ -236,6 +237,12 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path: Path,
     report = capsys.readouterr().out
     assert "The weakest precondition of the loss" in report
     assert "try-makes-up-for-it: false in after" in report
+
+
+def test_no_time_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["--claims", "--kernel", "after", "--mapping", "shmem", "--timeout", "1e-9"]
+    assert check.main(args) == Exit.UNDECIDED
+    assert "the time limit of 1e-09 s was reached" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("args", "told"), [

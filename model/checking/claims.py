@@ -97,11 +97,12 @@ class Judged:
 
 
 class Systems:
-    """What the claims of one edition share: its systems, and their reachable states."""
+    """What the claims of one edition share: its systems, and their reachable states; and the limits
+    of the claim at hand."""
 
-    def __init__(self, edition: Edition, limits: Limits) -> None:
+    def __init__(self, edition: Edition) -> None:
         self.edition = edition
-        self.limits = limits
+        self.limits = Limits()
         self._graphs: dict[str, tuple[KernelSystem, StateGraph]] = {}
 
     def reached(self, mapping: Mapping) -> tuple[KernelSystem, StateGraph]:
@@ -114,14 +115,16 @@ class Systems:
 
 
 def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping],
-          limits: Limits | None = None) -> Iterator[Judged]:
-    """The claims that speak of the edition and of one of the mappings, in order."""
-    systems = Systems(edition, limits or Limits())
+          seconds: float | None = None) -> Iterator[Judged]:
+    """The claims that speak of the edition and of one of the mappings, in order; one that takes
+    more than `seconds` is undecided."""
+    systems = Systems(edition)
     for claim in claims:
         concerned = [m for m in mappings if claim.speaks_of(edition, m)]
         if not concerned:
             continue
         start = time.monotonic()
+        systems.limits = Limits(seconds=seconds)
         try:
             judged = _judged(claim, systems, concerned)
         except OutOfTime as stop:

@@ -50,7 +50,7 @@ def minimal_dnf(true: Collection[Observation], false: Collection[Observation],
     none of `false`. Raises NotTold, and OutOfTime."""
     both = sorted(set(true) & set(false))
     if both:
-        raise NotTold(f"{len(both)} observations fall on both sides")
+        raise NotTold(f"{len(both)} observation{'s'[:len(both) != 1]} on both sides")
     if not true:
         return ()
     primes = sorted(_primes(sorted(true), sorted(false), limits), key=_price)
