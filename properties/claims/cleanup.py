@@ -35,7 +35,7 @@ CLAIMS = (
           departs=(Departs(FALSE, "anon private-shmem thp", ("-no-try",),
                            "private mappings get their own pages writable by un-protecting"),
                    Departs(FALSE, "shmem shmem-thp", (),
-                           "shared mappings no longer get clean pages writable by un-protecting"),
+                           "un-protecting maps fewer pages of shared mappings writable"),
                    Departs(FALSE, "hugetlb", ("+51d3d5eb74ff",),
                            "hugetlb entries stay read-only after un-protecting"))),
 )

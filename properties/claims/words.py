@@ -34,10 +34,6 @@ VMA = (WRITE, REGISTERED, TRACKED)
 ENTRY = (PRESENT, DIRTY, SOFT_DIRTY, UFFD_WP)
 
 
-def private(s: Point) -> Bool:
-    return not s.mapping.shared
-
-
 def unrecorded(s: Point) -> Bool:
     """A store completes at once, and although soft-dirty tracking is on, pagemap does not say so.
     Memory that soft-dirty does not concern (hugetlb) is never tracked."""
