@@ -15,7 +15,7 @@ from model.source.cparse import Unit
 from model.source.interpret import Interpreter
 from model.source.leaves import LEAVES, Leaf
 from model.source.preprocess import preprocess
-from model.source.values import CannotInterpret, Int, Struct, Value, WrongArguments, holds
+from model.source.values import CannotInterpret, Int, Struct, Value, WrongArguments, decided, holds
 
 EQUAL, DIFFERS, UNKNOWN = "equal", "differs", "unknown"
 _MILLISECONDS = 20_000
@@ -76,8 +76,8 @@ class Prover:
         """Of the VMA nothing is changed that the leaf does not write."""
         before = correspond.objects(self._inputs)["vma"].fields
         after = interpreter.objects["vma"].fields
-        return conj(*(_word(after[n]) == _word(before[n]) for n in ("vm_flags", "vm_page_prot")
-                      if n not in leaf.writes))
+        return conj(*(decided(_word(after[n]) == _word(before[n]))
+                      for n in ("vm_flags", "vm_page_prot") if n not in leaf.writes))
 
     def _answer(self, interpreter: Interpreter, leaf: Leaf) -> Value:
         """Of the spellings, the one that fits how the tree declares the function."""

@@ -259,7 +259,9 @@ def zero(kind: CType) -> Value:
 
 
 def number(literal: str) -> Int:
-    """A number with the type that C gives it (C11 6.4.4.1)."""
+    """A number with the type that C gives it (C11 6.4.4.1); the grammar takes a sign for a part."""
+    if literal[0] in "+-":
+        return unary(literal[0], number(literal[1:]))
     match = re.fullmatch(r"(0[xX][\da-fA-F]+|\d+)([uUlL]*)", literal)
     if match is None:
         raise CannotInterpret(f"the number {literal}")
