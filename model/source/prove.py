@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import z3
 
@@ -105,19 +106,14 @@ def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef,
     else:
         left, right = as_term(holds(tree)), as_term(model)
         differ = z3.Xor(left, right)
-    solver = z3.Solver()
-    solver.set("timeout", _MILLISECONDS)
-    solver.add(given)
-    if solver.check() == z3.unsat:
+    if _check(given)[0] == z3.unsat:
         return replace(told, verdict=UNKNOWN, reason="no input is left by what is presumed")
-    solver.add(z3.Or(differ, as_term(negate(kept))))
-    match solver.check():
-        case z3.unsat:
-            return told
-        case z3.unknown:
-            return replace(told, verdict=UNKNOWN, reason=f"Z3: {solver.reason_unknown()}")
+    wrong = z3.And(given, z3.Or(differ, as_term(negate(kept))))
+    answer, found = _check(wrong)
+    if found is None:
+        return told if answer == z3.unsat else replace(told, verdict=UNKNOWN, reason="Z3 gave up")
     symbols = sorted({s for t in (differ, given, as_term(kept)) for s in _symbols(t)}, key=str)
-    point = _plainest(solver, symbols)
+    point = _plainest(wrong, symbols, found)
 
     def at(term: z3.ExprRef) -> int | bool:
         value = z3.simplify(z3.substitute(term, *point.items()))
@@ -145,22 +141,55 @@ def _unset(symbol: z3.ExprRef) -> bool:
 
 
 def _symbols(term: z3.ExprRef) -> set[z3.ExprRef]:
-    return set(z3.z3util.get_vars(term))
+    found, seen, left = set(), set(), [term]
+    while left:
+        each = left.pop()
+        if each.get_id() not in seen:
+            seen.add(each.get_id())
+            left += each.children()
+            if z3.is_const(each) and each.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+                found.add(each)
+    return found
 
 
-def _plainest(solver: z3.Solver, symbols: list[z3.ExprRef]) -> dict[z3.ExprRef, z3.ExprRef]:
-    """An input that satisfies the solver, with every bit 0 and every fact false that may be."""
-    bits = [b for s in symbols for b in (
-        [s] if z3.is_bool(s) else [z3.Extract(n, n, s) == 1 for n in reversed(range(s.size()))])]
-    for bit in bits:
-        solver.push()
-        solver.add(z3.Not(bit))
-        if solver.check() != z3.sat:
-            solver.pop()
-            solver.add(bit)
-    solver.check()
-    found = solver.model()
-    return {s: found.eval(s, model_completion=True) for s in symbols}
+def _check(term: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
+    """Z3's answer, and an input where there is one. A fresh solver is faster than an incremental
+    one here."""
+    solver = z3.SolverFor("QF_BV")
+    solver.set("timeout", _MILLISECONDS)
+    solver.add(term)
+    answer = solver.check()
+    return answer, solver.model() if answer == z3.sat else None
+
+
+def _plainest(wrong: z3.BoolRef, symbols: list[z3.ExprRef],
+              found: z3.ModelRef) -> dict[z3.ExprRef, z3.ExprRef]:
+    """An input that satisfies `wrong`, as `found` does, in which no bit that is 1 and no fact that
+    is true can be dropped by itself."""
+    point = {s: found.eval(s, model_completion=True) for s in symbols}
+
+    for symbol in symbols:
+        others = [(s, v) for s, v in point.items() if not s.eq(symbol)]
+        alone = z3.simplify(z3.substitute(wrong, *others))
+        for smaller in _smaller(point[symbol]):
+            value = smaller(point[symbol])
+            if z3.is_true(z3.simplify(z3.substitute(alone, (symbol, value)))):
+                point[symbol] = value
+    return point
+
+
+def _smaller(value: z3.ExprRef) -> Iterator[Callable[[z3.ExprRef], z3.ExprRef]]:
+    """What makes a value smaller: all at once, then bit by bit."""
+    if isinstance(value, z3.BitVecNumRef):
+        yield lambda _: z3.BitVecVal(0, value.size())
+        for bit in reversed([n for n in range(value.size()) if value.as_long() >> n & 1]):
+            yield partial(_without, bit)
+    elif z3.is_true(value):
+        yield lambda _: z3.BoolVal(False)
+
+
+def _without(bit: int, value: z3.BitVecNumRef) -> z3.ExprRef:
+    return z3.BitVecVal(value.as_long() & ~(1 << bit), value.size())
 
 
 def bits(name: str, value: int | bool) -> str:
