@@ -143,7 +143,8 @@ def test_a_lost_condition_is_shown_with_an_input_that_tells(edited: Callable[...
 def _model(release: str, at: dict[str, Any]) -> bool:
     vma = Vma(word(at["vm_flags"]), word(0), Mapping("any", "", anonymous=False, shared=False))
     entry = Entry(word(at["pte"]), at["anon"], at["anon_exclusive"], False, False)
-    return z3.is_true(z3.simplify(can_change_pte_writable(EDITIONS[f"v{release}"], vma, entry)))
+    answer = can_change_pte_writable(EDITIONS[f"v{release}"], vma, entry)
+    return bool(z3.is_true(z3.simplify(answer)))
 
 
 WRONG = [

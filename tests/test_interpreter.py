@@ -150,6 +150,8 @@ def test_a_variable_without_a_value_may_hold_anything() -> None:
         assert solver.check(_result("f(a)", code) == value) == z3.sat
     solver.add(_result("f(1)", code) != 1)
     assert solver.check() == z3.unsat
+    ends = "int f(int a) { if (a) return 1; }"
+    assert z3.Solver().check(_result("f(a)", ends) == 77) == z3.sat
 
 
 def test_what_a_pointer_points_to_is_read_and_written_on_live_paths() -> None:

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "model.kernel": {"model.kernel"},
     "model.kernel.remedies": {"model.kernel"},
     "model.system": {"model.kernel", "model.system"},
+    "model.source": {"model.kernel", "model.source"},
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
     "properties.claims": {"model.system", "properties"},

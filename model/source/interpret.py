@@ -65,9 +65,8 @@ class Interpreter:
     """Runs C of one unit.
 
     `names` are values of identifiers, `facts` of calls, by the callee or by the whole call as it is
-    written; `objects` are what pointers
-    point to, and what is stored there. `used` collects the facts that were asked for,
-    `functions` the functions that were run.
+    written; `objects` are what pointers point to, and what is stored there. `used` collects the
+    facts that were asked for, `functions` the functions that were run.
     """
 
     def __init__(self, unit: Unit, names: Mapping[str, Value], facts: Mapping[str, Fact],
@@ -121,6 +120,8 @@ class Interpreter:
         self._depth += 1
         self._run(function.body, inner)
         self._depth -= 1
+        if inner.result is not None and inner.live is not False:  # its end, without a return
+            return choose(inner.live, blank(inner.returns), inner.result)
         return inner.result
 
     @staticmethod
