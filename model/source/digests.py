@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias, TypedDict
 
 import model.kernel
-from model.kernel.editions import Edition
+from model.kernel.editions import Edition, UsageError
 from model.kernel.mirror import MIRRORS
 from model.source.leaves import LEAVES, Leaf
 from model.source.preprocess import HEADERS, SOURCES
@@ -134,13 +134,17 @@ def recorded(edition: Edition) -> tuple[str, Record] | None:
 
 
 def save(version: str, edition: Edition, source: Source) -> int:
-    """Put the digests of a tree into the record; how many definitions it has."""
+    """Put the digests of a tree into the record; how many definitions it has. Raises UsageError."""
     known = _load()
     functions = source.record()
     known[version] = {"edition": edition.name, "functions": functions}
     for other in [v for v, r in known.items() if r["edition"] == edition.name and v != version]:
         del known[other]
-    RECORDS.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+    try:
+        RECORDS.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+    except OSError as error:
+        raise UsageError(f"cannot write {str(RECORDS)!r}: {error.strerror}; --record needs a "
+                         "checkout of the model that can be written to") from error
     return sum(map(len, functions.values()))
 
 

@@ -130,7 +130,7 @@ def _sums(comparison: Comparison) -> str:
     parts += [f"{sum(f.proof is None for f in shown)} digested only"]
     absent = len(comparison.findings) - len(shown)
     beside = f" ({absent} of other releases)" if absent else ""
-    return f"{len(shown)} functions{beside}: {', '.join(parts)}"
+    return f"{len(shown)} function{'s' * (len(shown) != 1)}{beside}: {', '.join(parts)}"
 
 
 def as_json(comparison: Comparison, tool: dict[str, str]) -> str:
