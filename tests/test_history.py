@@ -7,11 +7,10 @@ from functools import cache
 import pytest
 
 from model.engines.base import Limits
-from model.engines.explicit import explicit
+from model.engines.explicit import Exhausted
 from model.kernel.editions import CHANGES, EDITIONS, Edition
 from model.system.kernel import KernelSystem
 from model.system.mappings import MAPPINGS
-from model.system.reach import StateGraph, explore
 from model.system.themes import allowing
 from properties import PROPERTIES
 from properties.history import NOT_TOLD, TOLD_BY, Told
@@ -19,16 +18,16 @@ from properties.history import NOT_TOLD, TOLD_BY, Told
 
 @cache
 def explored(edition: Edition, mapping: str,
-             allow: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
+             allow: tuple[str, ...]) -> tuple[KernelSystem, Exhausted]:
     kernel = KernelSystem(edition, MAPPINGS[mapping], allowing(edition, MAPPINGS[mapping], allow))
-    return kernel, explore(kernel.machine)
+    return kernel, Exhausted(kernel.machine)
 
 
 def verdict(promise: str, edition: Edition, told: Told) -> str:
     """By the exhausted graph; it must be as is expected."""
-    kernel, graph = explored(edition, told.mapping, told.allow)
+    kernel, exhausted = explored(edition, told.mapping, told.allow)
     prop = PROPERTIES[promise]
-    found = explicit(prop.question(kernel), Limits(), machine=kernel.machine, graph=graph).status
+    found = exhausted.verdict(prop.question(kernel), Limits()).status
     assert found == prop.expected(edition, kernel.mapping, told.allow), (promise, edition.name)
     return found
 
