@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.kernel.editions import Edition, find_edition
-
 
 @dataclass(frozen=True)
 class Told:
@@ -20,12 +18,6 @@ class Told:
     allow: tuple[str, ...] = ()
     edition: str = "v6.12"
     breaks: bool = False
-
-    def pair(self, change: str) -> tuple[Edition, Edition]:
-        """The edition that keeps the promise, and the one that does not."""
-        having = find_edition(self.edition)
-        without = having.without_change(change)
-        return (without, having) if self.breaks else (having, without)
 
 
 _WP, _POPULATED = "uffd-wp-complete", "uffd-wp-complete-populated"
