@@ -51,14 +51,10 @@ class PatchFile:
     def applied(self, edition: Edition) -> Edition:
         """`edition` with these functions, each tried once on what the model gives it.
 
-        Raises UsageError for a function that the edition never calls, one that fails, and one that
-        returns something else than the kernel function does.
+        Raises UsageError for a function that fails, and one that returns something else than the
+        kernel function does.
         """
         calls = _first_calls(edition.base, set(self.functions))
-        for name in self.functions:
-            if name not in calls:
-                raise UsageError(f"{edition.name} never calls {name}: {self.file} cannot change "
-                                 "anything there; take another edition")
         chosen = MappingProxyType({
             name: _Replacement(name, function, self.file, calls[name].returned)
             for name, function in self.functions.items()})
@@ -219,8 +215,7 @@ class _Call:
 
 
 def _first_calls(edition: Edition, names: set[str]) -> dict[str, _Call]:
-    """How the model of `edition` first calls each of the kernel functions; none for one that no
-    operation on any mapping calls."""
+    """How the model of `edition` first calls each of the kernel functions."""
     calls: dict[str, _Call] = {}
 
     def listening(name: str) -> Callable[..., Any]:
