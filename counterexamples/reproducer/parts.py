@@ -322,7 +322,8 @@ static int open_uffd(int features)
 
 	if (uffd >= 0)
 		return 0;
-	api.features = FEATURES | features; /* the call before put there all that the kernel has */
+	api.api = UFFD_API; /* the call before put there what the kernel has, or nothing */
+	api.features = FEATURES | features;
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
 	if (failed) {

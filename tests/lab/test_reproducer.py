@@ -62,10 +62,16 @@ def test_there_is_c_for_all_that_a_trace_may_hold() -> None:
 
 @pytest.mark.parametrize("options", ["-O0", "-O2", "-O3 -flto", "-O2 -static", "-std=gnu89 -O2"])
 def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> None:
+    """Those that are kept with the usual options; with each, a program for every operation and
+    mapping."""
     assert KEPT
-    alone = [text("v6.12", "shmem", (name,))
-             for name in callable_ops("v6.12", "shmem")]
-    for number, code in enumerate([*(path.read_text() for path in KEPT), *alone]):
+    kept = [path.read_text() for path in KEPT] if options == "-O2" else []
+    each = [text("v6.12", mapping, (name,))
+            for mapping, names in (("shmem", callable_ops("v6.12", "shmem")),
+                                   ("thp", ["collapse"]), ("hugetlb", ["fork:child"]),
+                                   ("private-file", ["ksm"]), ("file", ["writeback"]))
+            for name in names]
+    for number, code in enumerate([*kept, *each]):
         source = tmp_path / f"{number}.c"
         source.write_text(code)
         built(source, *options.split())
@@ -77,7 +83,7 @@ def test_they_are_short_and_read_well(path: Path) -> None:
     text = path.read_text()
     code = [line for line in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).split("\n")
             if line.strip()]
-    assert len(code) <= (140 if "ksm" in path.parent.name else 120)
+    assert len(code) <= (140 if "ksm" in path.parent.name else 125)
     lines = text.splitlines()
     assert max(len(line.expandtabs(8)) for line in lines) <= 112
     steps = [n for n, line in enumerate(lines) if re.match(r'\tstep\("', line)]
@@ -108,7 +114,7 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
         session.probe("anon")  # turns swap on, where there is room for it
         lines: list[str] = []
         ended = {name: session.execute(f"/{name}", lines.append) for name in programs}
-    assert ended == expected
+    assert ended == expected, [line for line in lines if "<- other" in line]
     assert {line.split(" ")[0] for line in lines} == {"KTAP", "1..1", "#", "ok", "not"}
 
 
