@@ -2,6 +2,7 @@
 
     python -m model.diff v6.1 v6.12
     python -m model.diff before after --mapping shmem
+    python -m model.diff v6.12 v6.12 --patch mine.py
 
 One shortest trace for each class of difference that user space can observe, on each mapping; or a
 proof that there is none. Each trace ends at the first difference: what two kernels do after they
@@ -27,7 +28,17 @@ from pathlib import Path
 from model.checking.cells import plan
 from model.checking.diff_report import Paths, Written, as_json, as_text, headline
 from model.checking.difference import Comparison, compare
-from model.cli import Parser, entry, one_of, seconds, wants_colour, whole, writable_folder
+from model.cli import (
+    Parser,
+    add_patch_argument,
+    entry,
+    one_of,
+    patched,
+    seconds,
+    wants_colour,
+    whole,
+    writable_folder,
+)
 from model.engines.base import Limits
 from model.kernel.editions import Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
@@ -49,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("a", metavar="A", help="an edition, or one derived from it: v6.12-931298e103c2")
     p.add_argument("b", metavar="B", help="the edition that is held against it")
+    add_patch_argument(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",
                    help="name or glob, repeatable; default: all")
     p.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
@@ -70,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
-    a, b = find_edition(args.a), find_edition(args.b)
+    a, b = find_edition(args.a), patched(find_edition(args.b), args.patch)
     scopes = _scopes(args, a)
     if args.out is not None:
         writable_folder(args.out)

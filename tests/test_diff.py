@@ -198,6 +198,18 @@ def test_the_text_says_what_each_side_shows(capsys: pytest.CaptureFixture[str]) 
     assert all(len(line) <= 72 for line in text.splitlines())
 
 
+def test_a_function_of_the_users_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Held against the edition it is put in: the write that it loses is a regression."""
+    mine = tmp_path / "mine.py"
+    mine.write_text("from model.kernel.pgtable import pte_dirty\n\n"
+                    "def can_change_pte_writable(ed, vma, entry):\n"
+                    "    return pte_dirty(ed, entry.pte)\n")
+    assert diff.main(["v6.12", "v6.12", "--patch", str(mine), "--mapping", "anon"]) == 1
+    text = capsys.readouterr().out
+    assert f"From v6.12 to v6.12+mine ({mine}):" in " ".join(text.split())
+    assert "v6.12+mine breaks softdirty-complete" in text
+
+
 def test_what_the_core_shows_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Each operation by itself shows it again, by the same calls."""
     _, text = run(capsys, "before", "after", "--mapping", "anon", "--allow", "dontneed", "mremap",

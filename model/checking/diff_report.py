@@ -65,7 +65,8 @@ def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour
     """What lies between the editions, then each mapping's classes, then the sum. A class that other
     operations on the same mapping have shown before, by the same calls, is only counted."""
     apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
-    signed = ", ".join(f"{'+' if c in b.changes else '-'}{c}" for c in apart)
+    signed = ", ".join([*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
+                        *([b.patch.file] if b.patch else [])])
     head = textwrap.wrap(f"From {a.name} to {b.name} ({signed or 'no change'}):", WIDTH,
                          break_on_hyphens=False)
     parts, told = ["\n".join(head)], set[tuple[object, ...]]()
