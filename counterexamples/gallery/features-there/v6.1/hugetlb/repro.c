@@ -51,7 +51,6 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
@@ -62,7 +61,8 @@ static int open_uffd(int features)
 
 	if (uffd >= 0)
 		return 0;
-	api.features = FEATURES | features; /* the call before put there all that the kernel has */
+	api.api = UFFD_API; /* the call before put there what the kernel has, or nothing */
+	api.features = FEATURES | features;
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
 	if (failed) {
@@ -79,7 +79,7 @@ int main(void)
 	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
 		SKIP("huge pages", errno);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,

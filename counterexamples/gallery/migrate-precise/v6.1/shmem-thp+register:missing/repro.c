@@ -79,7 +79,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 
 #define MOVE_ALL (1 << 2)
@@ -97,10 +96,10 @@ static int migrate(void)
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { (long)PLACE, LENGTH }
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
 static struct uffdio_register reg_missing = { .range = RANGE,
@@ -121,7 +120,7 @@ int main(void)
 		SKIP("a second NUMA node", ENODEV);
 	syscall(SYS_set_mempolicy, MPOL_BIND, &first, 64UL);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,

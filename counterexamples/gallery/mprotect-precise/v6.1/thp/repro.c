@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define MPROTECT(prot) (mprotect(PLACE, LENGTH, prot) ? errno : 0)
 

@@ -80,7 +80,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 
 static int move(void)
@@ -97,14 +96,12 @@ static int refs;
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
-#undef UFFD /* every argument but that of UFFDIO_API starts with the address */
+/* Every argument starts with the address. */
 #define UFFD(call, arg) \
-	((void)(UFFDIO_##call == UFFDIO_API || (*(__u64 *)&arg = (long)PLACE)), \
-		ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
 static struct uffdio_range range = RANGE;
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
@@ -121,7 +118,7 @@ int main(void)
 		SKIP("huge pages of shared memory", errno);
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,

@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 
 static int move(void)

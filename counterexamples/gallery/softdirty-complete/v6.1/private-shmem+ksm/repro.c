@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 /* A tmpfs file of the mapping's length that has content. */
 static int file(void)
 {

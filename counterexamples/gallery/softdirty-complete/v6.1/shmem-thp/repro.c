@@ -79,17 +79,16 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { (long)PLACE, LENGTH }
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
@@ -105,7 +104,7 @@ int main(void)
 		SKIP("huge pages of shared memory", errno);
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,

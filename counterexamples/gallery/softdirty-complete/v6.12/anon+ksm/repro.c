@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define KSM "/sys/kernel/mm/ksm/"
 static void set(const char *file, const char *text)
 {

@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 /* Of a file system on a disk, clean, with content. */
 static int file(void)
 {

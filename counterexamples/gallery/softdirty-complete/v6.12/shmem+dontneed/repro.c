@@ -75,7 +75,6 @@ static int touch(int write)
 	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
 	return -caught;
 }
-
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;
 

@@ -77,7 +77,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 static struct sysinfo memory;
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;

@@ -76,7 +76,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;

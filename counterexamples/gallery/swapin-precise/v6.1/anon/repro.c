@@ -77,7 +77,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 static struct sysinfo memory;
 
 int main(void)

@@ -77,7 +77,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 /* Of a file system on a disk, clean, with content. */
 static int file(void)
 {

@@ -77,7 +77,6 @@ static int touch(int write)
 	return -caught;
 }
 
-
 #define THP "/sys/kernel/mm/transparent_hugepage"
 
 static struct sysinfo memory;

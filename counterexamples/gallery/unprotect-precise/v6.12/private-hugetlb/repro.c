@@ -78,14 +78,13 @@ static int touch(int write)
 	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
 	return -caught;
 }
-
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
-#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { (long)PLACE, LENGTH }
 static struct uffdio_range range = RANGE;
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
@@ -100,7 +99,7 @@ int main(void)
 	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
 		SKIP("huge pages", errno);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || UFFD(API, api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);
 	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
