@@ -13,6 +13,9 @@ from model.kernel.bits import (
     PAGE_SAVED_DIRTY,
     PTE_FLAG_NAMES,
     PTE_KNL_ERRATUM,
+    SWP_MIG_DIRTY,
+    SWP_OFFSET_MASK,
+    SWP_OFFSET_SHIFT,
     SWP_PTE_MARKER,
     SWP_PTE_MARKER_6_1,
     SWP_TYPE_MASK,
@@ -118,7 +121,10 @@ def pte_state(pte: int) -> str:
     kind = (pte & SWP_TYPE_MASK) >> SWP_TYPE_SHIFT
     if kind == 0:
         return "swap"
-    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) else "migrating"
+    # The type of a marker before 6.2 is that of a writable migration entry since: the frame number
+    # tells them apart, which the model leaves 0, while a marker says in its place what it marks.
+    offset = (~pte & SWP_OFFSET_MASK) >> SWP_OFFSET_SHIFT & ~SWP_MIG_DIRTY
+    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) and offset else "migrating"
 
 
 ENTRY_WORDS = {"none": "empty", "marker": "uffd-wp marker", "swap": "swap entry",

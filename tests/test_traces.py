@@ -12,8 +12,10 @@ from counterexamples.explain import explain
 from counterexamples.fixed import fixed_edition
 from counterexamples.folder import Where, with_fixed
 from counterexamples.text import trace_text
+from counterexamples.trace import pte_state, run_trace
 from model.kernel.bits import PAGE_DIRTY, PAGE_RW, PAGE_SOFT_DIRTY
 from model.kernel.editions import EDITIONS, UsageError, find_edition
+from model.system.kernel import whole_system
 from model.system.mappings import MAPPINGS
 from properties import PROPERTIES
 
@@ -88,3 +90,13 @@ def test_where_no_single_change_helps_there_is_no_fixed_edition() -> None:
                          ops) is None
 
 
+
+
+@pytest.mark.parametrize("kernel", ["v6.1", "v6.12"])
+def test_what_an_entry_without_a_page_is(kernel: str) -> None:
+    """The type of one release's marker is that of another's migration entry."""
+    system = whole_system(EDITIONS[kernel], MAPPINGS["private-shmem"])
+    ops = ("register", "wp", "unwp", "store", "pageout", "load", "migrate:begin", "dontneed")
+    steps = run_trace(system, ops, prop="", claim="").steps
+    assert [pte_state(int(s.values["pte"])) for s in steps] == [
+        "none", "none", "marker", "none", "present", "swap", "present", "migrating", "none"]
