@@ -537,7 +537,20 @@ static void wait_for_scans(long scans)
 		usleep(1000);
 }
 
-/* Two twins become one KSM page first, so that ours is the one that is replaced. */
+/* KPF_KSM (include/uapi/linux/kernel-page-flags.h) of the page. */
+static int is_merged(void)
+{
+	unsigned long long frame = pagemap_entry() & ((1ull << 55) - 1), flags = 0;
+	int pages = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+
+	if (pread(pages, &flags, sizeof(flags), frame * sizeof(flags)) < 0)
+		flags = 0;
+	close(pages);
+	return flags >> 21 & 1;
+}
+
+/* Two twins become one KSM page first, so that ours is the one that is replaced: what an earlier call
+   has left to be scanned is taken back before. */
 static const char *merge(void)
 {
 	char content[PAGE];
@@ -545,6 +558,8 @@ static const char *merge(void)
 
 	if (!has_bit(63) || !has_bit(56) || has_bit(61))
 		return "ok";
+	if (!is_merged() && madvise(place, length, MADV_UNMERGEABLE))
+		return result(1);
 	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	if (memory < 0 || pread(memory, content, PAGE, (off_t)place) != PAGE)
 		return result(1);
