@@ -24,7 +24,7 @@ from fnmatch import fnmatchcase
 
 from counterexamples.lab import guest
 from counterexamples.lab.campaign import Campaign
-from counterexamples.lab.compare import Row, abilities, rows
+from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
@@ -119,8 +119,8 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     extra = None if args.tour else args.extra_states
-    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], actions), theme=theme, extra=extra,
-                          runs=args.runs, steps=args.steps, seed=args.seed)
+    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
+                          extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
                  for m in dict.fromkeys(wanted)
                  for theme, actions in _themes(args.theme, edition, MAPPINGS[m]).items()]
     if not campaigns:

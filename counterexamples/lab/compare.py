@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterexamples.lab.errors import CannotRun
@@ -18,6 +18,11 @@ UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"})}
 """What a program cannot see on a kernel that lacks a feature."""
+
+
+def forced(ops: Iterable[str]) -> tuple[str, ...]:
+    """Those that a program can ask for."""
+    return tuple(op for op in ops if op not in UNFORCED)
 
 
 @dataclass(frozen=True)

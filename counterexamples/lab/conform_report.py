@@ -12,6 +12,7 @@ from counterexamples.lab.compare import Abilities, Row
 from counterexamples.lab.kernels import Kernel
 from model.cli import tool
 from model.system.coverage import Coverage, FunctionCoverage, by_function
+from model.system.themes import themes
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Result:
 
     @property
     def left_out(self) -> list[str]:
-        """Operations of the model that were not tried."""
-        return [op for op in self.campaign.actions if op in self.able.without]
+        """Operations of the theme that were not tried."""
+        model = self.campaign.model
+        there = themes(model.edition, model.mapping).get(self.campaign.theme, model.actions)
+        return [op for op in there if op in self.able.without]
 
 
 @dataclass(frozen=True)
