@@ -68,7 +68,7 @@ def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour
     signed = ", ".join([*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
                         *([b.patch.file] if b.patch else [])])
     head = textwrap.wrap(f"From {a.name} to {b.name} ({signed or 'no change'}):", WIDTH,
-                         break_on_hyphens=False)
+                         break_on_hyphens=False, break_long_words=False)
     parts, told = ["\n".join(head)], set[tuple[object, ...]]()
     for c in comparisons:
         fresh = [found for found in c.classes if _key(c, found) not in told]
