@@ -99,7 +99,7 @@ class Campaign:
                     break
 
         def differs(word: Word) -> int | None:
-            if not left_out.isdisjoint(word):
+            if not word or not left_out.isdisjoint(word):
                 return None
             return next(iter(self._compare(runner, [word], ignored)))[1]
 
