@@ -41,8 +41,9 @@ class Mapping:
 class Vma:
     """struct vm_area_struct: `vm_flags` and the stored `vm_page_prot`, 64 bits each.
 
-    `anon_vma`: the VMA has one, because it has had an anonymous page. `wp_unpopulated` and
-    `wp_async` are the features of the userfaultfd that it is, or would be, registered with.
+    `anon_vma`: the VMA has one, because it has had an anonymous page or a huge one of zeroes.
+    `wp_unpopulated` and `wp_async` are the features of the userfaultfd that it is, or would be,
+    registered with.
     """
 
     vm_flags: BV

@@ -118,8 +118,10 @@ def _stored(s: State, done: Bool) -> History:
 
 
 def _with_anon_vma(s: State) -> State:
-    """Who gets its first anonymous page gets an anon_vma before (anon_vma_prepare)."""
-    return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, s.entry.anon)))
+    """Who gets its first anonymous page, or a huge page of zeroes, gets an anon_vma before
+    (anon_vma_prepare)."""
+    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page))
+    return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
 
 
 def _load(ed: Edition, s: State) -> Effect:
