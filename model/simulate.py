@@ -21,6 +21,7 @@ from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.kernel import KernelSystem, whole_system
 from model.system.mappings import find_mapping
 from model.system.operations import find_operation
+from model.system.themes import allowing
 
 PROG = "model.simulate"
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("no operation given: name some, as in 'store clear_refs store'")
     edition = patched(find_edition(args.kernel), args.patch)
     kernel = whole_system(edition, find_mapping(args.mapping))
-    ops = [find_operation(op).name for op in args.ops]
+    ops = _modelled(kernel, args.ops)
     if args.format == "json":
         print(json.dumps(observed(kernel, ops), indent=1))
     else:
@@ -98,7 +99,14 @@ def _run_line(words: list[str],
         raise UsageError(f"{' '.join(words)!r} is not 'ID EDITION MAPPING OP OP ...'")
     run, edition, mapping, *ops = words
     kernel = whole_system(find(edition), find_mapping(mapping))
-    return run, observed(kernel, [find_operation(op).name for op in ops])
+    return run, observed(kernel, _modelled(kernel, ops))
+
+
+def _modelled(kernel: KernelSystem, ops: Sequence[str]) -> list[str]:
+    """The operations. Raises UsageError for one that there is not, or not there."""
+    names = [find_operation(op).name for op in ops]
+    allowing(kernel.edition, kernel.mapping, names)
+    return names
 
 
 if __name__ == "__main__":
