@@ -44,7 +44,7 @@ from model.kernel.editions import Edition, UsageError, find_edition, unknown
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
 from model.system.operations import CORE
-from model.system.themes import THEMES, themes
+from model.system.themes import THEMES, modelled, themes
 
 PROG = "model.diff"
 SAME, DIFFERENT, UNDECIDED = 0, 1, 30
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
     a, b = find_edition(args.a), patched(find_edition(args.b), args.patch)
-    scopes = _scopes(args, a)
+    scopes = _scopes(args, a, b)
     if args.out is not None:
         writable_folder(args.out)
     comparisons = []
@@ -100,8 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return SAME if all(c.complete for c in comparisons) else UNDECIDED
 
 
-def _scopes(args: argparse.Namespace, edition: Edition) -> list[_Scope]:
-    """What is compared. Raises UsageError."""
+def _scopes(args: argparse.Namespace, edition: Edition, other: Edition) -> list[_Scope]:
+    """What is compared: what is modelled of both. Raises UsageError."""
     if args.theme and (args.allow or args.each):
         raise UsageError("--theme says which operations are allowed: give no --allow or --each "
                          "beside it")
@@ -109,7 +109,9 @@ def _scopes(args: argparse.Namespace, edition: Edition) -> list[_Scope]:
                  args.allow or (["*"] if args.each else []), each=args.each)
     found = list(dict.fromkeys((cell.mapping, cell.allow) for cell in cells))
     if args.theme:
-        found = [scope for mapping, _ in found for scope in _themed(args.theme, edition, mapping)]
+        found = [(mapping, tuple(op for op in ops if op in modelled(other, mapping)))
+                 for mapping, _ in found for _, ops in _themed(args.theme, edition, mapping)]
+    found = [(m, allow) for m, allow in found if set(allow) <= set(modelled(other, m))]
     if not found:
         raise UsageError("no mapping that was named models "
                          + (f"the themes {', '.join(args.theme)}" if args.theme
