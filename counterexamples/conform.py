@@ -38,12 +38,10 @@ from model.cli import (
     tool,
     whole,
 )
-from model.kernel.editions import Edition, UsageError, find_edition, unknown
-from model.kernel.records import Mapping
+from model.kernel.editions import UsageError, find_edition
 from model.system.kernel import KernelSystem
 from model.system.mappings import MAPPINGS, find_mapping
-from model.system.operations import CORE
-from model.system.themes import THEMES, themes
+from model.system.themes import themes, themes_named
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4
@@ -122,7 +120,9 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
                           extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
                  for m in dict.fromkeys(wanted)
-                 for theme, actions in _themes(args.theme, edition, MAPPINGS[m]).items()]
+                 for theme, actions in (
+                     themes_named(args.theme, edition, MAPPINGS[m]) if args.theme
+                     else themes(edition, MAPPINGS[m])).items()]
     if not campaigns:
         raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
                          f"{', '.join(args.theme)}")
@@ -131,17 +131,6 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
 
 def _matching(pattern: str) -> list[str]:
     return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_mapping(pattern).name]
-
-
-def _themes(patterns: Sequence[str] | None, edition: Edition,
-            mapping: Mapping) -> dict[str, tuple[str, ...]]:
-    """The operations of each theme that was asked for and exists there. Raises UsageError."""
-    for pattern in patterns or []:
-        if not any(fnmatchcase(theme, pattern) for theme in ("core", *THEMES)):
-            raise unknown("theme", pattern, ["core", *THEMES])
-    there = {"core": CORE, **themes(edition, mapping)} if patterns else themes(edition, mapping)
-    return {theme: actions for theme, actions in there.items()
-            if not patterns or any(fnmatchcase(theme, pattern) for pattern in patterns)}
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],

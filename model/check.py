@@ -28,6 +28,7 @@ from model.checking.run import Options, default_jobs, run
 from model.checking.saved import Saved
 from model.cli import (
     Parser,
+    StatusLine,
     add_patch_argument,
     entry,
     one_of,
@@ -47,7 +48,6 @@ PROG = "model.check"
 PATCHED = "v6.12"
 """The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
-_MINUTE = 60.0
 FORMATS = ("text", "json", "ktap", "junit")
 
 
@@ -148,16 +148,13 @@ def _resumed(cells: Sequence[Cell], options: Options, progress: _Progress,
 
 
 class _Progress:
-    """Cells done and left and the slowest so far, on stderr: one line that is written anew on a
-    terminal, else a line a minute."""
+    """Cells done and left and the slowest so far, on stderr."""
 
     def __init__(self, cells: int, quiet: bool) -> None:
         self._cells = cells
         self._done = 0
         self._slowest: CellResult | None = None
-        self._terminal = sys.stderr.isatty()
-        self._quiet = quiet
-        self._next = time.monotonic() + _MINUTE
+        self._tell = StatusLine(quiet)
 
     def skip(self, cells: int) -> None:
         """These were settled before."""
@@ -167,17 +164,9 @@ class _Progress:
         self._done += 1
         if self._slowest is None or result.seconds > self._slowest.seconds:
             self._slowest = result
-        if self._quiet:
-            return
-        line = (f"{self._done} done, {self._cells - self._done} left; slowest "
-                f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}, "
-                f"{self._slowest.seconds:.1f} s")
-        if self._terminal:
-            end = "\r\033[K" if self._done == self._cells else ""
-            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
-        elif time.monotonic() >= self._next:
-            self._next += _MINUTE
-            print(line, file=sys.stderr, flush=True)
+        self._tell(f"{self._done} done, {self._cells - self._done} left; slowest "
+                   f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}, "
+                   f"{self._slowest.seconds:.1f} s", self._done == self._cells)
 
 
 def _write(out: Path | None, cell: Cell, result: CellResult, pictures: bool) -> Files:

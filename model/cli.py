@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -148,3 +149,26 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
               "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
         code = INTERNAL
     raise SystemExit(code)
+
+
+class StatusLine:
+    """How far a command is, on stderr: one line that is written anew on a terminal, else a line a
+    minute."""
+
+    _EVERY = 60.0
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + self._EVERY
+
+    def __call__(self, line: str, last: bool) -> None:
+        """`last` takes the line off the terminal."""
+        if self._quiet:
+            return
+        if self._terminal:
+            end = "\r\033[K" if last else ""
+            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
+        elif time.monotonic() >= self._next:
+            self._next += self._EVERY
+            print(line, file=sys.stderr, flush=True)

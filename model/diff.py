@@ -19,9 +19,7 @@ found but the search was cut short.
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from model.checking.diff_report import Paths, Written, as_json, as_text, headlin
 from model.checking.difference import Comparison, compare
 from model.cli import (
     Parser,
+    StatusLine,
     add_patch_argument,
     entry,
     one_of,
@@ -40,15 +39,14 @@ from model.cli import (
     writable_folder,
 )
 from model.engines.base import Limits
-from model.kernel.editions import Edition, UsageError, find_edition, unknown
+from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
 from model.system.mappings import MAPPINGS
 from model.system.operations import CORE
-from model.system.themes import THEMES, modelled, themes
+from model.system.themes import modelled, themes_named
 
 PROG = "model.diff"
 SAME, DIFFERENT, UNDECIDED = 0, 1, 30
-_MINUTE = 60.0
 _LONGEST_NAME = 100
 
 _Scope = tuple[Mapping, tuple[str, ...]]
@@ -109,24 +107,16 @@ def _scopes(args: argparse.Namespace, edition: Edition, other: Edition) -> list[
                  args.allow or (["*"] if args.each else []), each=args.each)
     found = list(dict.fromkeys((cell.mapping, cell.allow) for cell in cells))
     if args.theme:
-        found = [(mapping, tuple(op for op in ops if op in modelled(other, mapping)))
-                 for mapping, _ in found for _, ops in _themed(args.theme, edition, mapping)]
+        found = [(mapping, tuple(op for op in ops
+                                 if op not in CORE and op in modelled(other, mapping)))
+                 for mapping, _ in found
+                 for ops in themes_named(args.theme, edition, mapping).values()]
     found = [(m, allow) for m, allow in found if set(allow) <= set(modelled(other, m))]
     if not found:
         raise UsageError("no mapping that was named models "
                          + (f"the themes {', '.join(args.theme)}" if args.theme
                             else f"all of {', '.join(args.allow)} together"))
     return found
-
-
-def _themed(patterns: Sequence[str], edition: Edition, mapping: Mapping) -> list[_Scope]:
-    """The themes of a mapping that are asked for; `core` is the one without more."""
-    there = {"core": CORE, **themes(edition, mapping)}
-    for pattern in patterns:
-        if not fnmatch.filter(["core", *THEMES], pattern):
-            raise unknown("theme", pattern, ["core", *THEMES])
-    return [(mapping, tuple(op for op in ops if op not in CORE)) for theme, ops in there.items()
-            if any(fnmatch.fnmatchcase(theme, pattern) for pattern in patterns)]
 
 
 def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> Paths:
@@ -149,26 +139,16 @@ def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison])
 
 
 class _Progress:
-    """What was compared last, on stderr: one line that is written anew on a terminal, else a line
-    a minute."""
+    """What was compared last, on stderr."""
 
     def __init__(self, scopes: int, quiet: bool) -> None:
-        self._done, self._scopes, self._quiet = 0, scopes, quiet
-        self._terminal = sys.stderr.isatty()
-        self._next = time.monotonic() + _MINUTE
+        self._done, self._scopes = 0, scopes
+        self._tell = StatusLine(quiet)
 
     def __call__(self, last: Comparison) -> None:
         self._done += 1
-        line = (f"{self._done} done, {self._scopes - self._done} left; {last.scope}: {last.pairs} "
-                f"pairs in {last.seconds:.1f} s")
-        if self._quiet:
-            return
-        if self._terminal:
-            end = "\r\033[K" if self._done == self._scopes else ""
-            print(f"\r\033[K{line}", end=end, file=sys.stderr, flush=True)
-        elif time.monotonic() >= self._next:
-            self._next += _MINUTE
-            print(line, file=sys.stderr, flush=True)
+        self._tell(f"{self._done} done, {self._scopes - self._done} left; {last.scope}: "
+                   f"{last.pairs} pairs in {last.seconds:.1f} s", self._done == self._scopes)
 
 
 if __name__ == "__main__":

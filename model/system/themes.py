@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
 
-from model.kernel.editions import Edition, UsageError
+from model.kernel.editions import Edition, UsageError, unknown
 from model.kernel.records import Mapping
-from model.system.operations import OPERATIONS, find_operation
+from model.system.operations import CORE, OPERATIONS, find_operation
 
 _ANY = ("dontneed", "fork", "mremap")
 THEMES: dict[str, tuple[str, ...]] = {
@@ -69,3 +70,15 @@ def themes(ed: Edition, mapping: Mapping) -> dict[str, tuple[str, ...]]:
         if there and (theme != "huge" or mapping.thp):
             found[theme] = allowing(ed, mapping, there)
     return found
+
+
+def themes_named(patterns: Sequence[str], ed: Edition,
+                 mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """As `themes`, of those that are named by names or globs; `core` is the one without more.
+    Raises UsageError for a name that no theme has."""
+    for pattern in patterns:
+        if not any(fnmatchcase(theme, pattern) for theme in ("core", *THEMES)):
+            raise unknown("theme", pattern, ["core", *THEMES])
+    there = {"core": CORE, **themes(ed, mapping)}
+    return {theme: actions for theme, actions in there.items()
+            if any(fnmatchcase(theme, pattern) for pattern in patterns)}
