@@ -62,6 +62,19 @@ def seen_by_kernel(text: str) -> Seen:
                 frozenset(flags.split(",")) - {"-"})
 
 
+def run_by_kernel(line: str) -> tuple[Seen, ...]:
+    """The steps of a run as the agent prints it: one without VmFlags has those of the step before.
+    Raises ValueError for anything else."""
+    seen = []
+    flags = ""
+    for text in line.split("|"):
+        if text.count(" ") == 2:
+            text += flags
+        flags = text[text.rfind(" "):]
+        seen.append(seen_by_kernel(text))
+    return tuple(seen)
+
+
 def difference(model: Seen, kernel: Seen, ignored: Collection[str] = ()) -> Difference | None:
     """The first field that differs; `ignored` are bits and letters that this kernel lacks."""
     if model == kernel:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Protocol
 
 from counterexamples.lab.errors import KernelFailed
-from counterexamples.lab.observe import Seen, seen_by_kernel
+from counterexamples.lab.observe import Seen, run_by_kernel
 
 WINDOW = 2048
 """Bytes of questions sent ahead: a serial line without flow control drops what the guest's 4096
@@ -141,7 +141,7 @@ class Session:
         if line.startswith("error "):
             raise KernelFailed(f"{line.removeprefix('error ')} ({run.question!r})")
         try:
-            seen = tuple(seen_by_kernel(step) for step in line.split("|"))
+            seen = run_by_kernel(line)
         except ValueError as error:
             raise self._garbage(line, wanted) from error
         if len(seen) != len(run.ops):

@@ -5,7 +5,8 @@
  *
  *   it says first    agent RELEASE | VERSION
  *   probe MAPPING    has FEATURE ... ; lacks FEATURE: REASON ; ...
- *   run MAPPING OP…  OUTCOME FAULTS BITS FLAGS | ...      a field group for each operation
+ *   run MAPPING OP…  OUTCOME FAULTS BITS FLAGS | ...      a field group for each operation,
+ *                    without FLAGS where they are as before: a serial line is slow
  *   exec PATH        the program's lines, then: exit STATUS
  *   end              (ends; as init, reboots)
  *
@@ -53,38 +54,39 @@ static int smaps_file(void)
 
 /* --- what a program sees --- */
 
-/* Prints the VmFlags that the lab compares, in the order of `letters`. */
-static void print_vm_flags(void)
+/* The VmFlags that the lab compares, in the order of `letters`. */
+static void read_vm_flags(char *into)
 {
 	char text[2048];
 	ssize_t got = pread(smaps_file(), text, sizeof(text) - 1, 0);
-	const char *comma = "";
+	char *end = into;
 
 	text[got > 0 ? got : 0] = 0;
 	char *flags = strstr(text, "VmFlags:");
 	if (strtoul(text, NULL, 16) != (unsigned long)place || !flags) {
-		printf(" ?");
+		strcpy(into, "?");
 		return;
 	}
 	*strchrnul(flags, '\n') = 0;
-	putchar(' ');
+	strcpy(into, "-");
 	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
-		if (strstr(flags, letters[i])) {
-			printf("%s%s", comma, letters[i]);
-			comma = ",";
-		}
-	if (!*comma)
-		putchar('-');
+		if (strstr(flags, letters[i]))
+			end += sprintf(end, "%s%s", end == into ? "" : ",", letters[i]);
 }
+
+static char vm_flags[32];	/* of the step before; empty at the start of a run */
 
 static void print_step(const char *outcome, long faults)
 {
 	unsigned long long entry = pagemap_entry();
+	char flags[sizeof(vm_flags)];
 
 	printf("%s %ld ", outcome, faults);
 	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
 		putchar('0' + (int)(entry >> pagemap_bits[i] & 1));
-	print_vm_flags();
+	read_vm_flags(flags);
+	if (strcmp(flags, vm_flags))
+		printf(" %s", strcpy(vm_flags, flags));
 }
 
 /* --- a run from a fresh mapping --- */
@@ -98,6 +100,7 @@ static void run(char *words)
 		wrong = open_userfaultfd();
 	if (wrong)
 		printf("error %s", wrong);
+	*vm_flags = 0;
 	while (!wrong && (op = strtok_r(NULL, " ", &rest))) {
 		long faults;
 		const char *outcome = operate(op, &faults);
