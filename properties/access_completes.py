@@ -24,6 +24,8 @@ PROPERTY = Property(
                  MOVED + ENDLESS, by="mremap"),
         Violated("private-hugetlb", ("-5a2f8d22ace4", "+60d5b473d61b"),
                  INHERITED + ENDLESS, by="fork:child"),
+        Violated("private-hugetlb", ("-hugetlb-fork-swap", "+60d5b473d61b"),
+                 INHERITED + ENDLESS, by="fork:child&migrate:begin"),
         Violated("hugetlb private-hugetlb", ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "
                  "write-only mapping is PROT_NONE, and hugetlb faults know no NUMA hints that "

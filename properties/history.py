@@ -46,10 +46,12 @@ TOLD_BY: dict[str, Told] = {
     "2ff559f31a5d": Told("features-kept", "anon", _OPENED, "v6.3"),
     "51d3d5eb74ff": Told(_WP, "shmem"),
     "fed15f1345dc": Told(_WP, "hugetlb"),
+    "44f86392bdd1": Told(_WP, "hugetlb", ("migrate:begin", "migrate:end")),
     "49d6d7fb6313": Told(_STALE, "private-shmem", ("dontneed", "fork:child")),
     "0e678153f5be": Told("entry-maps-page", "hugetlb"),
     "c27f479ef542": Told("unprotect-precise", "thp"),
     "931298e103c2": Told(_SOFT_DIRTY, "shmem"),
+    "24bf08c4376b": Told(_POPULATED, "thp", ("migrate",)),
     "42b2af2c9b7e": Told(_POPULATED, "thp", ("split",)),
     "60d5b473d61b": Told(_WP, "private-hugetlb"),
     "5a2f8d22ace4": Told(_STALE, "private-hugetlb", ("fork:child",)),
@@ -61,6 +63,8 @@ TOLD_BY: dict[str, Told] = {
     "c88033efe9a3": Told(_STALE, "anon", ("close",)),
     "20dfa5b7adc5": Told("swapin-precise", "anon", _SWAP),
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
+    "hugetlb-fork-swap": Told(_STALE, "private-hugetlb",
+                              ("fork:child", "migrate:begin", "migrate:end")),
 }
 """By the change's id. No kernel has executed the two readings of 931298e103c2's message; what has
 no effect is told by nothing."""
@@ -73,9 +77,6 @@ NOT_TOLD: dict[str, str] = {
     "e1e267c7928f": "needs a range of which a part is protected: operations cover the mapping",
     "dd47ac428c3f": "a page that is protected while khugepaged collapses: collapse is one step",
     "bc70fbf269fd": "before it a marker that fork met was taken for a page: the kernel crashed",
-    "44f86392bdd1": "migration entries of hugetlb memory are not modelled",
-    "24bf08c4376b": "migration entries of huge pages, between the steps of a migration, are not "
-                    "modelled",
     "0f230bc24b6e": "unsharing of hugetlb pages for a pin is not modelled",
 }
 """Further published fixes in scope, and why the model cannot tell them. PAGEMAP_SCAN, UFFDIO_MOVE,

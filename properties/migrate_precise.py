@@ -4,7 +4,7 @@ from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
 
 _READ_ONLY = ("a read-only page comes back read-only, though vm_page_prot is writable: ")
-_MAPPED = "mapped from the vm_page_prot of a registered VMA, and "
+_MADE = "mapped or protected from the vm_page_prot of a registered VMA, and "
 
 PROPERTY = Property(
     name="migrate-precise",
@@ -18,18 +18,19 @@ PROPERTY = Property(
         t.after.writable),
     witness=lambda t: conj(t.op("migrate"), t.before.movable, t.after.writable),
     violated=tuple(
-        Violated("shmem shmem-thp", ("-3c811f7883c4", *when), _READ_ONLY + left, by)
+        Violated("shmem shmem-thp hugetlb", ("-3c811f7883c4", *when), _READ_ONLY + left, by)
         for left, when, by in (
-            (_MAPPED + "un-protected from it by `unregister`",
+            (_MADE + "un-protected from it by `unregister`",
              ("+931298e103c2", "+51d3d5eb74ff"), ""),
-            (_MAPPED + "left so by `unregister`", ("-f369b07c8614", "+51d3d5eb74ff"), ""),
-            (_MAPPED + "left so by `close`", ("-c88033efe9a3", "+51d3d5eb74ff"), "close"),
-            (_MAPPED + "left so by a registration without WP", ("+51d3d5eb74ff",),
+            (_MADE + "left so by `unregister`", ("-f369b07c8614", "+51d3d5eb74ff"), ""),
+            (_MADE + "left so by `close`", ("-c88033efe9a3", "+51d3d5eb74ff"), "close"),
+            (_MADE + "left so by a registration without WP", ("+51d3d5eb74ff",),
              "register:missing"),
-            (_MAPPED + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
-            ("clear_refs write-protects entries alone", ("-64e455079e1b",), ""),
+            (_MADE + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
             ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap"),
             ("change_protection() made its migration entry readable", (), "migrate:begin"),
-            ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))),
+            ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))
+    ) + (Violated("shmem shmem-thp", ("-3c811f7883c4", "-64e455079e1b"),
+                  _READ_ONLY + "clear_refs write-protects entries alone"),),
     about=("migrate",),
 )

@@ -2,7 +2,7 @@
 
 from model.system.language import conj, implies
 from properties.base import Property, Violated
-from properties.races import MIGRATED, PRIVATE
+from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 from properties.softdirty_complete import UNWANTED
 
 _UPGRADED = "mprotect's write upgrade takes clean entries of a tracked mapping"
@@ -24,8 +24,11 @@ PROPERTY = Property(
                  "mprotect's write upgrade takes clean entries of a page table that was split"),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect's write upgrade takes entries that are not soft-dirty"),
-        Violated("shmem", (), MIGRATED, by="migrate:begin"),
-        Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
+        Violated(PRIVATE + " file thp", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
+        Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
+                 by="pageout&migrate:begin"),
     ),
     speaks_of=lambda _, m: not m.hugetlb,
 )

@@ -2,7 +2,7 @@
 
 from model.system.language import conj, implies, negate
 from properties.base import Property, Violated
-from properties.races import MIGRATED, PRIVATE
+from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 
 _UPGRADED = ("mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
              "tracked mapping becomes writable")
@@ -43,8 +43,11 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),
-        Violated("shmem", (), MIGRATED, by="migrate:begin"),
-        Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
+        Violated(PRIVATE + " file thp", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
+        Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
+                 by="pageout&migrate:begin"),
         Violated("anon shmem private-shmem file private-file thp", (),
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "

@@ -21,7 +21,7 @@ PROPERTY = Property(
                  "a dirty page that comes back from migration gets pte_mkdirty(), which sets "
                  "soft-dirty too", by="migrate migrate:begin"),
         Violated("thp shmem-thp", (), "remove_migration_pmd() ends with pmd_mkdirty(), which sets "
-                 "soft-dirty too", by="migrate"),
+                 "soft-dirty too", by="migrate migrate:begin"),
         Violated("thp", ("+5436d6556937",), "the split gives the dirty bit to each page by "
                  "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
     ),

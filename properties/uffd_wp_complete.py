@@ -19,6 +19,10 @@ COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unp
           "mprotect lets it be written to")
 UNSEEN = ("hugetlb_no_page() goes on into hugetlb_wp(), which does not look at the uffd-wp bit "
           "that the marker has left")
+FORKED = ("copy_hugetlb_page_range() looks for the uffd-wp bit of a migration entry where it is in "
+          "a present one, and makes the entry readable without it")
+FORK_LOST = ("-5a2f8d22ace4", "-hugetlb-fork-swap", "+b1f9e8768618")
+FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin"
 
 PROPERTY = Property(
     name="uffd-wp-complete",
@@ -39,6 +43,9 @@ PROPERTY = Property(
         Violated("private-shmem", ("-14a762dd1977",), UNUSED, by="pageout&swapoff"),
         Violated("shmem private-shmem shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
                  by="migrate migrate:begin"),
+        Violated("hugetlb private-hugetlb", ("-44f86392bdd1",), "hugetlb_change_protection() "
+                 "passes by a readable migration entry", by="migrate:begin"),
+        Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),
         Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),

@@ -4,6 +4,9 @@ from model.system.language import conj, negate
 from properties.base import Property, Violated, registrable
 from properties.uffd_wp_complete import (
     COPIED,
+    FORK_IN_MIGRATION,
+    FORK_LOST,
+    FORKED,
     MERGED,
     MPROTECT,
     RECYCLED,
@@ -29,6 +32,8 @@ PROPERTY = Property(
         Violated("anon private-shmem thp", ("-14a762dd1977",), UNUSED, by="pageout&swapoff"),
         Violated("anon shmem private-shmem thp shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
                  by="migrate migrate:begin"),
+        Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
+        Violated("thp", ("-24bf08c4376b",), UNSAVED, by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),
         Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),

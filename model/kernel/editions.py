@@ -92,6 +92,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("2ff559f31a5d", 'Revert "userfaultfd: don\'t fail on unrecognized features"',
            "v6.3 (6.1.26)", "dropped: a userfaultfd opens without a feature that it was asked for",
            requires=("914eedcb9ba0",)),
+    Change("44f86392bdd1", "mm/hugetlb: fix uffd-wp handling for migration entries in "
+           "hugetlb_change_protection()", "v6.2 (6.1.8)", "dropped: hugetlb memory that migrates "
+           "read-only cannot be protected"),
     Change("49d6d7fb6313", "mm/uffd: fix pte marker when fork() without fork event",
            "v6.2 (6.1.11)", "dropped: a child, which is not registered, inherits markers"),
     Change("0e678153f5be", "mm/hugetlb: fix PTE marker handling in hugetlb_change_protection()",
@@ -126,6 +129,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            requires=("931298e103c2",)),
     Change("f1eb1bacfba9", "mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()", "v6.3",
            "none here: the callers without it write-protect first"),
+    Change("24bf08c4376b", "mm/userfaultfd: fix uffd-wp handling for THP migration entries",
+           "v6.3 (6.1.26)", "dropped: a protected huge page that migrates comes back unprotected",
+           requires=("f45ec5ff16a7",)),
     Change("42b2af2c9b7e", "mm/userfaultfd: propagate uffd-wp bit when PTE-mapping the huge "
            "zeropage", "v6.3 (6.1.21)", "dropped: a protected huge zero page that is split is no "
            "longer protected"),
@@ -140,6 +146,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0cef0bb836e3", "mm: clear uffd-wp PTE/PMD state on mremap()",
            "v6.13 (6.12.11, 6.1.191)",
            "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
+    Change("hugetlb-fork-swap", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
+           "fork()", "after v6.12 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
+           "protected hugetlb page migrates inherits the uffd-wp bit"),
     Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
            "none: keeps the dirty bit of a read-only entry in another place"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
@@ -256,18 +265,22 @@ _V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
 _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977", "1d8d14641fd9",
                  "f96f7a40874d", "914eedcb9ba0"}
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
-                     "0e678153f5be", "49d6d7fb6313", "2ff559f31a5d"}
-_V6_1 = _V6_1_170 | {"c88033efe9a3", "0cef0bb836e3"}
+                     "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
+                     "2ff559f31a5d"}
+_V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
+_V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
-                 "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "49d6d7fb6313"}
+                 "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
+                 "49d6d7fb6313"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
-                 "2ff559f31a5d"}
+                 "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4"}
 _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
-_V6_12 = _V6_11 | {"migration-downgrade", "0cef0bb836e3"}
+_V6_12_100 = _V6_11 | {"migration-downgrade", "0cef0bb836e3"}
+_V6_12 = _V6_12_100 | {"hugetlb-fork-swap"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),
@@ -278,6 +291,7 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("v5.19", "the first release with markers", _V5_19),
     Edition("v6.0", "the first release that clears what it protected", _V6_0),
     Edition("v6.1.170", "6.1.170 as Debian ships it", _V6_1_170),
+    Edition("v6.1.187", "6.1.187 as Debian ships it", _V6_1_187),
     Edition("v6.1", "6.1.192 as Debian ships it", _V6_1),
     Edition("v6.2", "the last release before the patch", _V6_2),
     Edition("v6.3", "the first release with the patch", _V6_3),
@@ -286,7 +300,7 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("v6.7", "the first release with WP_ASYNC", _V6_7),
     Edition("v6.9", "the first release that un-protects at close", _V6_9),
     Edition("v6.11", "the first release that swaps pages in writable", _V6_11),
-    Edition("v6.12.100", "6.12.100 as Debian ships it", _V6_12),
+    Edition("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
     Edition("v6.12", "6.12.117 as Debian ships it", _V6_12),
     Edition("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
             _V6_3 | {"as-described"}),
@@ -295,15 +309,16 @@ EDITIONS: dict[str, Edition] = {e.name: e for e in (
 """Those before v6.1 are the common base less what came later; what else they did otherwise, as the
 exclusivity of anonymous pages before v5.19, is not modelled.
 
-The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc and 0e678153f5be,
-6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d, 6.1.191
-c88033efe9a3 and 0cef0bb836e3; 6.12.11 0cef0bb836e3. Two of them came without what they need:
+The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
+and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
+and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3 and 0cef0bb836e3; 6.12.11
+0cef0bb836e3, 6.12.103 "hugetlb-fork-swap". Two of them came without what they need:
 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 
 ALIASES = {
-    **dict.fromkeys(("v6.1.176", "v6.1.187", "v6.1.190"), "v6.1.170"), "v6.1.192": "v6.1",
+    "v6.1.176": "v6.1.170", "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
     **dict.fromkeys(("v6.12.107", "v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing

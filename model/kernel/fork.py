@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
+from model.kernel.hugetlb import readable_for_child
 from model.kernel.logic import BV, Bool, conj, disj, ite, negate, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
@@ -72,11 +73,14 @@ def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 
 def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
     """mm/hugetlb.c: copy_hugetlb_page_range. Before 5a2f8d22ace4 the uffd-wp bit of a page was
-    copied whoever is registered."""
+    copied whoever is registered, before "hugetlb-fork-swap" that of a migration entry."""
     present = pte_wrprotect(ed, entry.pte)
     clear = conj(ed.has("5a2f8d22ace4"), negate(userfaultfd_wp(child)))
     present = ite(clear, pte_clear_uffd_wp(present), present)
-    return _shared(ed, entry, present, _marker(ed, entry, True), entry.pte)
+    swp = readable_for_child(ed, vma, entry.pte)
+    clear = conj(ed.has("hugetlb-fork-swap"), negate(userfaultfd_wp(child)))
+    swp = ite(clear, pte_swp_clear_uffd_wp(swp), swp)
+    return _shared(ed, entry, present, _marker(ed, entry, True), swp)
 
 
 def _marker(ed: Edition, entry: Entry, dropped: Bool) -> BV:

@@ -15,8 +15,12 @@ from model.kernel.logic import BV, Bool, conj, disj, has, ite, negate, set_bits,
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.pgtable import (
+    downgraded_migration_pte,
+    is_migration_entry,
     is_writable_migration_entry,
+    make_readable_migration_pte,
     maybe_mkwrite,
+    migrating,
     pte_clear_uffd_wp,
     pte_dirty,
     pte_mkdirty,
@@ -30,6 +34,9 @@ from model.kernel.pgtable import (
     pte_present,
     pte_protnone,
     pte_soft_dirty,
+    pte_swp_clear_uffd_wp,
+    pte_swp_mksoft_dirty,
+    pte_swp_mkuffd_wp,
     pte_swp_soft_dirty,
     pte_swp_uffd_wp,
     pte_uffd_wp,
@@ -129,8 +136,9 @@ def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 
 @mirrors(_C, ":__split_huge_pmd_locked")
 def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """__split_huge_pmd_locked: the PTE that a page of the huge page gets. The page of a file is
-    unmapped instead, and its soft-dirty bit forgotten; there is no page table then.
+    """__split_huge_pmd_locked: the PTE that a page of the huge page gets; a migration entry is as
+    that of the PMD. The page of a file is unmapped instead, and its soft-dirty bit forgotten; there
+    is no page table then.
 
     Since 5436d6556937 a PTE is dirty where the PMD was, and pte_mkdirty() makes it soft-dirty.
     """
@@ -142,6 +150,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(conj(ed.has("5436d6556937"), pte_dirty(ed, pmd)), pte_mkdirty(ed, pte), pte)
     pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
     pte = ite(pte_uffd_wp(pmd), pte_mkuffd_wp(ed, pte), pte)
+    pte = ite(is_migration_entry(ed, pmd), pmd, pte)
     zero = split_huge_zero_page_pmd(ed, vma, entry)
     page = replace(entry, pte=ite(entry.zero_page, zero, pte), huge=False,
                    large=negate(entry.zero_page))
@@ -170,7 +179,8 @@ def can_change_pmd_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 
 @mirrors(_C)
 def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
-    """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at."""
+    """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at; before 24bf08c4376b
+    protection passed by a migration entry."""
     changed = pte_modify(ed, entry.pte, newprot)
     if cp.uffd_wp:
         changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
@@ -180,7 +190,15 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
     upgrade = conj(ed.has("c27f479ef542"), cp.try_change_writable, negate(pte_write(changed)),
                    can_change_pmd_writable(ed, vma, entry.with_pte(changed)))
     changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
-    return ite(pte_none(entry.pte), entry, entry.with_pte(changed))
+
+    moved = downgraded_migration_pte(ed, entry.pte, entry.anon)
+    if cp.uffd_wp:
+        moved = ite(ed.has("24bf08c4376b"), pte_swp_mkuffd_wp(moved), moved)
+    elif cp.uffd_wp_resolve:
+        moved = ite(ed.has("24bf08c4376b"), pte_swp_clear_uffd_wp(moved), moved)
+
+    return ite(pte_none(entry.pte), entry,
+               entry.with_pte(ite(pte_present(entry.pte), changed, moved)))
 
 
 @mirrors(_C)
@@ -193,17 +211,29 @@ def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
 def copy_huge_pmd(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's PMD: see copy_present_pte()."""
     in_child = disj(entry.in_child, conj(child_lives, entry.anon))
-    shared = replace(entry, pte=pte_wrprotect(ed, entry.pte), anon_exclusive=False,
-                     in_child=in_child)
-    return ite(pte_present(entry.pte), shared, entry)
+    pmd = ite(is_migration_entry(ed, entry.pte), make_readable_migration_pte(ed, entry.pte, False),
+              pte_wrprotect(ed, entry.pte))
+    shared = replace(entry, pte=pmd, anon_exclusive=False, in_child=in_child)
+    return ite(pte_none(entry.pte), entry, shared)
 
 
 @mirrors(_C)
 def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """mremap(2): see move_ptes()."""
-    pmd = pte_mksoft_dirty(entry.pte)
-    pmd = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), pte_clear_uffd_wp(pmd), pmd)
-    return ite(pte_present(entry.pte), entry.with_pte(pmd), entry)
+    present = pte_present(entry.pte)
+    pmd = ite(present, pte_mksoft_dirty(entry.pte), pte_swp_mksoft_dirty(entry.pte))
+    cleared = ite(present, pte_clear_uffd_wp(pmd), pte_swp_clear_uffd_wp(pmd))
+    pmd = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), cleared, pmd)
+    return ite(pte_none(entry.pte), entry, entry.with_pte(pmd))
+
+
+# --- migration ------------------------------------------------------------------------------------
+
+
+@mirrors(_C)
+def set_pmd_migration_entry(ed: Edition, entry: Entry) -> BV:
+    """See try_to_migrate_one(). Before 24bf08c4376b uffd-wp was dropped."""
+    return migrating(ed, entry.pte, entry.anon_exclusive, ed.has("24bf08c4376b"))
 
 
 @mirrors(_C)

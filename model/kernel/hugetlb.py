@@ -1,7 +1,7 @@
 """mm/hugetlb.c: faults, change of protection, unmapping, fork and mremap of one huge page.
 
 Read from 6.1.192 and 6.12.117. clear_refs does not come here: soft-dirty is no concern of hugetlb.
-Left out: migration and poison entries, sharing of page tables, reservations (there are pages
+Left out: poison entries, sharing of page tables, reservations (there are pages
 enough), and unsharing for GUP.
 """
 
@@ -11,11 +11,15 @@ from dataclasses import replace
 
 from model.kernel.bits import PAGE_PSE, PAGE_RW, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, conj, disj, has, has_all, ite, negate, set_bits, word
+from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    is_migration_entry,
     is_pte_marker,
+    is_readable_migration_entry,
     is_swap_pte,
+    is_writable_migration_entry,
+    make_readable_migration_pte,
     make_uffd_wp_marker,
     pte_clear_uffd_wp,
     pte_marker_uffd_wp,
@@ -25,7 +29,10 @@ from model.kernel.pgtable import (
     pte_modify,
     pte_none,
     pte_present,
+    pte_swp_clear_soft_dirty,
     pte_swp_clear_uffd_wp,
+    pte_swp_mkuffd_wp,
+    pte_swp_uffd_wp,
     pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
@@ -118,7 +125,8 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     fed15f1345dc it did not where there was no page table to hold it, as for a fresh mapping.
 
     Before 0e678153f5be a marker was taken for a page, and so was the empty entry that it had
-    become: either got the bits of a present one, and mapped memory that nobody had given.
+    become: either got the bits of a present one, and mapped memory that nobody had given. Before
+    44f86392bdd1 only a writable migration entry, which becomes readable, was protected or not.
     """
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
@@ -133,10 +141,24 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     elif cp.uffd_wp_resolve:
         mistaken = pte_clear_uffd_wp(mistaken)
     marker = ite(ed.has("0e678153f5be"), marker, set_bits(mistaken, PAGE_PSE))
+    writable = is_writable_migration_entry(ed, pte)
+    moved = ite(writable, _readable(ed, pte, entry.anon), pte)
+    marked = moved
+    if cp.uffd_wp:
+        marked = pte_swp_mkuffd_wp(moved)
+    elif cp.uffd_wp_resolve:
+        marked = pte_swp_clear_uffd_wp(moved)
+    moved = ite(disj(ed.has("44f86392bdd1"), writable), marked, moved)
     held = conj(cp.uffd_wp, ed.has("fed15f1345dc"))
     empty = ite(held, make_uffd_wp_marker(ed), pte)
     return entry.with_pte(ite(is_pte_marker(ed, pte), marker,
-                              ite(pte_none(pte), empty, changed)))
+                              ite(pte_none(pte), empty, ite(pte_present(pte), changed, moved))))
+
+
+def _readable(ed: Edition, swp: BV, exclusive: Bool) -> BV:
+    """A migration entry made readable, and its swap bits lost."""
+    return pte_swp_clear_soft_dirty(pte_swp_clear_uffd_wp(
+        make_readable_migration_pte(ed, swp, exclusive)))
 
 
 @mirrors(_C, ":hugetlb_mcopy_atomic_pte")
@@ -161,13 +183,27 @@ def unmap_hugepage_range(ed: Edition, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
-    """fork(2), of the parent's entry; see copy_present_pte()."""
+    """fork(2), of the parent's entry; see copy_present_pte() and copy_nonpresent_pte()."""
     if vma.mapping.shared:
         return entry
     shared = replace(entry.mapped_by_child(child_lives), pte=pte_wrprotect(ed, entry.pte),
                      anon_exclusive=False)
     pinned = conj(entry.pinned, entry.anon_exclusive)
-    return ite(conj(pte_present(entry.pte), negate(pinned)), shared, entry)
+    migrating = replace(entry.mapped_by_child(child_lives), anon_exclusive=False,
+                        pte=readable_for_child(ed, vma, entry.pte))
+    return ite(pte_present(entry.pte), ite(pinned, entry, shared),
+               ite(is_migration_entry(ed, entry.pte), migrating, entry))
+
+
+def readable_for_child(ed: Edition, vma: Vma, swp: BV) -> BV:
+    """The part of copy_hugetlb_page_range() that makes a migration entry of a private mapping
+    readable. Before 5a2f8d22ace4 and "hugetlb-fork-swap" the uffd-wp bit was looked for, and set,
+    where it is in a present entry."""
+    kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("hugetlb-fork-swap")), userfaultfd_wp(vma),
+                pte_swp_uffd_wp(swp))
+    readable = _readable(ed, swp, False)
+    readable = ite(kept, pte_swp_mkuffd_wp(readable), readable)
+    return ite(is_readable_migration_entry(ed, swp), swp, readable)
 
 
 @mirrors(_C)

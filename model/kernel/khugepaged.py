@@ -10,6 +10,7 @@ from dataclasses import replace
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import do_set_pmd, folio_unmapped, pmd_mkhuge
 from model.kernel.logic import BV, Bool, conj, disj, ite, negate
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     maybe_mkwrite,
@@ -45,9 +46,11 @@ def collapse_huge_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The page table goes, and its soft-dirty bits with it; the PMD is that of a load."""
-    mapped = folio_unmapped(ed, entry).mapping_cache(do_set_pmd(ed, vma, write=False), dirty=False)
-    return replace(mapped, huge=True)
+    """The page table goes, and its soft-dirty bits with it; the PMD is that of a load. Who has to
+    wait for the page that migrates may find its PMD there."""
+    moved = remove_migration_pte(ed, vma, entry)
+    mapped = folio_unmapped(ed, moved).mapping_cache(do_set_pmd(ed, vma, write=False), dirty=False)
+    return ite(conj(entry.huge, pte_present(moved.pte)), moved, replace(mapped, huge=True))
 
 
 @mirrors(_C)

@@ -192,12 +192,16 @@ def do_wp_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 
 @mirrors(_C)
 def do_swap_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
-    """An entry that is neither empty nor present. An access to a page that migrates waits until
-    the migration is over."""
-    waited = _retry(remove_migration_pte(ed, vma, entry))
-    return ite(is_migration_entry(ed, entry.pte), waited,
+    """An entry that is neither empty nor present."""
+    return ite(is_migration_entry(ed, entry.pte), migration_entry_wait(ed, vma, entry),
                ite(is_pte_marker(ed, entry.pte), handle_pte_marker(ed, vma, entry, write),
                    swap_in(ed, vma, entry, write)))
+
+
+def migration_entry_wait(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """mm/migrate.c: migration_entry_wait, pmd_migration_entry_wait and migration_entry_wait_huge.
+    An access to a page that migrates waits until the migration is over."""
+    return _retry(remove_migration_pte(ed, vma, entry))
 
 
 def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
@@ -262,7 +266,8 @@ def handle_pte_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def handle_mm_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     if vma.mapping.hugetlb:
-        return hugetlb_fault(ed, vma, entry, write)
+        return ite(is_migration_entry(ed, entry.pte), migration_entry_wait(ed, vma, entry),
+                   hugetlb_fault(ed, vma, entry, write))
     if vma.mapping.thp:
         return ite(entry.huge, handle_huge_fault(ed, vma, entry, write),
                    handle_pte_fault(ed, vma, entry, write))
@@ -282,8 +287,9 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         wp = ite(on_pmd.fallback, on_pte, on_pmd.fault)
         present = ite(pte_write(entry.pte), present, wp)
     hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
+    present = ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present)
     return ite(pte_none(entry.pte), none,
-               ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present))
+               ite(pte_present(entry.pte), present, migration_entry_wait(ed, vma, entry)))
 
 
 # --- calls that drop or copy page tables ----------------------------------------------------------

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from model.kernel.bits import PAGE_PSE
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import remove_migration_pmd
-from model.kernel.logic import conj, ite, negate
+from model.kernel.logic import conj, ite, negate, set_bits
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_migration_entry,
@@ -50,6 +51,8 @@ def remove_migration_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     readable = ite(ed.has("3c811f7883c4"), pte, pte_wrprotect(ed, pte))
     pte = ite(is_writable_migration_entry(ed, swp), writable,
               ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, pte), readable))
+    if vma.mapping.hugetlb:
+        pte = set_bits(pte, PAGE_PSE)
     if vma.mapping.thp:
         pte = ite(entry.huge, remove_migration_pmd(ed, vma, swp, dirty), pte)
     exclusive = conj(entry.anon, negate(is_readable_migration_entry(ed, swp)))

@@ -23,9 +23,8 @@ from model.kernel.mmap import (
     vma_wants_manual_pte_write_upgrade,
 )
 from model.kernel.pgtable import (
+    downgraded_migration_pte,
     is_pte_marker,
-    is_writable_migration_entry,
-    make_readable_migration_pte,
     make_uffd_wp_marker,
     pte_clear_uffd_wp,
     pte_dirty,
@@ -71,10 +70,7 @@ def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 
 @mirrors(_C)
 def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
-    """One iteration: a present entry, a swap entry, a migration entry, a PTE marker, or nothing.
-
-    A writable migration entry becomes a readable one: vm_page_prot decides when it comes back.
-    """
+    """One iteration: a present entry, a swap entry, a migration entry, a PTE marker, or nothing."""
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
     if cp.uffd_wp:
@@ -90,9 +86,7 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     if cp.uffd_wp_resolve:
         marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
 
-    downgraded = make_readable_migration_pte(ed, pte, entry.anon)
-    downgraded = ite(ed.has("migration-downgrade"), pte_swp_clear_uffd_wp(downgraded), downgraded)
-    swapped = ite(is_writable_migration_entry(ed, pte), downgraded, pte)
+    swapped = downgraded_migration_pte(ed, pte, entry.anon)
     if cp.uffd_wp:
         swapped = ite(ed.has("f45ec5ff16a7"), pte_swp_mkuffd_wp(swapped), swapped)
     elif cp.uffd_wp_resolve:

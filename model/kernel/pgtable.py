@@ -343,10 +343,25 @@ def is_migration_entry_dirty(pte: BV) -> Bool:
     return negate(has(pte, SWP_MIG_DIRTY << SWP_OFFSET_SHIFT))
 
 
+def migrating(ed: Edition, pte: BV, exclusive: Bool, keep_uffd_wp: Bool) -> BV:
+    """The migration entry that takes the place of `pte`, which maps a page: it keeps soft-dirty,
+    and whether the entry was dirty and writable."""
+    swp = make_migration_pte(ed, pte_write(pte), exclusive, pte_dirty(ed, pte))
+    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
+    return ite(conj(keep_uffd_wp, pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
+
+
 def make_readable_migration_pte(ed: Edition, pte: BV, exclusive: Bool) -> BV:
     """A migration entry made readable, its offset and its swap bits kept."""
     rest = clear_bits(pte, SWP_TYPE_MASK)
     return ite(exclusive, rest | swp_migration(ed, 1), rest | swp_migration(ed, 0))
+
+
+def downgraded_migration_pte(ed: Edition, pte: BV, anon: Bool) -> BV:
+    """A migration entry without write permission: vm_page_prot decides when it comes back."""
+    readable = make_readable_migration_pte(ed, pte, anon)
+    readable = ite(ed.has("migration-downgrade"), pte_swp_clear_uffd_wp(readable), readable)
+    return ite(is_writable_migration_entry(ed, pte), readable, pte)
 
 
 # --- the protection map ---------------------------------------------------------------------------

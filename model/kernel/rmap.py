@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
 from model.kernel.editions import Edition
-from model.kernel.huge_memory import folio_unmapped
+from model.kernel.huge_memory import folio_unmapped, set_pmd_migration_entry
 from model.kernel.logic import clear_bits, conj, disj, ite, negate
 from model.kernel.memory import pte_install_uffd_wp_if_needed
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    make_migration_pte,
     make_swap_pte,
+    migrating,
     pte_dirty,
     pte_present,
     pte_soft_dirty,
@@ -46,13 +46,10 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
-    """The first step, of a page that nobody has pinned. The entry keeps soft-dirty, uffd-wp, and
-    whether it was dirty and writable; the page takes over the dirty bit. A PMD likewise
-    (set_pmd_migration_entry)."""
+    """The first step, of a page that nobody has pinned, which takes over the dirty bit."""
     pte = entry.pte
-    swp = make_migration_pte(ed, pte_write(pte), entry.anon_exclusive, pte_dirty(ed, pte))
-    swp = ite(pte_soft_dirty(pte), pte_swp_mksoft_dirty(swp), swp)
-    swp = ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
+    swp = migrating(ed, pte, entry.anon_exclusive, ed.has("f45ec5ff16a7"))
+    swp = ite(entry.huge, set_pmd_migration_entry(ed, entry), swp)
     normal_page = negate(disj(pte_special(pte), entry.zero_page))
     moving = conj(pte_present(pte), normal_page, negate(entry.pinned))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))

@@ -11,6 +11,7 @@ from model.kernel.logic import Bool, clear_bits, conj, disj, has, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot
 from model.kernel.pgtable import (
+    is_migration_entry,
     is_swap_pte,
     pte_clear_soft_dirty,
     pte_present,
@@ -98,7 +99,7 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     return Pagemap(
         present=present,
         swap=is_swap_pte(pte),
-        file=conj(page, negate(entry.anon)),
+        file=conj(disj(page, is_migration_entry(ed, pte)), negate(entry.anon)),
         exclusive=alone,
         uffd_wp=ite(present, pte_uffd_wp(pte), pte_swp_uffd_wp_any(ed, pte)),
         soft_dirty=disj(has(vma.vm_flags, VM_SOFTDIRTY), conj(present, pte_soft_dirty(pte)),

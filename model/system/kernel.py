@@ -16,8 +16,9 @@ from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import pagemap_read
 from model.system.compiled import Machine, Values, compile_terms
+from model.system.effects import Effect
 from model.system.mappings import fresh_vma
-from model.system.operations import CORE, OPERATIONS, TRACKED, Effect
+from model.system.operations import CORE, OPERATIONS, TRACKED
 from model.system.state import (
     History,
     State,

@@ -27,7 +27,7 @@ to take every transition. Each is in one theme at the least."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
-_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "migrate:begin", "migrate:end", "numa", "ksm"}
+_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
@@ -40,8 +40,6 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= _OF_HUGE_PAGES
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
-    if mapping.hugetlb:
-        left_out |= {"migrate"}
     if mapping.thp:
         left_out |= {"copy", "copy:wp"}
     if mapping.shared and (mapping.thp or mapping.regular):

@@ -75,7 +75,7 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
         return
     right = original(mutant)
     users = [module for name, module in sys.modules.items()
-             if name.startswith(("model.kernel.", "model.system.operations"))
+             if name.startswith(("model.kernel.", "model.system.effects"))
              and vars(module).get(mutant.function) is right]
     for module in users:
         setattr(module, mutant.function, wrong)

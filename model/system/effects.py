@@ -1,0 +1,276 @@
+"""What each operation does: a function of the state, over the functions of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import z3
+
+from model.kernel.bits import (
+    VM_UFFD_WP,
+)
+from model.kernel.editions import Edition
+from model.kernel.fault import FAULT_BITS, user_access
+from model.kernel.fork import dup_mmap
+from model.kernel.gup import pin_user_pages
+from model.kernel.huge_memory import split_huge_pmd_locked
+from model.kernel.khugepaged import madvise_collapse
+from model.kernel.ksm import try_to_merge_one_page
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
+from model.kernel.memory import (
+    copy_page_range,
+    stored_by_child,
+    unmap_single_vma,
+)
+from model.kernel.migrate import remove_migration_pte
+from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
+from model.kernel.mremap import move_vma
+from model.kernel.pgtable import is_migration_entry, pte_present
+from model.kernel.records import Entry, Outcome, outcome
+from model.kernel.rmap import page_vma_mkclean_one, try_to_migrate_one
+from model.kernel.swapfile import try_to_unuse
+from model.kernel.task_mmu import clear_refs_write
+from model.kernel.userfaultfd import (
+    mfill_atomic,
+    mwriteprotect_range,
+    userfaultfd_api,
+    userfaultfd_register,
+    userfaultfd_register_range,
+    userfaultfd_release,
+    userfaultfd_unregister,
+)
+from model.kernel.vmscan import madvise_pageout
+from model.system.mappings import fresh_vma
+from model.system.state import History, State, fresh_entry
+
+NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
+OK = outcome(Outcome.ok)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The state after an operation, the outcome (4 bits) and the minor faults taken (3 bits)."""
+
+    state: State
+    outcome: BV = OK
+    faults: BV = NO_FAULTS
+
+
+
+def _each(s: State, call: Callable[[Entry], Entry]) -> State:
+    """`call` made of every page of the mapping."""
+    return replace(s, entry=call(s.entry), rest=None if s.rest is None else call(s.rest))
+
+
+def _touched(ed: Edition, s: State, entry: Entry) -> State:
+    """The first page has been accessed, which leaves `entry`. The others see of it that a PMD was
+    made, changed or split, or that the page of which they are a part has migrated."""
+    rest = s.rest
+    if rest is not None:
+        waited = conj(s.entry.large, is_migration_entry(ed, s.entry.pte),
+                      negate(is_migration_entry(ed, entry.pte)))
+        rest = ite(waited, remove_migration_pte(ed, s.vma, rest), rest)
+        moved = remove_migration_pte(ed, s.vma, s.entry)
+        split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
+        rest = ite(entry.huge, entry, split)
+    return _with_anon_vma(replace(s, entry=entry, rest=rest))
+
+
+def store(ed: Edition, s: State) -> Effect:
+    access = user_access(ed, s.vma, s.entry, write=True)
+    done = as_term(access.outcome == OK)
+    after = replace(_touched(ed, s, access.entry), history=_stored(s, done))
+    return Effect(after, access.outcome, access.faults)
+
+
+def _stored(s: State, done: Bool) -> History:
+    """A store has completed where `done`."""
+    return replace(s.history, stored=disj(s.history.stored, done),
+                   stored_since_wp=disj(s.history.stored_since_wp, done))
+
+
+def _with_anon_vma(s: State) -> State:
+    """Who gets its first anonymous page, or a huge page of zeroes, gets an anon_vma before
+    (anon_vma_prepare)."""
+    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page))
+    return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
+
+
+def load(ed: Edition, s: State) -> Effect:
+    access = user_access(ed, s.vma, s.entry, write=False)
+    return Effect(_touched(ed, s, access.entry), access.outcome, access.faults)
+
+
+def clear_refs(ed: Edition, s: State) -> Effect:
+    vma, _ = clear_refs_write(ed, s.vma, s.entry)
+    cleared = _each(s, lambda entry: clear_refs_write(ed, s.vma, entry)[1])
+    return Effect(replace(cleared, vma=vma, history=replace(s.history, stored=False)))
+
+
+def _ioctl(s: State, effect: Effect) -> Effect:
+    """An ioctl on the userfaultfd."""
+    return ite(s.uffd_open, effect, Effect(s, outcome(Outcome.EBADF)))
+
+
+def _unprotected(s: State, ended: Bool = True) -> State:
+    history = replace(s.history, protected=False, protected_populated=False,
+                      protected_async=False)
+    return replace(s, history=ite(ended, history, s.history))
+
+
+def register(ed: Edition, s: State, mode: int) -> Effect:
+    """Registering anew without write-protect mode ends the protection."""
+    vma, result = userfaultfd_register(ed, s.vma, mode)
+    done = ite(result == OK, _each(s, lambda entry: userfaultfd_register_range(
+        ed, s.vma, entry, mode)), s)
+    registered = replace(done, vma=vma)
+    kept = has_all(vma.vm_flags, VM_UFFD_WP)
+    return _ioctl(s, Effect(ite(kept, registered, _unprotected(registered)), result))
+
+
+def unregister(ed: Edition, s: State) -> Effect:
+    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry)
+    done = _each(s, lambda entry: userfaultfd_unregister(ed, s.vma, entry)[1])
+    return _ioctl(s, Effect(_unprotected(replace(done, vma=vma)), result))
+
+
+def writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
+    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
+    done = _each(s, lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp)[0])
+    populated = conj(enable_wp, pte_present(done.entry.pte))
+    sync = conj(enable_wp, negate(s.vma.wp_async))
+    history = replace(s.history, protected=sync,
+                      protected_populated=conj(sync, populated),
+                      protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
+    return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
+
+
+def mprotect(ed: Edition, s: State, prot: int) -> Effect:
+    vma, _, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
+    done = _each(s, lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
+    return Effect(replace(done, vma=vma), result)
+
+
+def close_uffd(ed: Edition, s: State) -> Effect:
+    vma, _ = userfaultfd_release(ed, s.vma, s.entry)
+    done = _each(s, lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
+    closed = _unprotected(replace(done, vma=vma, uffd_open=False))
+    return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
+
+
+def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
+              wp_async: bool = False) -> Effect:
+    """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
+    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
+    able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
+                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")))
+    opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),
+                 Effect(s, outcome(Outcome.EINVAL)))
+    return ite(s.uffd_open, Effect(s), opened)
+
+
+def copy(ed: Edition, s: State, wp: bool) -> Effect:
+    """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
+    entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
+    done = as_term(result == OK)
+    sync = conj(wp, negate(s.vma.wp_async))
+    history = replace(_stored(s, True), protected=sync, protected_populated=sync,
+                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False)
+    copied = _with_anon_vma(replace(s, entry=entry, history=ite(done, history, s.history)))
+    return _ioctl(s, Effect(ite(done, copied, s), result))
+
+
+def dontneed(ed: Edition, s: State) -> Effect:
+    """The program gives the page up, and with it whether it was stored to."""
+    return Effect(_each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
+
+
+def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
+    done = _each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
+    return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
+
+
+def fork_child(ed: Edition, s: State) -> Effect:
+    """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
+    mapped. What the parent has stored stands in its own page tables."""
+    vma, _ = dup_mmap(ed, s.vma, s.entry)
+    child = _each(s, lambda entry: dup_mmap(ed, s.vma, entry)[1])
+    history = replace(s.history, stored=False)
+    return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
+
+
+def mmap(ed: Edition, s: State) -> Effect:
+    """The userfaultfd stays open, and has the features that it was opened with."""
+    vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
+                  wp_async=s.vma.wp_async)
+    fresh = replace(_each(s, lambda _: fresh_entry(s.vma.mapping)), vma=vma)
+    return Effect(_unprotected(replace(fresh, history=replace(s.history, stored=False))))
+
+
+def swapoff(ed: Edition, s: State) -> Effect:
+    """EINTR, as by a signal, where it does not end."""
+    done = _each(s, lambda entry: try_to_unuse(ed, s.vma, entry)[0])
+    ends = conj(*(try_to_unuse(ed, s.vma, entry)[1]
+                  for entry in (s.entry, s.rest) if entry is not None))
+    return Effect(done, ite(ends, OK, outcome(Outcome.EINTR)))
+
+
+def pageout(ed: Edition, s: State) -> Effect:
+    _, result = madvise_pageout(ed, s.vma, s.entry)
+    return Effect(_each(s, lambda entry: madvise_pageout(ed, s.vma, entry)[0]), result)
+
+
+def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
+    def moved(entry: Entry) -> Entry:
+        entry = try_to_migrate_one(ed, entry) if begin else entry
+        return remove_migration_pte(ed, s.vma, entry) if end else entry
+
+    return Effect(_each(s, moved))
+
+
+def split(ed: Edition, s: State) -> Effect:
+    """The VMA is split inside the huge page and merged again: its page table stays split."""
+    return Effect(_each(s, lambda entry: ite(
+        entry.huge, split_huge_pmd_locked(ed, s.vma, entry), entry)))
+
+
+def collapse(ed: Edition, s: State) -> Effect:
+    entry, result = madvise_collapse(ed, s.vma, s.entry, s.rest or s.entry)
+    rest = None if s.rest is None else ite(entry.huge, entry, s.rest)
+    return Effect(_with_anon_vma(replace(s, entry=entry, rest=rest)), result)
+
+
+def writeback(ed: Edition, s: State) -> Effect:
+    entry = page_vma_mkclean_one(ed, s.entry) if s.vma.mapping.shared else s.entry
+    return Effect(replace(s, entry=entry))
+
+
+def ksm(ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=try_to_merge_one_page(ed, s.vma, s.entry)))
+
+
+def pin(ed: Edition, s: State) -> Effect:
+    """An earlier pin is given up before."""
+    entry, result = pin_user_pages(ed, s.vma, replace(s.entry, pinned=False))
+    return Effect(_with_anon_vma(replace(s, entry=entry)), result)
+
+
+def unpin(_ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=replace(s.entry, pinned=False)))
+
+
+def device_store(_ed: Edition, s: State) -> Effect:
+    """No page table is asked. Where the page that is pinned is no longer mapped, the program has
+    lost it, and the store with it."""
+    return Effect(replace(s, history=_stored(s, s.entry.pinned)))
+
+
+def numa(ed: Edition, s: State) -> Effect:
+    return Effect(replace(s, entry=change_prot_numa(ed, s.vma, s.entry)))
+
+
+def mremap(ed: Edition, s: State) -> Effect:
+    vma, _ = move_vma(ed, s.vma, s.entry)
+    moved = _each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
+    return Effect(_unprotected(replace(moved, vma=vma)))
