@@ -47,8 +47,10 @@ _MIGRATION = ("migrate:begin", "migrate:end")
 FINDINGS: tuple[Finding, ...] = (
     Finding("clear_refs races with migration",
             (Broken("softdirty-complete softdirty-armed",
-                    "anon shmem private-shmem file private-file", _MIGRATION),),
-            "clear_soft_dirty", "fs/proc/task_mmu.c",
+                    "anon shmem private-shmem file private-file thp", _MIGRATION),
+             Broken("softdirty-armed", "shmem-thp", _MIGRATION),
+             Broken("softdirty-complete", "shmem-thp", _MIGRATION, ("file_pmd_splits",))),
+            "clear_soft_dirty, clear_soft_dirty_pmd", "fs/proc/task_mmu.c",
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
@@ -148,7 +150,8 @@ FINDINGS: tuple[Finding, ...] = (
             "Heed MM_CP_TRY_CHANGE_WRITABLE: a dirty page that is shared or the process's own, and "
             "not protected, is made writable; and ask for it as for shmem.", "hugetlb_upgrades"),
     Finding("a huge page that migrates becomes soft-dirty",
-            (Broken("softdirty-precise", "thp shmem-thp", ("migrate",)),),
+            (Broken("softdirty-precise", "thp shmem-thp", ("migrate",)),
+             Broken("softdirty-precise", "thp shmem-thp", _MIGRATION)),
             "remove_migration_pmd", "mm/huge_memory.c",
             "Set or clear soft-dirty after pmd_mkdirty(), as 63222c14c269 does for PTEs.",
             "huge_migration_exact", "clear_soft_dirty_pmd() must then make writable migration "

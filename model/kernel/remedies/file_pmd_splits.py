@@ -13,6 +13,7 @@ from model.kernel.pgtable import (
     pte_mkdirty,
     pte_mksoft_dirty,
     pte_mkwrite,
+    pte_none,
     pte_present,
     pte_soft_dirty,
     pte_write,
@@ -27,7 +28,8 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(pte_write(pmd), pte_mkwrite(ed, vma.vm_page_prot), vma.vm_page_prot)
     pte = ite(conj(pte_dirty(ed, pmd), pte_soft_dirty(pmd)), pte_mkdirty(ed, pte), pte)
     pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
+    pte = ite(pte_present(pmd), pte, pmd)
     table = replace(entry, pte=pte, huge=False, large=True, cache_dirty=disj(
         entry.cache_dirty, conj(pte_present(pmd), pte_dirty(ed, pmd))))
-    return ite(conj(entry.huge, pte_present(pmd)), table, replace(entry, huge=conj(
-        entry.huge, negate(pte_present(pmd)))))
+    return ite(conj(entry.huge, negate(pte_none(pmd))), table, replace(entry, huge=conj(
+        entry.huge, pte_none(pmd))))
