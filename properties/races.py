@@ -3,8 +3,8 @@
 MIGRATED = ("clear_refs takes soft-dirty from a writable migration entry and leaves it writable, "
             "so the page comes back writable and not soft-dirty; before 63222c14c269 a page that "
             "was dirty came back soft-dirty, which hid it")
-CLEAN = ("a page that was swapped in is clean, and change_protection() makes it writable; it migrates "
-         "as such, and clear_refs leaves it writable")
+CLEAN = ("a page that was swapped in is clean, and change_protection() makes it writable; it "
+         "migrates as such, and clear_refs leaves it writable")
 SPLIT = ("the split leaves the dirty bit to the page alone; its PTE then migrates as one that is "
          "writable and clean, and clear_refs leaves it writable")
 PRIVATE = "anon private-shmem private-file"

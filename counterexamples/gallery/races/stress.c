@@ -8,7 +8,8 @@
  *   mprotect     a store after it must be SIGSEGV, and not happen
  *
  * Pages that were `stored` to come to the race writable and dirty. Those that were only `loaded`
- * are shared memory mapped while VM_SOFTDIRTY is set: writable, clean and not soft-dirty.
+ * are shared memory mapped while VM_SOFTDIRTY is set: writable, clean and not soft-dirty. Those of
+ * shmem-thp are huge: a PMD maps each.
  *
  * gcc -O2 -pthread -o stress stress.c [-DSECONDS=of each case] [-DPAGES=of a round]
  * As root. Exit 0: no store was lost; 1: some were; 4: there is no second node to move to.
@@ -38,11 +39,13 @@
 #define PAGES 128
 #endif
 #define PAGE 4096L
-#define LENGTH (PAGES * PAGE)
+#define HUGE (512 * PAGE)
+#define HUGE_PAGES 8
+#define FILE_NAME "/var/tmp/stress"
 #define SOFT_DIRTY (1ULL << 55)
 #define REPORT 5		/* seconds between two lines */
 
-enum memory { ANON, SHMEM, PRIVATE_SHMEM };
+enum memory { ANON, SHMEM, PRIVATE_SHMEM, REGULAR, PRIVATE_REGULAR, SHMEM_HUGE };
 enum call { CLEAR_REFS, WP, MPROTECT };
 
 static const struct test {
@@ -57,6 +60,9 @@ static const struct test {
 	{ "clear_refs, shmem, stored", SHMEM, CLEAR_REFS, 0, 0 },
 	{ "clear_refs, shmem, loaded", SHMEM, CLEAR_REFS, 1, 0 },
 	{ "clear_refs, private-shmem, stored", PRIVATE_SHMEM, CLEAR_REFS, 0, 0 },
+	{ "clear_refs, file, stored", REGULAR, CLEAR_REFS, 0, 0 },
+	{ "clear_refs, private-file, stored", PRIVATE_REGULAR, CLEAR_REFS, 0, 0 },
+	{ "clear_refs, shmem-thp, loaded", SHMEM_HUGE, CLEAR_REFS, 1, 0 },
 	{ "wp, anon, stored", ANON, WP, 0, 0 },
 	{ "wp, shmem, stored", SHMEM, WP, 0, 0 },
 	{ "mprotect, anon, stored", ANON, MPROTECT, 0, 0 },
@@ -64,6 +70,7 @@ static const struct test {
 #define TESTS ((int)(sizeof(tests) / sizeof(tests[0])))
 
 static char *place;
+static long size, pages;	/* of a page, and how many of them there are */
 static void *addresses[PAGES];
 static int nodes[PAGES], where[PAGES];
 static int clear_refs, pagemap, uffd;
@@ -90,7 +97,7 @@ static int store(long page)
 {
 	if (sigsetjmp(back, 1))
 		return 0;
-	*(volatile char *)(place + page * PAGE) = 1;
+	*(volatile char *)(place + page * size) = 1;
 	return 1;
 }
 
@@ -109,15 +116,15 @@ static void *mover(void *unused)
 
 	for (;;) {
 		sem_wait(&begin);
-		for (int i = 0; i < PAGES; i++) {
-			addresses[i] = place + i * PAGE;
+		for (int i = 0; i < pages; i++) {
+			addresses[i] = place + i * size;
 			nodes[i] = node;
 		}
 		atomic_store(&begun, 1);
 		from = now();
-		syscall(SYS_move_pages, 0, PAGES, addresses, nodes, where, 1 << 1 /* MPOL_MF_MOVE */);
+		syscall(SYS_move_pages, 0, pages, addresses, nodes, where, 1 << 1 /* MPOL_MF_MOVE */);
 		moving = now() - from;
-		for (int i = 0; i < PAGES; i++)
+		for (int i = 0; i < pages; i++)
 			moved += where[i] == node;
 		node = !node;
 		sem_post(&end);
@@ -127,18 +134,26 @@ static void *mover(void *unused)
 
 static char *map(const struct test *t)
 {
-	int fd = -1, flags = t->memory == SHMEM ? MAP_SHARED : MAP_PRIVATE;
+	int regular = t->memory == REGULAR || t->memory == PRIVATE_REGULAR;
+	int private = t->memory == PRIVATE_SHMEM || t->memory == PRIVATE_REGULAR || t->memory == ANON;
+	int flags = MAP_FIXED | (private ? MAP_PRIVATE : MAP_SHARED), fd = -1;
+	int huge = t->memory == SHMEM_HUGE;
 	char *at;
 
-	if (t->memory == PRIVATE_SHMEM) {
-		fd = memfd_create("pages", 0);
-		if (fd < 0 || ftruncate(fd, LENGTH))
-			fail("memfd_create");
+	if (regular || t->memory == PRIVATE_SHMEM) {
+		fd = regular ? open(FILE_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600)
+			     : memfd_create("pages", 0);
+		if (fd < 0 || ftruncate(fd, pages * size))
+			fail("a file");
 	} else {
 		flags |= MAP_ANONYMOUS;
 	}
-	at = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (at == MAP_FAILED || madvise(at, LENGTH, MADV_NOHUGEPAGE))
+	at = mmap(NULL, pages * size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		fail("mmap");
+	at = mmap((char *)(((long)at + HUGE - 1) / HUGE * HUGE), pages * size,
+		  PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (at == MAP_FAILED || madvise(at, pages * size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
 		fail("mmap");
 	if (fd >= 0)
 		close(fd);
@@ -147,7 +162,7 @@ static char *map(const struct test *t)
 
 static void listen_to(void)
 {
-	struct uffdio_register reg = { { (long)place, LENGTH }, UFFDIO_REGISTER_MODE_WP, 0 };
+	struct uffdio_register reg = { { (long)place, pages * size }, UFFDIO_REGISTER_MODE_WP, 0 };
 
 	if (ioctl(uffd, UFFDIO_REGISTER, &reg))
 		fail("UFFDIO_REGISTER");
@@ -164,7 +179,8 @@ static void open_uffd(void)
 
 static void protect(enum call call, int on)
 {
-	struct uffdio_writeprotect wp = { { (long)place, LENGTH }, on ? UFFDIO_WRITEPROTECT_MODE_WP : 0 };
+	struct uffdio_writeprotect wp = { { (long)place, pages * size },
+					  on ? UFFDIO_WRITEPROTECT_MODE_WP : 0 };
 	int failed = 0;
 
 	if (call == CLEAR_REFS && on)
@@ -172,7 +188,7 @@ static void protect(enum call call, int on)
 	else if (call == WP)
 		failed = ioctl(uffd, UFFDIO_WRITEPROTECT, &wp);
 	else if (call == MPROTECT)
-		failed = mprotect(place, LENGTH, on ? PROT_READ : PROT_READ | PROT_WRITE);
+		failed = mprotect(place, pages * size, on ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (failed)
 		fail("taking write permission away");
 }
@@ -180,17 +196,18 @@ static void protect(enum call call, int on)
 /* After the race: how many stores broke the promise of the call. */
 static long lost(enum call call)
 {
-	static unsigned long long entries[PAGES];
+	unsigned long long entry;
 	long count = 0;
 
-	for (long i = 0; i < PAGES; i++)
+	for (long i = 0; i < pages; i++)
 		count += store(i);
 	if (call != CLEAR_REFS)
 		return count;
-	if (pread(pagemap, entries, sizeof(entries), (long)place / PAGE * 8) != sizeof(entries))
-		fail("pagemap");
-	for (long i = count = 0; i < PAGES; i++)
-		count += !(entries[i] & SOFT_DIRTY);
+	for (long i = count = 0; i < pages; i++) {
+		if (pread(pagemap, &entry, 8, (long)(place + i * size) / PAGE * 8) != 8)
+			fail("pagemap");
+		count += !(entry & SOFT_DIRTY);
+	}
 	return count;
 }
 
@@ -207,11 +224,11 @@ static long race(const struct test *t)
 {
 	volatile char seen;
 
-	for (long i = 0; i < PAGES; i++) {
+	for (long i = 0; i < pages; i++) {
 		if (!t->loaded)
 			store(i);
 		else
-			seen = place[i * PAGE];
+			seen = place[i * size];
 	}
 	(void)seen;
 	if (!t->alone) {
@@ -232,13 +249,15 @@ static int run(const struct test *t, int number)
 	long from = now(), told = from, rounds = 0, hit = 0;
 	unsigned long long count = 0;
 
+	size = t->memory == SHMEM_HUGE ? HUGE : PAGE;
+	pages = t->memory == SHMEM_HUGE && PAGES > HUGE_PAGES ? HUGE_PAGES : PAGES;
 	moved = 0;
 	for (place = NULL; now() - from < SECONDS * 1000000000L; rounds++) {
 		long found;
 
 		if (!place || t->loaded) {
 			if (place)
-				munmap(place, LENGTH);
+				munmap(place, pages * size);
 			place = map(t);
 			if (t->call == WP)
 				listen_to();
@@ -254,9 +273,10 @@ static int run(const struct test *t, int number)
 			fflush(stdout);
 		}
 	}
-	munmap(place, LENGTH);
+	munmap(place, pages * size);
+	unlink(FILE_NAME);
 	printf("%s %d %s # %llu of %ld stores lost, in %ld of %ld rounds, %llu pages moved, %ld s\n",
-	       count ? "not ok" : "ok", number, t->name, count, rounds * PAGES, hit, rounds, moved,
+	       count ? "not ok" : "ok", number, t->name, count, rounds * pages, hit, rounds, moved,
 	       (now() - from) / 1000000000L);
 	fflush(stdout);
 	return count > 0;
