@@ -3,8 +3,8 @@
 Every expected violation of the editions that have a real kernel gets PROPERTY/EDITION/MAPPING/ (for
 one that an operation beyond the core makes, PROPERTY/EDITION/MAPPING+OPERATION/) with its trace,
 its program, and kernels.txt: what each kernel did beside the model, step by step, and how the
-program ended there. What the newest build of a line has too is kept once, as that one's. Nothing in it
-depends on when it was made.
+program ended there. What the newest build of a line has too is kept once, as that one's. Nothing in
+it depends on when it was made.
 """
 
 from __future__ import annotations

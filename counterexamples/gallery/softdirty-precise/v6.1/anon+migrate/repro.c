@@ -1,0 +1,124 @@
+/*
+ * softdirty-precise on anon: Neither a load nor what the kernel does by itself makes a page soft-
+ * dirty that was not.
+ * The steps are those of v6.1 (6.1.192 as Debian ships it), where they break the promise. Exit 1:
+ * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
+ *
+ *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NAME "softdirty-precise on anon"
+/* A page with holes on both sides: its VMA neither splits nor merges. */
+#define PLACE ((char *)0x100000000UL)
+#define PAGE 4096UL
+#define LENGTH PAGE
+static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, PM_FILE = 1ULL << 61,
+	PM_UFFD_WP = 1ULL << 57, PM_MMAP_EXCLUSIVE = 1ULL << 56, PM_SOFT_DIRTY = 1ULL << 55;
+#define COMPARED (PM_PRESENT | PM_SWAP | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY)
+
+#define SKIP(why, error) (printf("ok 1 " NAME " # SKIP " why ": %s\n", strerror(error)), exit(4))
+static int pagemap, steps, parted;
+static long faults;
+
+/* Compare what a call did with what the model says. `got` is 0, an errno, or minus a signal. */
+static void step(const char *call, int got, int outcome, long minor, unsigned long long bits)
+{
+	unsigned long long entry;
+	int other;
+
+	if (pread(pagemap, &entry, sizeof(entry), (long)PLACE / PAGE * sizeof(entry)) < 0)
+		SKIP("pagemap", errno);
+	entry &= COMPARED;
+	other = got != outcome || faults != minor || entry != bits;
+	printf("# %d %s: %s, %ld faults, pagemap %016llx%s\n", steps++, call,
+		got < 0 ? strsignal(-got) : strerror(got), faults, entry, other ? " <- other" : "");
+	parted |= other;
+	faults = 0;
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t caught;
+
+static void on_signal(int signal)
+{
+	caught = signal;
+	siglongjmp(back, 1);
+}
+
+/* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
+static int touch(int write)
+{
+	static struct rusage before, after;
+	static volatile char *at;
+
+	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
+		caught = 0;
+		alarm(2);
+		getrusage(RUSAGE_THREAD, &before);
+		if (!sigsetjmp(back, 1))
+			write ? (void)(*at = 1) : (void)*at;
+		getrusage(RUSAGE_THREAD, &after);
+	}
+	alarm(0);
+	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
+	return -caught;
+}
+
+#define MOVE_ALL (1 << 2)
+#define MPOL_BIND 2
+
+/* To the other of two NUMA nodes; PROT_NONE memory too. */
+static int migrate(void)
+{
+	static unsigned long node = 1;
+	unsigned long nodes = 1UL << node;
+
+	node = !node;
+	return syscall(SYS_mbind, PLACE, LENGTH, MPOL_BIND, &nodes, 64UL, MOVE_ALL) ? errno : 0;
+}
+#define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
+static int refs;
+
+int main(void)
+{
+	printf("KTAP version 1\n1..1\n");
+	pagemap = open("/proc/self/pagemap", O_RDONLY);
+	signal(SIGBUS, on_signal);
+	signal(SIGSEGV, on_signal);
+	signal(SIGALRM, on_signal);
+	unsigned long first = 1;
+
+	if (access("/sys/devices/system/node/node1", F_OK))
+		SKIP("a second NUMA node", ENODEV);
+	syscall(SYS_set_mempolicy, MPOL_BIND, &first, 64UL);
+	refs = open("/proc/self/clear_refs", O_WRONLY);
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
+		SKIP("mmap", errno);
+	step("mmap", 0, 0, 0, PM_SOFT_DIRTY);
+	if (parted)
+		SKIP("soft-dirty tracking", EOPNOTSUPP);
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	step("store", touch(1), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
+	/* pte: D; VM_READ VM_WRITE; prot: not RW */
+	step("clear_refs", CLEAR_REFS, 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE);
+	/* by the kernel; pte: D SOFT_DIRTY; VM_READ VM_WRITE; prot: not RW */
+	step("migrate", migrate(), 0, 0, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
+
+	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");
+	return !parted;
+}
