@@ -225,7 +225,7 @@ static void make_devices(void)
 		from = open(name, O_RDONLY | O_CLOEXEC);
 		if (from < 0)
 			break;
-		if (syscall(SYS_finit_module, from, "rd_nr=2 rd_size=32768", 0))
+		if (syscall(SYS_finit_module, from, "rd_nr=2 rd_size=131072", 0))
 			perror(name);
 		close(from);
 	}
