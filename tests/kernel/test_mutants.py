@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 
 import pytest
@@ -22,6 +22,7 @@ from model.system.kernel import KernelSystem
 from model.system.mappings import find_mapping
 from model.system.operations import CORE, OPERATIONS
 from model.system.reach import explore
+from model.system.themes import modelled
 from properties import PROPERTIES
 from tests.kernel import test_functions, test_pgtable
 from tests.kernel.mutants import BY_KERNELS, MUTANTS, SURVIVORS, Mutant, applied, original
@@ -56,9 +57,16 @@ def complaint(catcher: str, kernel: KernelSystem) -> str:
         return contradicted(kernel, KERNELS[kernel.edition.name])
     if kind == "oracle":
         return difference(kernel, RULES[kernel.edition.name], bits=name == "bits")
-    expected = PROPERTIES[name].expected(kernel.edition, kernel.mapping)
+    name, beyond = promise(catcher)
+    expected = PROPERTIES[name].expected(kernel.edition, kernel.mapping, beyond)
     found = verdict(name, kernel)
     return "" if found == expected else f"{found}, not {expected}"
+
+
+def promise(catcher: str) -> tuple[str, tuple[str, ...]]:
+    """The promise that a catcher names, and the operations that it names after it."""
+    name, *beyond = catcher.removeprefix("property:").split()
+    return name, tuple(beyond)
 
 
 def named(mutants: tuple[Mutant, ...]) -> list[object]:
@@ -81,10 +89,11 @@ def test_mutant_is_caught(mutant: Mutant) -> None:
 
 def actions(catcher: str) -> tuple[str, ...]:
     """What a system must explore so that the catcher can speak of it."""
-    kind, _, name = catcher.partition(":")
-    about = PROPERTIES[name].about if kind == "property" else ()
-    return tuple(op for op in OPERATIONS if op in CORE or op in about
-                 or (kind == "recorded" and op in RECORDED))
+    beyond: Collection[str] = RECORDED if catcher == "recorded" else ()
+    if catcher.startswith("property:"):
+        name, ops = promise(catcher)
+        beyond = (*PROPERTIES[name].about, *ops)
+    return tuple(op for op in OPERATIONS if op in CORE or op in beyond)
 
 
 RECORDED = frozenset(str(step["op"]) for name in KERNELS.values()
@@ -156,7 +165,18 @@ def test_mutants_are_stated_once() -> None:
         assert bool(mutant.caught_by) == (mutant in MUTANTS)
 
 
+def test_catchers_name_what_is_modelled() -> None:
+    """The operations are those of the edition and mapping, and add to what is explored anyway."""
+    for catcher, edition, mapping in CONTROLS:
+        if catcher.startswith("property:"):
+            ed, where = find_edition(edition), find_mapping(mapping)
+            name, beyond = promise(catcher)
+            assert PROPERTIES[name].concerns(ed, where)
+            assert set(beyond) <= set(modelled(ed, where)) - {*CORE, *PROPERTIES[name].about}
+            assert list(beyond) == [op for op in OPERATIONS if op in beyond]
+
+
 def test_every_promise_catches_something() -> None:
     """A promise that no mutant breaks, or makes hold where it should not, is idle."""
-    caught = {m.caught_by.partition(":")[2] for m in MUTANTS}
+    caught = {promise(m.caught_by)[0] for m in MUTANTS if m.caught_by.startswith("property:")}
     assert not set(PROPERTIES) - caught
