@@ -163,6 +163,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "added: a huge page that is split becomes soft-dirty where it was dirty"),
     Change("migration-downgrade", "change_pte_range() drops uffd-wp from a writable migration "
            "entry", "after v6.1", "none: such an entry has it only where nobody is registered"),
+    Change("collapse-ebusy", "madvise_collapse_errno() answers EBUSY to SCAN_EXCEED_NONE_PTE",
+           "after v6.1", "none here: an error number of MADV_COLLAPSE, of which no promise speaks"),
     Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
@@ -279,7 +281,7 @@ _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
-_V6_12_100 = _V6_11 | {"migration-downgrade", "0cef0bb836e3"}
+_V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3"}
 _V6_12 = _V6_12_100 | {"hugetlb-fork-swap"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (

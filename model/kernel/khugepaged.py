@@ -32,9 +32,14 @@ _C = "mm/khugepaged.c"
 def hpage_collapse_scan_pmd(ed: Edition, vma: Vma, pte: BV) -> Bool:
     """Whether one PTE lets the huge page be: none is write-protected, and none is missing where
     missing pages may be waited for."""
-    missing = disj(pte_none(pte), conj(pte_present(pte), pte_special(pte)))
     protected = disj(conj(pte_present(pte), pte_uffd_wp(pte)), pte_swp_uffd_wp_any(ed, pte))
-    return negate(disj(conj(missing, userfaultfd_armed(vma)), protected))
+    return negate(disj(exceed_none_pte(vma, pte), protected))
+
+
+def exceed_none_pte(vma: Vma, pte: BV) -> Bool:
+    """SCAN_EXCEED_NONE_PTE: no page, or that of zeroes, where a userfaultfd listens."""
+    missing = disj(pte_none(pte), conj(pte_present(pte), pte_special(pte)))
+    return conj(missing, userfaultfd_armed(vma))
 
 
 @mirrors(_C)
@@ -55,8 +60,9 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
-    """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be. `rest` is
-    the entry of every page but the first. Before deb4c93a9871 the page table of a registered VMA
+    """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
+    where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
+    page but the first. Before deb4c93a9871 the page table of a registered VMA
     was taken too, with what it protected."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
@@ -65,9 +71,15 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
         able = conj(negate(entry.huge), writable, hpage_collapse_scan_pmd(ed, vma, entry.pte),
                     hpage_collapse_scan_pmd(ed, vma, rest.pte))
         collapsed = collapse_huge_page(ed, vma, entry)
+        missing = disj(exceed_none_pte(vma, entry.pte),
+                       conj(hpage_collapse_scan_pmd(ed, vma, entry.pte),
+                            exceed_none_pte(vma, rest.pte)))
+        busy = conj(ed.has("collapse-ebusy"), negate(entry.huge), missing)
     else:
         protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
         able = conj(entry.in_cache, negate(protected), negate(entry.no_tables))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
+        busy = False
     done = ite(mapped, entry, ite(able, collapsed, entry))
-    return done, ite(disj(mapped, able), outcome(Outcome.ok), outcome(Outcome.EINVAL))
+    return done, ite(disj(mapped, able), outcome(Outcome.ok),
+                     ite(busy, outcome(Outcome.EBUSY), outcome(Outcome.EINVAL)))

@@ -139,6 +139,7 @@ class Outcome(IntEnum):
     EEXIST = 10
     EFAULT = 11
     EINTR = 12
+    EBUSY = 13
 
 
 OUTCOME_BITS = 4

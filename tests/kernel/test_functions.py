@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from model.kernel import fault, memory, mmap, mprotect, mremap, task_mmu, userfaultfd, userfaultfd_k
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.logic import Bool, as_term, word
+from model.kernel.pgtable import swp_migration
 from model.kernel.records import CpFlags, Entry, Mapping, Outcome, Vma
 from model.system.compiled import compile_terms
 from model.system.kernel import kernel_system
@@ -393,12 +394,16 @@ def test_pagemap(ed: Edition) -> None:
     page = z3.And(present, z3.Not(bit(X, SPECIAL)))
     always(same(report.present, present))
     always(same(report.exclusive, z3.And(page, z3.Not(ZERO))))
-    always(same(report.file, z3.And(page, z3.Not(ANON))))
+    then(z3.Or(present, X == 0), same(report.file, z3.And(page, z3.Not(ANON))))
     then(present, z3.Not(as_term(report.swap)))
     then(present, same(report.uffd_wp, bit(X, UWP)))
     then(present, same(report.soft_dirty, z3.Or(bit(FLAGS, SOFTDIRTY), bit(X, SD))))
     swap = z3.And(z3.Not(present), bit(X, 63))
     then(swap, same(report.soft_dirty, z3.Or(bit(FLAGS, SOFTDIRTY), bit(X, 1))))
+    for kind, (there, file) in product(range(3), ((True, False), (False, True))):
+        it = Entry(swp_migration(ed, kind), anon=there, anon_exclusive=False, zero_page=False,
+                   in_cache=False)
+        always(same(task_mmu.pte_to_pagemap_entry(ed, vma(), it).file, file))
     poison = marker(ed, 2)
     for pte, swap, uffd in ((marker(ed), True, True), (0, False, False), (poison, True, False)):
         it = Entry(word(pte), anon=False, anon_exclusive=False, zero_page=False, in_cache=False)
