@@ -3,6 +3,9 @@
 from model.system.language import conj, implies
 from properties.base import Property, Violated
 
+_ANOTHER = ("unuse_pte() compares the entry with its uffd-wp bit, finds another, and "
+            "try_to_unuse() tries again for ever")
+
 PROPERTY = Property(
     name="swapoff-ends",
     claim="swapoff brings every page back and ends.",
@@ -10,9 +13,8 @@ PROPERTY = Property(
     allowed=lambda t: implies(t.op("swapoff"), t.ok),
     witness=lambda t: conj(t.op("swapoff"), t.before.swapped),
     violated=(
-        Violated("anon private-shmem thp", ("-099dd6878b9b",),
-                 "unuse_pte() compares the entry with its uffd-wp bit, finds another, and "
-                 "try_to_unuse() tries again for ever"),
+        Violated("anon thp", ("-099dd6878b9b",), _ANOTHER),
+        Violated("private-shmem", ("-099dd6878b9b", "+b1f9e8768618"), _ANOTHER),
     ),
     about=("pageout", "swapoff"),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
