@@ -76,7 +76,8 @@ def parser() -> argparse.ArgumentParser:
                      help=", ".join(["auto", *ENGINES]))
     how.add_argument("--depth", type=whole(1), metavar="N", help="bound of the search, in calls")
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each cell")
-    how.add_argument("--jobs", type=whole(1), default=default_jobs(), metavar="N")
+    how.add_argument("--jobs", type=whole(1), metavar="N",
+                     help="processes at once; default: one for each CPU")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
                      help=", ".join(FORMATS))
@@ -114,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.resume and out is None:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     start = time.monotonic()
-    options = Options(args.engine, args.depth, args.timeout, args.jobs)
+    options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs())
     progress = _Progress(len(cells), args.quiet)
     if args.resume and out is not None:
         results, interrupted = _resumed(cells, options, progress, Saved(out / ".settled", options))

@@ -17,7 +17,7 @@ from properties.claims import CLAIMS
 
 KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
-_NOT_WITH = ("property", "allow", "each", "depth", "resume", "bisect")
+_NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
 
 
 def claims(args: argparse.Namespace) -> int:

@@ -248,6 +248,7 @@ def test_no_time_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("args", "told"), [
     (["--property", "softdirty-complete"], "--property is not for --claims"),
     (["--each"], "--each is not for --claims"),
+    (["--jobs", "2"], "--jobs is not for --claims"),
     (["--engine", "bmc"], "--engine is not for --claims"),
     (["--format", "ktap"], "known: text, json"),
     (["--kernel", "befor"], "did you mean 'before'?"),
