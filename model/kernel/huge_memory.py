@@ -204,7 +204,7 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
 @mirrors(_C)
 def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
     """Drop the page; soft-dirty and uffd-wp go with it (a PMD of a file is never protected)."""
-    return folio_unmapped(ed, entry).unmapped(word(0))
+    return ite(pte_none(entry.pte), entry, folio_unmapped(ed, entry).unmapped(word(0)))
 
 
 @mirrors(_C)
