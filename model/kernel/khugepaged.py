@@ -62,18 +62,18 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
     where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
-    page but the first. Before deb4c93a9871 the page table of a registered VMA
-    was taken too, with what it protected."""
+    page but the first. Before deb4c93a9871 the page table of a registered VMA was taken too, with
+    what it protected."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
         writable = disj(conj(pte_present(entry.pte), pte_write(entry.pte)),
                         conj(pte_present(rest.pte), pte_write(rest.pte)))
-        able = conj(negate(entry.huge), writable, hpage_collapse_scan_pmd(ed, vma, entry.pte),
+        first_able = hpage_collapse_scan_pmd(ed, vma, entry.pte)
+        able = conj(negate(entry.huge), writable, first_able,
                     hpage_collapse_scan_pmd(ed, vma, rest.pte))
         collapsed = collapse_huge_page(ed, vma, entry)
         missing = disj(exceed_none_pte(vma, entry.pte),
-                       conj(hpage_collapse_scan_pmd(ed, vma, entry.pte),
-                            exceed_none_pte(vma, rest.pte)))
+                       conj(first_able, exceed_none_pte(vma, rest.pte)))
         busy = conj(ed.has("collapse-ebusy"), negate(entry.huge), missing)
     else:
         protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))

@@ -116,14 +116,15 @@ def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFl
 def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """The PMD as a whole, where it need not be split: to protect pages of a file, their PTEs must
     hold markers, and the page table is made for those."""
-    table = replace(entry, huge=False, no_tables=False)
+    table = entry
     if cp.uffd_wp and not vma.mapping.anonymous:
-        table = replace(split_huge_pmd_locked(ed, vma, entry), huge=False, no_tables=False)
+        table = split_huge_pmd_locked(ed, vma, entry)
         by_pte: Bool = True
     elif cp.uffd_wp:
         by_pte = conj(pte_none(entry.pte), userfaultfd_wp_use_markers(ed, vma))
     else:
         by_pte = False
+    table = replace(table, huge=False, no_tables=False)
     whole = change_huge_pmd(ed, vma, entry, newprot, cp)
     return ite(entry.huge, ite(by_pte, change_pte_range(ed, vma, table, newprot, cp), whole),
                change_pte_range(ed, vma, entry, newprot, cp))

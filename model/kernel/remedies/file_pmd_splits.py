@@ -31,5 +31,4 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(pte_present(pmd), pte, pmd)
     table = replace(entry, pte=pte, huge=False, large=True, cache_dirty=disj(
         entry.cache_dirty, conj(pte_present(pmd), pte_dirty(ed, pmd))))
-    return ite(conj(entry.huge, negate(pte_none(pmd))), table, replace(entry, huge=conj(
-        entry.huge, pte_none(pmd))))
+    return ite(conj(entry.huge, negate(pte_none(pmd))), table, entry)
