@@ -110,20 +110,22 @@ def _arriving(queue: Any, cells: int) -> Iterator[tuple[int, CellResult]]:
 
 
 def _workers(tasks: list[_Task], jobs: int, options: Options, bounds: Any) -> tuple[Any, list[Any]]:
-    """The queue to listen to, and the processes that fill it."""
+    """The queue to listen to, and the processes that fill it. Ctrl-C is their parent's affair."""
     context = _fork()
     queue, work, lock = context.SimpleQueue(), context.RawValue("i", 0), context.Lock()
     workers = [context.Process(target=_worker, args=(tasks, options, bounds, work, lock, queue),
                                daemon=True) for _ in range(jobs)]
+    # What they inherit lasts: Z3 handles the signal itself while it checks, whoever ignored it.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for worker in workers:
         worker.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return queue, workers
 
 
 def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: Any,
             queue: Any) -> None:
-    """Take the next task until there is none. Ctrl-C is the parent's affair."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Take the next task until there is none."""
     try:
         while True:
             with lock:

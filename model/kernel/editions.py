@@ -165,6 +165,11 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "entry", "after v6.1", "none: such an entry has it only where nobody is registered"),
     Change("collapse-ebusy", "madvise_collapse_errno() answers EBUSY to SCAN_EXCEED_NONE_PTE",
            "after v6.1", "none here: an error number of MADV_COLLAPSE, of which no promise speaks"),
+    Change("b1f202060afe", "mm: remap unused subpages to shared zeropage when splitting isolated "
+           "thp", "v6.12", "none here: of the pages that were never stored to no promise speaks"),
+    Change("requeue-split", "mm: migrate: requeue destination folio on deferred split queue",
+           "after v6.12 (6.12.86)", "none here: a huge page that page tables map and that migrates "
+           "twice is split"),
     Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
@@ -281,7 +286,8 @@ _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
-_V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3"}
+_V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
+                       "requeue-split"}
 _V6_12 = _V6_12_100 | {"hugetlb-fork-swap"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
@@ -314,8 +320,8 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
 and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3 and 0cef0bb836e3; 6.12.11
-0cef0bb836e3, 6.12.103 "hugetlb-fork-swap". Two of them came without what they need:
-60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
+0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap". Two of them came without what
+they need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 

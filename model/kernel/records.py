@@ -68,8 +68,9 @@ class Entry:
     keeps where it is unmapped. `slot_in_child`: a living child
     refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
     all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
-    of a huge one, though a PTE maps it; `no_tables`: the place is empty, and no page table of any
-    level leads there.
+    of a huge one, though a PTE maps it, and that one has lost a mapping of another where
+    `partially_mapped` (PG_partially_mapped); `no_tables`: the place is empty, and no page table of
+    any level leads there.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
@@ -90,6 +91,7 @@ class Entry:
     in_swap_cache: Bool = False
     huge: Bool = False
     large: Bool = False
+    partially_mapped: Bool = False
     no_tables: Bool = False
 
     def with_pte(self, pte: BV) -> Entry:
@@ -100,7 +102,8 @@ class Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False,
-                       slot_in_child=False, in_swap_cache=False, large=False, no_tables=False)
+                       slot_in_child=False, in_swap_cache=False, large=False,
+                       partially_mapped=False, no_tables=False)
 
     @property
     def child_maps(self) -> Bool:

@@ -46,14 +46,28 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
-    """The first step, of a page that nobody has pinned, which takes over the dirty bit."""
+    """The first step, of a page that nobody has pinned, which takes over the dirty bit.
+
+    The pages of a huge one are unmapped one by one; the new one is queued as the old one was
+    ("requeue-split").
+    """
     pte = entry.pte
     swp = migrating(ed, pte, entry.anon_exclusive, ed.has("f45ec5ff16a7"))
     swp = ite(entry.huge, set_pmd_migration_entry(ed, entry), swp)
     normal_page = negate(disj(pte_special(pte), entry.zero_page))
     moving = conj(pte_present(pte), normal_page, negate(entry.pinned))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
-    return ite(moving, replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty)), entry)
+    moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty))
+    queued = ite(ed.has("requeue-split"), folio_remove_rmap_pte(ed, moved), moved)
+    return ite(moving, queued, entry)
+
+
+@mirrors(_C, ":__folio_remove_rmap")
+def folio_remove_rmap_pte(ed: Edition, entry: Entry) -> Entry:
+    """The entry of a page of the huge one of which another page is mapped no more. What becomes of
+    it is followed since b1f202060afe."""
+    left = conj(ed.has("b1f202060afe"), entry.large, entry.anon)
+    return replace(entry, partially_mapped=disj(entry.partially_mapped, left))
 
 
 @mirrors(_C)

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
-from model.kernel.huge_memory import split_huge_pmd_locked
+from model.kernel.large_folio import split_folio
 from model.kernel.logic import BV, conj, disj, ite, negate
-from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     pte_present,
     pte_special,
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
-from model.kernel.rmap import try_to_migrate_one, try_to_unmap_one
+from model.kernel.rmap import try_to_unmap_one
 
 
 @mirrors("mm/vmscan.c")
@@ -35,21 +34,15 @@ def shrink_folio_list(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 @mirrors("mm/madvise.c")
-def madvise_pageout(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
-    """A page that a living child maps too is left alone; hugetlb is refused."""
+def madvise_pageout(ed: Edition, vma: Vma, entry: Entry,
+                    unused: bool = False) -> tuple[Entry, BV]:
+    """A page that a living child maps too is left alone; hugetlb is refused. A huge page that is
+    partly mapped is split, with what that does to an `unused` one of its pages."""
     if vma.mapping.hugetlb:
         return entry, outcome(Outcome.EINVAL)
     normal_page = negate(disj(pte_special(entry.pte), entry.zero_page))
     alone = conj(pte_present(entry.pte), normal_page, negate(entry.child_maps))
-    small = split_folio(ed, vma, entry) if vma.mapping.thp else entry
-    return ite(alone, shrink_folio_list(ed, vma, small), entry), outcome(Outcome.ok)
-
-
-@mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
-         ":split_huge_page_to_list_to_order")
-def split_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """A huge page becomes small ones: its PMD is split, or its PTEs migrate in place."""
-    split = split_huge_pmd_locked(ed, vma, entry)
-    in_place = remove_migration_pte(ed, vma, try_to_migrate_one(ed, entry))
-    whole = ite(entry.huge, split, ite(entry.large, in_place, entry))
-    return replace(whole, large=False)
+    small = split_folio(ed, vma, entry, conj(unused, entry.partially_mapped)) \
+        if vma.mapping.thp else entry
+    reclaimed = ite(small.zero_page, small, shrink_folio_list(ed, vma, small))
+    return ite(alone, reclaimed, entry), outcome(Outcome.ok)

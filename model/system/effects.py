@@ -17,6 +17,7 @@ from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import try_to_merge_one_page
+from model.kernel.large_folio import migrate_pages_batch
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
 from model.kernel.memory import (
     copy_page_range,
@@ -28,7 +29,7 @@ from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import move_vma
 from model.kernel.pgtable import is_migration_entry, pte_present
 from model.kernel.records import Entry, Outcome, outcome
-from model.kernel.rmap import page_vma_mkclean_one, try_to_migrate_one
+from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
 from model.kernel.task_mmu import clear_refs_write
 from model.kernel.userfaultfd import (
@@ -65,12 +66,15 @@ def _each(s: State, call: Callable[[Entry], Entry]) -> State:
 
 def _touched(ed: Edition, s: State, entry: Entry) -> State:
     """The first page has been accessed, which leaves `entry`. The others see of it that a PMD was
-    made, changed or split, or that the page of which they are a part has migrated."""
+    made, changed or split, or that the page of which they are a part has migrated, or lost the
+    first to a copy of it."""
     rest = s.rest
     if rest is not None:
         waited = conj(s.entry.large, is_migration_entry(ed, s.entry.pte),
                       negate(is_migration_entry(ed, entry.pte)))
         rest = ite(waited, remove_migration_pte(ed, s.vma, rest), rest)
+        copied = conj(s.entry.large, negate(entry.large), negate(s.entry.in_child))
+        rest = ite(copied, folio_remove_rmap_pte(ed, rest), rest)
         moved = remove_migration_pte(ed, s.vma, s.entry)
         split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
         rest = ite(entry.huge, entry, split)
@@ -217,16 +221,16 @@ def swapoff(ed: Edition, s: State) -> Effect:
 
 
 def pageout(ed: Edition, s: State) -> Effect:
-    _, result = madvise_pageout(ed, s.vma, s.entry)
-    return Effect(_each(s, lambda entry: madvise_pageout(ed, s.vma, entry)[0]), result)
+    entry, result = madvise_pageout(ed, s.vma, s.entry)
+    rest = s.rest and madvise_pageout(ed, s.vma, s.rest, unused=True)[0]
+    return Effect(replace(s, entry=entry, rest=rest), result)
 
 
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
-    def moved(entry: Entry) -> Entry:
-        entry = try_to_migrate_one(ed, entry) if begin else entry
-        return remove_migration_pte(ed, s.vma, entry) if end else entry
-
-    return Effect(_each(s, moved))
+    if begin:
+        rest = s.rest and migrate_pages_batch(ed, s.vma, s.rest, unused=True)
+        s = replace(s, entry=migrate_pages_batch(ed, s.vma, s.entry), rest=rest)
+    return Effect(_each(s, lambda entry: remove_migration_pte(ed, s.vma, entry)) if end else s)
 
 
 def split(ed: Edition, s: State) -> Effect:

@@ -35,6 +35,7 @@
 #define MADV_COLLAPSE 25
 #endif
 #define MPOL_DEFAULT 0
+#define MPOL_PREFERRED 1
 #define MPOL_BIND 2
 #define MPOL_MF_MOVE_ALL (1 << 2)
 
@@ -497,21 +498,29 @@ static int node_of(const char *start)
 	return node;
 }
 
-static long mbind(char *start, unsigned long bytes, int policy, unsigned long nodes)
+static long mbind(char *start, unsigned long bytes, int policy, unsigned long nodes, int flags)
 {
-	return syscall(SYS_mbind, start, bytes, policy, &nodes, 8ul * sizeof(nodes),
-		       MPOL_MF_MOVE_ALL);
+	return syscall(SYS_mbind, start, bytes, policy, &nodes, 8ul * sizeof(nodes), flags);
 }
 
+/* Where new pages come from. */
+static long prefer_node(int node)
+{
+	unsigned long nodes = 1ul << node;
+
+	return syscall(SYS_set_mempolicy, MPOL_PREFERRED, &nodes, 8ul * sizeof(nodes));
+}
+
+/* Every page of the mapping moves once; so that all are on one node, new ones come from there. */
 static const char *migrate(void)
 {
 	int from = node_of(place);
 
 	if (from < 0)
 		return "ok";
-	if (mbind(place, length, MPOL_BIND, 1ul << !from))
+	if (mbind(place, length, MPOL_BIND, 1ul << !from, MPOL_MF_MOVE_ALL))
 		return result(1);
-	return result(mbind(place, length, MPOL_DEFAULT, 0) < 0);
+	return result(mbind(place, length, MPOL_DEFAULT, 0, 0) < 0 || prefer_node(!from) < 0);
 }
 
 const char *without_second_node(void)
@@ -521,7 +530,7 @@ const char *without_second_node(void)
 	if (page == MAP_FAILED)
 		return "no memory";
 	page[0] = 1;
-	mbind(page, PAGE, MPOL_BIND, 1 << 1);
+	mbind(page, PAGE, MPOL_BIND, 1 << 1, MPOL_MF_MOVE_ALL);
 	page[0] = 2;
 	int node = node_of(page);
 
@@ -768,6 +777,7 @@ void drop(void)
 	close_ring();
 	munmap(place, length);
 	place = PLACE;
+	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
 	if (uffd >= 0)
 		close(uffd);
 	uffd = -1;

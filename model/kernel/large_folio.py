@@ -1,0 +1,55 @@
+"""mm/huge_memory.c and mm/migrate.c: a huge page that PTEs map becomes small ones.
+
+Read from 6.1.192 and 6.12.117. Left out: pages that are locked in memory, and running out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.editions import Edition
+from model.kernel.huge_memory import split_huge_pmd_locked
+from model.kernel.logic import Bool, conj, ite
+from model.kernel.migrate import remove_migration_pte
+from model.kernel.mirror import mirrors
+from model.kernel.pgtable import (
+    is_migration_entry,
+    pte_mksoft_dirty,
+    pte_mkspecial,
+    pte_mkuffd_wp,
+    pte_present,
+    pte_swp_soft_dirty,
+    pte_swp_uffd_wp,
+)
+from model.kernel.records import Entry, Vma
+from model.kernel.rmap import try_to_migrate_one
+
+
+@mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
+         ":split_huge_page_to_list_to_order")
+def split_folio(ed: Edition, vma: Vma, entry: Entry, unused: Bool = False) -> Entry:
+    """A huge page becomes small ones: its PMD is split, or its PTEs migrate in place. One that is
+    `unused`, all zeroes, gives way to the zero page since b1f202060afe."""
+    split = split_huge_pmd_locked(ed, vma, entry)
+    moving = try_to_migrate_one(ed, entry)
+    in_place = remove_migration_pte(ed, vma, moving)
+    in_place = ite(conj(ed.has("b1f202060afe"), unused, is_migration_entry(ed, moving.pte)),
+                   try_to_map_unused_to_zeropage(ed, vma, moving), in_place)
+    whole = ite(entry.huge, split, ite(entry.large, in_place, entry))
+    return replace(whole, large=False, partially_mapped=False)
+
+
+@mirrors("mm/migrate.c")
+def try_to_map_unused_to_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """The zero page in place of the page that migrates: soft-dirty and uffd-wp stay."""
+    pte = pte_mkspecial(vma.vm_page_prot)
+    pte = ite(pte_swp_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)
+    pte = ite(pte_swp_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
+    return replace(entry.unmapped(pte), zero_page=True)
+
+
+@mirrors("mm/migrate.c")
+def migrate_pages_batch(ed: Edition, vma: Vma, entry: Entry, unused: Bool = False) -> Entry:
+    """The first step of migration; a huge page that is partly mapped is split before."""
+    partly = conj(entry.large, entry.partially_mapped, pte_present(entry.pte))
+    return try_to_migrate_one(ed, ite(partly, split_folio(ed, vma, entry, unused), entry))
