@@ -42,7 +42,7 @@ def madvise_pageout(ed: Edition, vma: Vma, entry: Entry,
         return entry, outcome(Outcome.EINVAL)
     normal_page = negate(disj(pte_special(entry.pte), entry.zero_page))
     alone = conj(pte_present(entry.pte), normal_page, negate(entry.child_maps))
-    small = split_folio(ed, vma, entry, conj(unused, entry.partially_mapped)) \
-        if vma.mapping.thp else entry
+    to_zero = conj(unused, entry.partially_mapped)
+    small = split_folio(ed, vma, entry, to_zero) if vma.mapping.thp else entry
     reclaimed = ite(small.zero_page, small, shrink_folio_list(ed, vma, small))
     return ite(alone, reclaimed, entry), outcome(Outcome.ok)

@@ -932,11 +932,30 @@ MUTANTS = (
     Mutant("khugepaged", "madvise_collapse", "negate(protected), ", "",
            "6.12 takes the page table of a registered VMA", "v6.12", "shmem-thp",
            "property:uffd-wp-complete collapse"),
-    Mutant("vmscan", "madvise_pageout", "split_folio(ed, vma, entry) if vma.mapping.thp else entry",
-           "entry", "a huge page is not split before", "v6.12", "thp",
+    Mutant("vmscan", "madvise_pageout", "split_folio(ed, vma, entry, to_zero) if vma.mapping.thp "
+           "else entry", "entry", "a huge page is not split before", "v6.12", "thp",
            "property:access-completes pageout"),
-    Mutant("vmscan", "split_folio", "ite(entry.huge, split,", "ite(entry.huge, entry,",
+    Mutant("large_folio", "split_folio", "ite(entry.huge, split,", "ite(entry.huge, entry,",
            "the PMD is left whole", "v6.12", "thp", "property:access-completes pageout"),
+    Mutant("vmscan", "madvise_pageout", "conj(unused, entry.partially_mapped)", "False",
+           "unused pages are swapped out", "v6.12", "thp", "recorded"),
+    Mutant("vmscan", "madvise_pageout", "conj(unused, entry.partially_mapped)", "unused",
+           "a whole huge page loses its unused ones", "v6.12", "thp", "recorded"),
+    Mutant("large_folio", "split_folio", 'conj(ed.has("b1f202060afe"), unused, ', "conj(False, ",
+           "unused pages stay", "v6.12", "thp", "recorded"),
+    Mutant("large_folio", "try_to_map_unused_to_zeropage", "pte_mkspecial(vma.vm_page_prot)",
+           "vma.vm_page_prot", "the zero page is an ordinary one", "v6.12", "thp", "recorded"),
+    Mutant("large_folio", "migrate_pages_batch", "ite(partly, split_folio(ed, vma, entry, unused), "
+           "entry)", "entry", "a huge page that is partly mapped migrates whole", "v6.12", "thp",
+           "recorded"),
+    Mutant("large_folio", "migrate_pages_batch", "entry.partially_mapped, ", "",
+           "a huge page that page tables map is split", "v6.12", "thp", "recorded"),
+    Mutant("rmap", "try_to_migrate_one", 'ed.has("requeue-split")', "False",
+           "the new page is not queued", "v6.12", "thp", "recorded"),
+    Mutant("rmap", "folio_remove_rmap_pte", 'conj(ed.has("b1f202060afe"), entry.large, entry.anon)',
+           "False", "the page that lost a mapping is not queued", "v6.12", "thp", "recorded"),
+    Mutant("khugepaged", "hpage_collapse_scan_pmd", "disj(exceed_none_pte(vma, pte), protected)",
+           "protected", "missing pages let a huge page be", "v6.12", "thp", "recorded"),
 
     # --- beyond the core operations, by promises: swap and reclaim
 
@@ -952,8 +971,7 @@ MUTANTS = (
            "a page that is in swap is paged out again", "v6.12", "anon",
            "property:softdirty-complete pageout"),
     Mutant("vmscan", "madvise_pageout", "negate(disj(pte_special(entry.pte), entry.zero_page))",
-           "True", "the zero page is paged out", "v6.12", "anon",
-           "property:uffd-wp-complete-populated pageout"),
+           "True", "the huge zero page is split", "v6.12", "thp", "recorded"),
     Mutant("vmscan", "madvise_pageout", "if vma.mapping.hugetlb:", "if False:",
            "hugetlb is paged out", "v6.12", "private-hugetlb", "property:access-completes pageout"),
     Mutant("vmscan", "shrink_folio_list", "replace(unmapped,", "replace(entry,",
@@ -1138,8 +1156,3 @@ SURVIVORS = (
            "_try_change_writable(ed, vma))", "no entry with the uffd-wp bit is ever upgraded",
            "v6.12", "anon"),
 )
-
-BY_KERNELS = frozenset(("hpage_collapse_scan_pmd",))
-"""Functions whose plausible errors no promise notices: real kernels watch them (conform). This one
-lets MADV_COLLAPSE be for the sake of a page that promises do not follow: where only one page is
-missing or protected while another is writable, it is never the first."""

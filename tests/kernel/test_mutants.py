@@ -25,7 +25,7 @@ from model.system.reach import explore
 from model.system.themes import modelled
 from properties import PROPERTIES
 from tests.kernel import test_functions, test_pgtable
-from tests.kernel.mutants import BY_KERNELS, MUTANTS, SURVIVORS, Mutant, applied, original
+from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied, original
 from tests.kernel.oracle import RULES, difference
 from tests.test_recorded import KERNELS, contradicted, recorded
 
@@ -152,7 +152,7 @@ def test_every_mirrored_function_has_a_mutant() -> None:
     for module in pkgutil.iter_modules(model.kernel.__path__):
         importlib.import_module(f"model.kernel.{module.name}")
     edited = {m.function for m in (*MUTANTS, *SURVIVORS)}
-    assert set(MIRRORS) - edited == BY_KERNELS
+    assert edited >= set(MIRRORS)
 
 
 def test_mutants_are_stated_once() -> None:
