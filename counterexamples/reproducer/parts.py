@@ -9,11 +9,10 @@ HEADERS = ("errno.h", "fcntl.h", "stdio.h", "stdlib.h", "string.h", "sys/mman.h"
 
 COMMON = """
 #define SKIP(why, error) (printf("ok 1 " NAME " # SKIP " why ": %s\\n", strerror(error)), exit(4))
-static int pagemap, steps, parted;
-static long faults;
+static int pagemap, steps, parted, faults;
 
 /* Compare what a call did with what the model says. `got` is 0, an errno, or minus a signal. */
-static void step(const char *call, int got, int outcome, long minor, unsigned long long bits)
+static void step(const char *call, int got, int outcome, int minor, unsigned long long bits)
 {
 	unsigned long long entry;
 	int other;
@@ -22,7 +21,7 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 		SKIP("pagemap", errno);
 	entry &= COMPARED;
 	other = got != outcome || faults != minor || entry != bits;
-	printf("# %d %s: %s, %ld faults, pagemap %016llx%s\\n", steps++, call,
+	printf("# %d %s: %s, %d faults, pagemap %016llx%s\\n", steps++, call,
 		got < 0 ? strsignal(-got) : strerror(got), faults, entry, other ? " <- other" : "");
 	parted |= other;
 	faults = 0;
@@ -34,12 +33,10 @@ _THP = '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n'
 PARTS = {
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
 static sigjmp_buf back;
-static volatile sig_atomic_t caught;
 
 static void on_signal(int signal)
 {
-	caught = signal;
-	siglongjmp(back, 1);
+	siglongjmp(back, signal);
 }
 
 /* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
@@ -47,12 +44,13 @@ static int touch(int write)
 {
 	static struct rusage before, after;
 	static volatile char *at;
+	static int caught;
 
 	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
-		caught = 0;
 		alarm(2);
 		getrusage(RUSAGE_THREAD, &before);
-		if (!sigsetjmp(back, 1))
+		caught = sigsetjmp(back, 1);
+		if (!caught)
 			write ? (void)(*at = 1) : (void)*at;
 		getrusage(RUSAGE_THREAD, &after);
 	}
@@ -269,10 +267,7 @@ static int refs;
 #define MPROTECT(prot) (mprotect(PLACE, LENGTH, prot) ? errno : 0)
 """),
     "uffd": Part(("linux/userfaultfd.h", "sys/ioctl.h", "sys/syscall.h"), """\
-#ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
-#define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
-#endif
-#define FEATURES (UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_SIGBUS)
+#define FEATURES (UFFD_FEATURE_SIGBUS | 1 << 12 /* UFFD_FEATURE_WP_HUGETLBFS_SHMEM */)
 static int uffd;
 static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 """, """\

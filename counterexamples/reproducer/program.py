@@ -29,8 +29,9 @@ _CLAIM = ("The steps are those of {kernel} ({title}), where they break the promi
           "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
 
 
-_FIXED = ("#define PLACE ((char *)0x100000000UL)",)
-_MOVING = ("static char *place = (char *)0x100000000UL;", "#define PLACE place")
+_FIXED = ("#define PLACE ((char *)0x100000000UL) /* holes on both sides: the VMA never merges */",)
+_MOVING = ("static char *place = (char *)0x100000000UL; /* holes on both sides: no VMA merges */",
+           "#define PLACE place")
 
 
 def program(trace: Trace, shown: int = 0) -> str:
@@ -46,7 +47,6 @@ def program(trace: Trace, shown: int = 0) -> str:
     headers = sorted({*HEADERS, *(header for part in parts for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',
-             "/* A page with holes on both sides: its VMA neither splits nor merges. */",
              *(_MOVING if "mremap" in needs else _FIXED), "#define PAGE 4096UL",
              f"#define LENGTH {memory.length}",
              *(_to_map_anew(memory) if "mmap" in needs else ()),

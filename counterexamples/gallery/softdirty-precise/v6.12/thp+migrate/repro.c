@@ -21,8 +21,7 @@
 #include <unistd.h>
 
 #define NAME "softdirty-precise on thp"
-/* A page with holes on both sides: its VMA neither splits nor merges. */
-#define PLACE ((char *)0x100000000UL)
+#define PLACE ((char *)0x100000000UL) /* holes on both sides: the VMA never merges */
 #define PAGE 4096UL
 #define LENGTH (2UL << 20)
 static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, PM_FILE = 1ULL << 61,
@@ -30,11 +29,10 @@ static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, P
 #define COMPARED (PM_PRESENT | PM_SWAP | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY)
 
 #define SKIP(why, error) (printf("ok 1 " NAME " # SKIP " why ": %s\n", strerror(error)), exit(4))
-static int pagemap, steps, parted;
-static long faults;
+static int pagemap, steps, parted, faults;
 
 /* Compare what a call did with what the model says. `got` is 0, an errno, or minus a signal. */
-static void step(const char *call, int got, int outcome, long minor, unsigned long long bits)
+static void step(const char *call, int got, int outcome, int minor, unsigned long long bits)
 {
 	unsigned long long entry;
 	int other;
@@ -43,19 +41,17 @@ static void step(const char *call, int got, int outcome, long minor, unsigned lo
 		SKIP("pagemap", errno);
 	entry &= COMPARED;
 	other = got != outcome || faults != minor || entry != bits;
-	printf("# %d %s: %s, %ld faults, pagemap %016llx%s\n", steps++, call,
+	printf("# %d %s: %s, %d faults, pagemap %016llx%s\n", steps++, call,
 		got < 0 ? strsignal(-got) : strerror(got), faults, entry, other ? " <- other" : "");
 	parted |= other;
 	faults = 0;
 }
 
 static sigjmp_buf back;
-static volatile sig_atomic_t caught;
 
 static void on_signal(int signal)
 {
-	caught = signal;
-	siglongjmp(back, 1);
+	siglongjmp(back, signal);
 }
 
 /* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
@@ -63,12 +59,13 @@ static int touch(int write)
 {
 	static struct rusage before, after;
 	static volatile char *at;
+	static int caught;
 
 	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
-		caught = 0;
 		alarm(2);
 		getrusage(RUSAGE_THREAD, &before);
-		if (!sigsetjmp(back, 1))
+		caught = sigsetjmp(back, 1);
+		if (!caught)
 			write ? (void)(*at = 1) : (void)*at;
 		getrusage(RUSAGE_THREAD, &after);
 	}
