@@ -18,6 +18,8 @@ from model.system.mappings import MAPPINGS
 from model.system.reach import explore
 from properties import PROPERTIES
 
+TRACE, CERTIFICATE = "trace.itf.json", "certificate.smt2"
+
 
 @dataclass(frozen=True)
 class Where:
@@ -58,11 +60,11 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
                             claim=promise.claim)
 
 
-def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> Path:
-    """Write the folder; return the path of its ITF trace. Raises OSError."""
+def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> None:
+    """Write the folder. Raises OSError."""
     trace, fixed = with_fixed(where, ops)
-    return _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
-                  where.edition.argument, pictures)
+    _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
+           where.edition.argument, pictures)
 
 
 def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
@@ -70,16 +72,17 @@ def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
     """Write the folder of the calls that decide a claim (`trace.prop`), and beside them another
     edition's run; return the path of its ITF trace. Raises OSError."""
     text = trace_text(trace, None, verdict) + "\n".join([*(beside(other) if other else ()), ""])
-    return _write(out / trace.prop / trace.kernel / trace.mapping, trace, other, text,
-                  f"--claims --kernel {trace.kernel} --mapping {trace.mapping}", trace.kernel,
-                  pictures)
+    folder = out / trace.prop / trace.kernel / trace.mapping
+    _write(folder, trace, other, text,
+           f"--claims --kernel {trace.kernel} --mapping {trace.mapping}", trace.kernel, pictures)
+    return folder / TRACE
 
 
 def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors: str,
-           kernel: str, pictures: bool) -> Path:
+           kernel: str, pictures: bool) -> None:
     """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "trace.itf.json").write_text(itf.dumps(trace))
+    (folder / TRACE).write_text(itf.dumps(trace))
     (folder / "trace.txt").write_text(text)
     (folder / "command.txt").write_text(
         f"python -m model.check {selectors}\n"
@@ -89,7 +92,6 @@ def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors
         (folder / "repro.c").write_text(_reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)
-    return folder / "trace.itf.json"
 
 
 def _reproducer(trace: Trace, fixed: Trace | None) -> str:
@@ -115,10 +117,8 @@ def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
     graph.draw(path, title, folder / "graph")
 
 
-def write_certificate(out: Path, where: Where, text: str) -> Path:
-    """Write the certificate of a proof; return its path. Raises OSError."""
+def write_certificate(out: Path, where: Where, text: str) -> None:
+    """Write the certificate of a proof. Raises OSError."""
     folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "certificate.smt2"
-    path.write_text(text)
-    return path
+    (folder / CERTIFICATE).write_text(text)

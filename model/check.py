@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from model.checking.cells import (
     select_editions,
 )
 from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
-from model.checking.run import Options, default_jobs, run
+from model.checking.run import Options, Store, default_jobs, run
 from model.checking.saved import Saved
 from model.cli import (
     Parser,
@@ -116,12 +117,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs())
-    progress = _Progress(len(cells), args.quiet)
-    if args.resume and out is not None:
-        results, interrupted = _resumed(cells, options, progress, Saved(out / ".settled", options))
-    else:
-        results, interrupted = run(cells, options, lambda _, result: progress(result))
-    files = [_write(out, c, r, not args.no_pictures) for c, r in zip(cells, results, strict=True)]
+    store = _Folder(out, not args.no_pictures,
+                    Saved(out / ".settled", options) if args.resume else None) if out else Store()
+    results, interrupted = run(cells, options, _Progress(len(cells), args.quiet), store)
+    files = [_files(out, c, r) for c, r in zip(cells, results, strict=True)]
     if not args.quiet:
         print(_report(args, cells, results, files))
         if args.format == "text":
@@ -132,20 +131,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     return bisect_code(about) if args.bisect else exit_code(about, args.strict)
 
 
-def _resumed(cells: Sequence[Cell], options: Options, progress: _Progress,
-             saved: Saved) -> tuple[list[CellResult], bool]:
-    """As `run`, of the cells that are not saved; what becomes settled is saved at once."""
-    known = [saved.get(cell) for cell in cells]
-    left = [cell for cell, result in zip(cells, known, strict=True) if result is None]
-    progress.skip(len(cells) - len(left))
+@dataclass(frozen=True)
+class _Folder(Store):
+    """--out: the evidence of each cell, and with --resume the results that are settled."""
 
-    def done(number: int, result: CellResult) -> None:
-        saved.put(left[number], result)
-        progress(result)
+    out: Path
+    pictures: bool
+    saved: Saved | None
 
-    found, interrupted = run(left, options, done)
-    fresh = iter(found)
-    return [result or next(fresh) for result in known], interrupted
+    def known(self, cell: Cell) -> CellResult | None:
+        return self.saved.get(cell) if self.saved else None
+
+    def keep(self, cell: Cell, result: CellResult) -> None:
+        from counterexamples.folder import write_certificate, write_counterexample
+
+        files = _files(self.out, cell, result)
+        if files.trace is not None:
+            write_counterexample(self.out, _where(cell), result.trace or (), self.pictures)
+        if files.certificate is not None:
+            write_certificate(self.out, _where(cell), result.certificate or "")
+        if self.saved:
+            self.saved.put(cell, result)
+
+
+def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
+    """Where the evidence of a result is."""
+    if out is None:
+        return Files()
+    from counterexamples.folder import CERTIFICATE, TRACE
+
+    folder = out / _where(cell).path
+    return Files(str(folder / TRACE) if result.verdict == "violated" else None,
+                 str(folder / CERTIFICATE) if result.certificate is not None else None)
 
 
 class _Progress:
@@ -157,10 +174,6 @@ class _Progress:
         self._slowest: CellResult | None = None
         self._tell = StatusLine(quiet)
 
-    def skip(self, cells: int) -> None:
-        """These were settled before."""
-        self._done += cells
-
     def __call__(self, result: CellResult) -> None:
         self._done += 1
         if self._slowest is None or result.seconds > self._slowest.seconds:
@@ -168,19 +181,6 @@ class _Progress:
         self._tell(f"{self._done} done, {self._cells - self._done} left; slowest "
                    f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}, "
                    f"{self._slowest.seconds:.1f} s", self._done == self._cells)
-
-
-def _write(out: Path | None, cell: Cell, result: CellResult, pictures: bool) -> Files:
-    if out is None:
-        return Files()
-    from counterexamples.folder import write_certificate, write_counterexample
-
-    where = _where(cell)
-    if result.verdict == "violated" and result.trace is not None:
-        return Files(trace=str(write_counterexample(out, where, result.trace, pictures)))
-    if result.certificate is not None:
-        return Files(certificate=str(write_certificate(out, where, result.certificate)))
-    return Files()
 
 
 def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[CellResult],

@@ -129,7 +129,8 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def entry(prog: str, main: Callable[[], int]) -> NoReturn:
-    """Run a command: usage errors, Ctrl-C, a closed pipe and bugs each end in one line."""
+    """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
+    line."""
     try:
         code = main()
         sys.stdout.flush()
@@ -142,6 +143,8 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         code = 130
+    except OSError as error:
+        fail(prog, f"{error.filename or 'a file'}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("PTECHECK_TRACEBACK"):
             raise

@@ -309,7 +309,7 @@ def _found(bench: Bench, cells: Sequence[Cell], goals: Sequence[Cell], asked: Se
     search wanted kept, `asked` the promise on every mapping that was named."""
     base, edition = bench.base, member(bench.base, flipped)
     proofs, interrupted = run([replace(c, edition=edition) for c in goals],
-                              Options(timeout=limits.remaining()), lambda *_: None)
+                              Options(timeout=limits.remaining()), lambda _: None)
     if interrupted:
         raise KeyboardInterrupt
 

@@ -46,12 +46,26 @@ class Options:
     jobs: int = 1
 
 
-Progress = Callable[[int, CellResult], None]
-"""Called with the number of the cell and its result, as they come."""
+Progress = Callable[[CellResult], None]
+"""Called with each result as they come."""
 
 
-def run(cells: Sequence[Cell], options: Options,
-        progress: Progress) -> tuple[list[CellResult], bool]:
+class Store:
+    """What is known of cells before a run, and what is kept of them; this one knows and keeps
+    nothing. Both are asked in the process that has the cell to settle."""
+
+    def known(self, cell: Cell) -> CellResult | None:
+        """The result of an earlier run."""
+
+    def keep(self, cell: Cell, result: CellResult) -> None:
+        """Called with each result, known ones too, before the run tells it. Raises OSError."""
+
+
+_NOTHING = Store()
+
+
+def run(cells: Sequence[Cell], options: Options, progress: Progress,
+        store: Store = _NOTHING) -> tuple[list[CellResult], bool]:
     """The results in the order of `cells`, and whether Ctrl-C cut the run short.
 
     A cell that was not finished is `bounded` at the deepest bound found safe, or `unknown`.
@@ -62,14 +76,14 @@ def run(cells: Sequence[Cell], options: Options,
     bounds = [-1] * len(cells) if jobs == 1 else _fork().RawArray("i", [-1] * len(cells))
     done: dict[int, CellResult] = {}
     interrupted = False
-    queue, workers = (None, []) if jobs == 1 else _workers(tasks, jobs, options, bounds)
+    queue, workers = (None, []) if jobs == 1 else _workers(tasks, jobs, options, store, bounds)
     with CtrlC(lambda: queue.put(KeyboardInterrupt()) if queue else None) as ctrl_c:
         try:
-            found = (_here(tasks, options, bounds, ctrl_c.pressed) if queue is None
+            found = (_here(tasks, options, store, bounds, ctrl_c.pressed) if queue is None
                      else _arriving(queue, len(cells)))
             for number, result in found:
                 done[number] = result
-                progress(number, result)
+                progress(result)
         except (Exception, KeyboardInterrupt):
             interrupted = ctrl_c.pressed()
             if not interrupted:
@@ -77,7 +91,8 @@ def run(cells: Sequence[Cell], options: Options,
         finally:
             for worker in workers:
                 worker.terminate()
-    results = [done.get(i) or _unfinished(cell, bounds[i]) for i, cell in enumerate(cells)]
+    results = [done.get(i) or store.known(cell) or _unfinished(cell, bounds[i])
+               for i, cell in enumerate(cells)]
     return results, interrupted
 
 
@@ -94,10 +109,10 @@ def _fork() -> Any:
     return multiprocessing.get_context("fork")
 
 
-def _here(tasks: list[_Task], options: Options, bounds: Any,
+def _here(tasks: list[_Task], options: Options, store: Store, bounds: Any,
           stopped: Callable[[], bool]) -> Iterator[tuple[int, CellResult]]:
     for task in tasks:
-        yield from _run_task(task, options, bounds, stopped)
+        yield from _run_task(task, options, store, bounds, stopped)
 
 
 def _arriving(queue: Any, cells: int) -> Iterator[tuple[int, CellResult]]:
@@ -109,12 +124,14 @@ def _arriving(queue: Any, cells: int) -> Iterator[tuple[int, CellResult]]:
         yield item
 
 
-def _workers(tasks: list[_Task], jobs: int, options: Options, bounds: Any) -> tuple[Any, list[Any]]:
+def _workers(tasks: list[_Task], jobs: int, options: Options, store: Store,
+             bounds: Any) -> tuple[Any, list[Any]]:
     """The queue to listen to, and the processes that fill it. Ctrl-C is their parent's affair."""
     context = _fork()
     queue, work, lock = context.SimpleQueue(), context.RawValue("i", 0), context.Lock()
-    workers = [context.Process(target=_worker, args=(tasks, options, bounds, work, lock, queue),
-                               daemon=True) for _ in range(jobs)]
+    workers = [context.Process(target=_worker, daemon=True,
+                               args=(tasks, options, store, bounds, work, lock, queue))
+               for _ in range(jobs)]
     # What they inherit lasts: Z3 handles the signal itself while it checks, whoever ignored it.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for worker in workers:
@@ -123,8 +140,8 @@ def _workers(tasks: list[_Task], jobs: int, options: Options, bounds: Any) -> tu
     return queue, workers
 
 
-def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: Any,
-            queue: Any) -> None:
+def _worker(tasks: list[_Task], options: Options, store: Store, bounds: Any, work: Any,
+            lock: Any, queue: Any) -> None:
     """Take the next task until there is none."""
     try:
         while True:
@@ -132,9 +149,9 @@ def _worker(tasks: list[_Task], options: Options, bounds: Any, work: Any, lock: 
                 mine, work.value = work.value, work.value + 1
             if mine >= len(tasks):
                 return
-            for item in _run_task(tasks[mine], options, bounds):
+            for item in _run_task(tasks[mine], options, store, bounds):
                 queue.put(item)
-    except UsageError as error:  # of a user's patch file
+    except (UsageError, OSError) as error:  # of a user's patch file; of what is kept
         queue.put(error)
     except Exception as error:  # the parent re-raises it
         queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
@@ -166,25 +183,33 @@ class _System:
         return replace(result, states=states, diameter=diameter)
 
 
-def _run_task(task: _Task, options: Options, bounds: Any,
+def _run_task(task: _Task, options: Options, store: Store, bounds: Any,
               stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, CellResult]]:
-    start = time.monotonic()
-    system = _System(task[0][1], options)
+    system: _System | None = None
     for number, cell in task:
-        def safe_bound(bound: int, number: int = number) -> None:
-            bounds[number] = max(bounds[number], bound)
+        result = store.known(cell)
+        if result is None:
+            def safe_bound(bound: int, number: int = number) -> None:
+                bounds[number] = max(bounds[number], bound)
 
-        limits = Limits(options.depth, options.timeout, safe_bound, stopped)
-        question = cell.prop.question(system.kernel)
-        lemmas = () if options.engine == "auto" else system.candidates()
-        try:
-            verdict = system.engine(question, limits, lemmas)
-            result = _checked(cell, system, question, verdict, limits)
-        except (OutOfTime, TooManyStates) as stop:
-            result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
-        now = time.monotonic()
-        yield number, replace(system.counted(result), seconds=round(now - start, 3))
-        start = now
+            start = time.monotonic()
+            system = system or _System(cell, options)
+            limits = Limits(options.depth, options.timeout, safe_bound, stopped)
+            result = _settled(cell, system, options, limits)
+            result = replace(result, seconds=round(time.monotonic() - start, 3))
+        store.keep(cell, result)
+        yield number, result
+
+
+def _settled(cell: Cell, system: _System, options: Options, limits: Limits) -> CellResult:
+    question = cell.prop.question(system.kernel)
+    lemmas = () if options.engine == "auto" else system.candidates()
+    try:
+        verdict = system.engine(question, limits, lemmas)
+        result = _checked(cell, system, question, verdict, limits)
+    except (OutOfTime, TooManyStates) as stop:
+        result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
+    return system.counted(result)
 
 
 def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,

@@ -96,5 +96,5 @@ def _turn(old: Cell, new: Edition, lost: bool, limits: Limits) -> Turn:
     signed = {name[1:]: name for name in between}
     by = tuple(tuple(signed[c] for c in CHANGES if c in s) for s in sets)
     (result,), _ = run([Cell(good, old.mapping, old.prop, old.allow)],
-                       Options(timeout=limits.remaining()), lambda *_: None)
+                       Options(timeout=limits.remaining()), lambda _: None)
     return Turn(old.edition.name, new.name, lost, between, by, result)
