@@ -35,7 +35,6 @@ TOLD_BY: dict[str, Told] = {
     "0e88904cb700": Told(_WP, "shmem", ("copy:wp",), "v5.18+b1f9e8768618+51d3d5eb74ff"),
     "b1f9e8768618": Told("features-there", "hugetlb", _OPENED),
     "999dad824c39": Told(_WP, "shmem", ("dontneed",)),
-    "deb4c93a9871": Told(_WP, "shmem-thp", ("collapse",)),
     "64fe24a3e05e": Told("mprotect-precise", "anon"),
     "76aefad628aa": Told(_SOFT_DIRTY, "anon"),
     "f369b07c8614": Told(_STALE, "anon"),

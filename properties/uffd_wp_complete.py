@@ -14,7 +14,6 @@ MERGED = "replace_page() of KSM makes the entry anew from vm_page_prot, without 
 UNSAVED = "the entry that stands for a page in swap or in migration does not keep its uffd-wp bit"
 UNUSED = "unuse_pte() drops the uffd-wp bit of the swap entry"
 UNMAPPED = "a page of a file leaves no marker where it is unmapped"
-RECYCLED = "collapsing takes the page table away, and with it what it protected"
 COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unprotected, and "
           "mprotect lets it be written to")
 UNSEEN = ("hugetlb_no_page() goes on into hugetlb_wp(), which does not look at the uffd-wp bit "
@@ -48,7 +47,6 @@ PROPERTY = Property(
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),
-        Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),
         Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),
     ),
     of_stores=True,

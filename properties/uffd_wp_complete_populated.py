@@ -9,7 +9,6 @@ from properties.uffd_wp_complete import (
     FORKED,
     MERGED,
     MPROTECT,
-    RECYCLED,
     UNMAPPED,
     UNSAVED,
     UNSEEN,
@@ -36,7 +35,6 @@ PROPERTY = Property(
         Violated("thp", ("-24bf08c4376b",), UNSAVED, by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),
-        Violated("shmem-thp", ("-deb4c93a9871",), RECYCLED, by="collapse"),
         Violated("anon shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED,
                  by="copy:wp"),
         Violated("thp", ("-42b2af2c9b7e",), "the PTEs of a huge zero page that is split do not "

@@ -19,6 +19,8 @@ from model.system.reach import explore
 DATA = Path(__file__).parent / "data"
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
 KERNELS = {"v6.1": "linux-6.1.192.txt", "v6.12": "linux-6.12.117.txt"}
+OLDER = {"v6.1.170": "linux-6.1.170.txt", "v6.12.100": "linux-6.12.100.txt"}
+"""What tells an older build from the newest of its line."""
 
 
 @cache
@@ -49,9 +51,9 @@ def _step(words: list[str]) -> dict[str, object]:
             "vm_flags": sorted(flags)}
 
 
-@pytest.mark.parametrize("edition", KERNELS)
-def test_the_model_observes_what_the_kernel_showed(edition: str) -> None:
-    for mapping, steps in recorded(KERNELS[edition]):
+@pytest.mark.parametrize(("edition", "name"), [*KERNELS.items(), *OLDER.items()])
+def test_the_model_observes_what_the_kernel_showed(edition: str, name: str) -> None:
+    for mapping, steps in recorded(name):
         kernel = whole_system(EDITIONS[edition], MAPPINGS[mapping])
         ops = [str(step["op"]) for step in steps]
         assert [kernel.observe(s) for s in kernel.run(ops)] == steps

@@ -72,7 +72,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("999dad824c39", "mm/shmem: persist uffd-wp bit across zapping for file-backed", "v5.19",
            "dropped: what is protected in shared memory is lost when its page is unmapped"),
     Change("deb4c93a9871", "mm/khugepaged: don't recycle vma pgtable if uffd-wp registered",
-           "v5.19", "dropped: collapsing shared memory drops its protection"),
+           "v5.19", "none here: a collapse of the page cache itself, which would take protection "
+           "with the page table, is not modelled"),
     Change("64fe24a3e05e", "mm/mprotect: try avoiding write faults for exclusive anonymous pages "
            "when changing protection", "v6.0",
            "dropped: mprotect leaves a page of the process's own read-only"),
@@ -149,10 +150,16 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("hugetlb-fork-swap", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
            "fork()", "after v6.12 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
            "protected hugetlb page migrates inherits the uffd-wp bit"),
+    Change("6cce3314b928", "mm/ksm: fix KSM COW breaking with userfaultfd-wp via "
+           "FAULT_FLAG_UNSHARE", "v6.2", "none here: a page that mremap takes out of KSM is mapped "
+           "as by a store"),
     Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
            "none: keeps the dirty bit of a read-only entry in another place"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
+    Change("867a43a34ff8", "userfaultfd: use per-vma locks in userfaultfd operations", "v6.9",
+           "none here: a failed UFFDIO_COPY leaves private memory an anon_vma, and with it page "
+           "tables for the child of a fork"),
     Change("63222c14c269", "mm/migrate: preserve exact soft-dirty state", "v6.9",
            "dropped: a dirty page that migrates comes back soft-dirty"),
     Change("3c811f7883c4", 'mm/migrate: revert "mm/migrate: fix wrongly apply write bit after '
@@ -170,6 +177,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("requeue-split", "mm: migrate: requeue destination folio on deferred split queue",
            "after v6.12 (6.12.86)", "none here: a huge page that page tables map and that migrates "
            "twice is split"),
+    Change("pmd-modify-dirty", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
+           "after v6.12 (6.12.111)", "none here: a huge page that was dirty is clean where its "
+           "protection changes, and of the dirty bit no promise speaks",
+           requires=("saved-dirty",)),
     Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
@@ -278,17 +289,17 @@ _V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
 _V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
                  "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
-                 "49d6d7fb6313"}
+                 "49d6d7fb6313", "6cce3314b928"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4"}
 _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
-_V6_9 = _V6_7 | {"63222c14c269", "c88033efe9a3"}
+_V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
 _V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
                        "requeue-split"}
-_V6_12 = _V6_12_100 | {"hugetlb-fork-swap"}
+_V6_12 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
 
 EDITIONS: dict[str, Edition] = {e.name: e for e in (
     Edition("before", "v6.2, the patch's parent", _V6_2),
@@ -320,14 +331,15 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
 and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3 and 0cef0bb836e3; 6.12.11
-0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap". Two of them came without what
-they need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
+0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap", 6.12.111
+"pmd-modify-dirty". Two of them came without what they need: 60d5b473d61b without 5a2f8d22ace4, and
+c88033efe9a3 without 931298e103c2.
 """
 
 
 ALIASES = {
     "v6.1.176": "v6.1.170", "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
-    **dict.fromkeys(("v6.12.107", "v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
+    **dict.fromkeys(("v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
 that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from model.kernel.bits import PAGE_PSE, VM_SHARED, VM_WRITE
+from model.kernel.bits import PAGE_DIRTY, PAGE_PSE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, conj, disj, has, ite, negate, set_bits, word
+from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.pgtable import (
@@ -51,6 +51,14 @@ from model.kernel.userfaultfd_k import (
 )
 
 _C = "mm/huge_memory.c"
+
+
+@mirrors("arch/x86/include/asm/pgtable.h")
+def pmd_modify(ed: Edition, pmd: BV, newprot: BV) -> BV:
+    """pgtable.h: pmd_modify. Since 6.6 the dirty bit of a writable PMD was lost with it, until
+    "pmd-modify-dirty"."""
+    lost = conj(ed.has("saved-dirty"), negate(ed.has("pmd-modify-dirty")))
+    return pte_modify(ed, ite(lost, clear_bits(pmd, PAGE_DIRTY), pmd), newprot)
 
 
 def pmd_mkhuge(pmd: BV) -> BV:
@@ -123,7 +131,7 @@ def wp_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
 @mirrors(_C)
 def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     """See do_numa_page()."""
-    pmd = pte_modify(ed, entry.pte, vma.vm_page_prot)
+    pmd = pmd_modify(ed, entry.pte, vma.vm_page_prot)
     upgrade = conj(vma_wants_manual_pte_write_upgrade(ed, vma),
                    can_change_pmd_writable(ed, vma, entry.with_pte(pmd)))
     writable = ite(ed.has("6a56ccbcf6c6"), disj(pte_write(pmd), upgrade), pte_write(entry.pte))
@@ -181,7 +189,7 @@ def can_change_pmd_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at; before 24bf08c4376b
     protection passed by a migration entry."""
-    changed = pte_modify(ed, entry.pte, newprot)
+    changed = pmd_modify(ed, entry.pte, newprot)
     if cp.uffd_wp:
         changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
         changed = pte_mkuffd_wp(ed, changed)

@@ -13,6 +13,7 @@ from model.kernel.logic import BV, Bool, conj, disj, ite, negate
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    is_pte_marker,
     maybe_mkwrite,
     pte_mkdirty,
     pte_none,
@@ -32,7 +33,8 @@ _C = "mm/khugepaged.c"
 def hpage_collapse_scan_pmd(ed: Edition, vma: Vma, pte: BV) -> Bool:
     """Whether one PTE lets the huge page be: none is write-protected, and none is missing where
     missing pages may be waited for."""
-    protected = disj(conj(pte_present(pte), pte_uffd_wp(pte)), pte_swp_uffd_wp_any(ed, pte))
+    protected = disj(conj(pte_present(pte), negate(pte_special(pte)), pte_uffd_wp(pte)),
+                     pte_swp_uffd_wp_any(ed, pte))
     return negate(disj(exceed_none_pte(vma, pte), protected))
 
 
@@ -62,8 +64,8 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
     where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
-    page but the first. Before deb4c93a9871 the page table of a registered VMA was taken too, with
-    what it protected."""
+    page but the first. A marker is SCAN_PTE_NON_PRESENT, and since deb4c93a9871 a registered VMA
+    keeps its page table without one too."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
         writable = disj(conj(pte_present(entry.pte), pte_write(entry.pte)),
@@ -77,7 +79,8 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
         busy = conj(ed.has("collapse-ebusy"), negate(entry.huge), missing)
     else:
         protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
-        able = conj(entry.in_cache, negate(protected), negate(entry.no_tables))
+        marked = disj(is_pte_marker(ed, entry.pte), is_pte_marker(ed, rest.pte))
+        able = conj(entry.in_cache, negate(protected), negate(marked), negate(entry.no_tables))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
         busy = False
     done = ite(mapped, entry, ite(able, collapsed, entry))

@@ -269,6 +269,7 @@ def handle_mm_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
         return ite(is_migration_entry(ed, entry.pte), migration_entry_wait(ed, vma, entry),
                    hugetlb_fault(ed, vma, entry, write))
     if vma.mapping.thp:
+        entry = replace(entry, no_tables=False)  # made before an event can be raised
         return ite(entry.huge, handle_huge_fault(ed, vma, entry, write),
                    handle_pte_fault(ed, vma, entry, write))
     return handle_pte_fault(ed, vma, entry, write)
@@ -369,9 +370,11 @@ def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = Fal
 
 def stored_by_child(vma: Vma, entry: Entry) -> Entry:
     """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
-    that a private mapping swapped out, in the swap cache, since the parent has its slot too."""
+    that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
+    pages of private hugetlb memory are no file's."""
     private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
-    read = conj(not vma.mapping.anonymous, negate(entry.anon), negate(private_slot))
+    of_file = not vma.mapping.anonymous and (vma.mapping.shared or not vma.mapping.hugetlb)
+    read = conj(of_file, negate(entry.anon), negate(private_slot))
     stored = replace(
         entry, in_cache=disj(entry.in_cache, read),
         cache_dirty=disj(entry.cache_dirty, conj(vma.mapping.shared, read)),

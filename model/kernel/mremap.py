@@ -10,6 +10,7 @@ from dataclasses import replace
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import move_huge_pmd
 from model.kernel.hugetlb import move_huge_pte
+from model.kernel.ksm import break_ksm
 from model.kernel.logic import BV, conj, ite, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
@@ -49,8 +50,9 @@ def move_ptes(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def move_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
-    """The new VMA has the flags and the vm_page_prot of the old one, but no userfaultfd."""
-    return mremap_userfaultfd_prep(ed, vma), move_page_tables(ed, vma, entry)
+    """The new VMA has the flags and the vm_page_prot of the old one, but no userfaultfd. No KSM
+    page moves."""
+    return mremap_userfaultfd_prep(ed, vma), move_page_tables(ed, vma, break_ksm(ed, vma, entry))
 
 
 @mirrors(_C)

@@ -46,7 +46,8 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
-    """The first step, of a page that nobody has pinned, which takes over the dirty bit.
+    """The first step, which takes over the dirty bit. A page of the process's own that is pinned is
+    left alone; one of a file that is pinned does not move, but its entry is made anew all the same.
 
     The pages of a huge one are unmapped one by one; the new one is queued as the old one was
     ("requeue-split").
@@ -55,7 +56,7 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     swp = migrating(ed, pte, entry.anon_exclusive, ed.has("f45ec5ff16a7"))
     swp = ite(entry.huge, set_pmd_migration_entry(ed, entry), swp)
     normal_page = negate(disj(pte_special(pte), entry.zero_page))
-    moving = conj(pte_present(pte), normal_page, negate(entry.pinned))
+    moving = conj(pte_present(pte), normal_page, negate(conj(entry.pinned, entry.anon_exclusive)))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
     moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty))
     queued = ite(ed.has("requeue-split"), folio_remove_rmap_pte(ed, moved), moved)

@@ -6,6 +6,8 @@ range and mode checks (the arguments are right), merging with neighbours (there 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model.kernel.bits import VM_MAYWRITE, VM_SHARED, VM_UFFD_FLAGS, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import hugetlb_mfill_atomic_pte
@@ -156,9 +158,10 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
 
 
 @mirrors(_MM, ":__mcopy_atomic")
-def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, BV]:
+def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Vma, Entry, BV]:
     """UFFDIO_COPY with or without MODE_WP: ENOENT where the VMA is not registered, EINVAL where
-    MODE_WP is asked for without write-protect mode, EEXIST where there is a page already."""
+    MODE_WP is asked for without write-protect mode, EEXIST where there is a page already. A private
+    VMA gets its anon_vma before that, and since 867a43a34ff8 before anything is asked of it."""
     filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
         ed, vma, entry, wp)
     refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular)
@@ -166,7 +169,10 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Entry, 
     result = ite(negate(userfaultfd_armed(vma)), outcome(Outcome.ENOENT),
                  ite(refused, outcome(Outcome.EINVAL),
                      ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
-    return ite(as_term(result == outcome(Outcome.ok)), filled, entry), result
+    prepared = conj(not vma.mapping.shared, disj(ed.has("867a43a34ff8"),
+                                                 conj(userfaultfd_armed(vma), negate(refused))))
+    return (replace(vma, anon_vma=disj(vma.anon_vma, prepared)),
+            ite(as_term(result == outcome(Outcome.ok)), filled, entry), result)
 
 
 @mirrors(_MM)

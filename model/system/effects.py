@@ -176,13 +176,13 @@ def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
 
 def copy(ed: Edition, s: State, wp: bool) -> Effect:
     """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
-    entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
+    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
     done = as_term(result == OK)
     sync = conj(wp, negate(s.vma.wp_async))
     history = replace(_stored(s, True), protected=sync, protected_populated=sync,
                       protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False)
-    copied = _with_anon_vma(replace(s, entry=entry, history=ite(done, history, s.history)))
-    return _ioctl(s, Effect(ite(done, copied, s), result))
+    copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
+    return _ioctl(s, Effect(copied, result))
 
 
 def dontneed(ed: Edition, s: State) -> Effect:

@@ -55,8 +55,8 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
-        self.initial = State(fresh_vma(edition, mapping), empty,
-                             empty if mapping.thp and mapping.anonymous else None,
+        others = mapping.thp and (mapping.anonymous or "collapse" in self.actions)
+        self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
                              uffd_open=True, history=History(False, False, False))
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}

@@ -39,9 +39,9 @@ class History:
 class State:
     """`uffd_open`: the process has an open userfaultfd.
 
-    `entry` maps the page that is observed. Where the mapping has more pages, `rest` stands for
-    every other one, which no load or store touches: they have all seen the same calls. While one
-    PMD maps them all, both are that PMD.
+    `entry` maps the page that is observed. Where the others of the mapping count, `rest` stands for
+    each of them, which no load or store touches: they have all seen the same calls. While one PMD
+    maps them all, both are that PMD.
     """
 
     vma: Vma
@@ -57,7 +57,7 @@ R = TypeVar("R")
 def fresh_entry(mapping: Mapping) -> Entry:
     """What a mapping is before it is touched: nothing is mapped, and a file has its content."""
     return Entry(word(0), anon=False, anon_exclusive=False, zero_page=False,
-                 in_cache=mapping.filled, huge=mapping.thp,
+                 in_cache=mapping.filled, huge=mapping.thp, no_tables=mapping.thp,
                  cache_dirty=mapping.filled and not mapping.regular)
 
 
