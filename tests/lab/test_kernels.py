@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import pytest
 from counterexamples import conform, gallery, replay
 from counterexamples.gallery import __main__ as gallery_command
 from counterexamples.lab import guest
+from counterexamples.lab.compare import abilities, first_difference, forced, rows
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.session import Run
 from counterexamples.lab.tools import static_program
 from model.kernel.editions import UsageError, find_edition
+from model.system.kernel import whole_system
 from model.system.mappings import MAPPINGS
 from properties import PROPERTIES
 
@@ -85,6 +89,28 @@ def test_a_short_campaign_finds_no_divergence(kernel: str,
         assert result["runs"] == result["guided"] + 500
         assert result["steps"] > 5_000
         assert not [b for c in result["coverage"].values() for b in c["missed"]]
+
+
+@pytest.mark.parametrize("kernel", ["debian:6.1", "debian:6.12"])
+def test_runs_of_all_operations_together_agree(kernel: str) -> None:
+    """No theme has them all side by side. A run that differs once must differ again: KSM and
+    reclaim are the kernel's to delay."""
+    image = at_hand(named(kernel), print)
+    assert image.edition is not None
+    draw = random.Random(1)
+    for mapping in MAPPINGS.values():
+        model = whole_system(find_edition(image.edition), mapping)
+        ops = forced(model.actions)
+        if (image.edition, mapping.name) == ("v6.1", "private-hugetlb"):
+            ops = tuple(op for op in ops if op != "fork:write")  # the child may fault for ever
+        asked = [Run(mapping.name, tuple(draw.choices(ops, k=14))) for _ in range(80)]
+        with image.start(limit=60) as session:
+            abilities(session, mapping.name).require(ops)
+            other = [made for made, seen in session.answers(asked)
+                     if first_difference(list(rows(model, made.ops, seen)))]
+            again = [made for made, seen in session.answers(other)
+                     if first_difference(list(rows(model, made.ops, seen)))]
+        assert not again
 
 
 def test_a_divergence_is_shrunk_and_can_be_repeated(capsys: pytest.CaptureFixture[str]) -> None:
