@@ -18,7 +18,7 @@ from model.system.mappings import MAPPINGS
 from model.system.reach import explore
 from properties import PROPERTIES
 
-TRACE, CERTIFICATE = "trace.itf.json", "certificate.smt2"
+CERTIFICATE = "certificate.smt2"
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
     folder = out / trace.prop / trace.kernel / trace.mapping
     _write(folder, trace, other, text,
            f"--claims --kernel {trace.kernel} --mapping {trace.mapping}", trace.kernel, pictures)
-    return folder / TRACE
+    return folder / itf.FILE
 
 
 def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors: str,
            kernel: str, pictures: bool) -> None:
     """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TRACE).write_text(itf.dumps(trace))
+    (folder / itf.FILE).write_text(itf.dumps(trace))
     (folder / "trace.txt").write_text(text)
     (folder / "command.txt").write_text(
         f"python -m model.check {selectors}\n"

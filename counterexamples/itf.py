@@ -11,6 +11,8 @@ from model.cli import patched
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.operations import find_operation
 
+FILE = "trace.itf.json"
+"""The name of a trace in the folder of a counterexample."""
 _STEP = ("op", "outcome", "faults")
 
 

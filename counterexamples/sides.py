@@ -13,7 +13,7 @@ from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.kernel import kernel_system
 
-TRACE, REPORT = "trace.itf.json", "diff.json"
+REPORT = "diff.json"
 
 
 def write_sides(folder: Path, editions: tuple[Edition, Edition], mapping: Mapping,
@@ -23,7 +23,7 @@ def write_sides(folder: Path, editions: tuple[Edition, Edition], mapping: Mappin
     paths, lines = [], [*textwrap.wrap(f"{told}, on {mapping.name}", WIDTH)]
     for edition in editions:
         trace = run_trace(kernel_system(edition, mapping, ops), ops, prop="difference", claim=told)
-        path = folder / edition.name / TRACE
+        path = folder / edition.name / itf.FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(itf.dumps(trace))
         paths.append(path)

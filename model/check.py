@@ -142,7 +142,7 @@ class _Folder(Store):
     def known(self, cell: Cell) -> CellResult | None:
         return self.saved.get(cell) if self.saved else None
 
-    def keep(self, cell: Cell, result: CellResult) -> None:
+    def keep(self, cell: Cell, result: CellResult, fresh: bool) -> None:
         from counterexamples.folder import write_certificate, write_counterexample
 
         files = _files(self.out, cell, result)
@@ -150,7 +150,7 @@ class _Folder(Store):
             write_counterexample(self.out, _where(cell), result.trace or (), self.pictures)
         if files.certificate is not None:
             write_certificate(self.out, _where(cell), result.certificate or "")
-        if self.saved:
+        if self.saved and fresh:
             self.saved.put(cell, result)
 
 
@@ -158,10 +158,11 @@ def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
     """Where the evidence of a result is."""
     if out is None:
         return Files()
-    from counterexamples.folder import CERTIFICATE, TRACE
+    from counterexamples import itf
+    from counterexamples.folder import CERTIFICATE
 
     folder = out / _where(cell).path
-    return Files(str(folder / TRACE) if result.verdict == "violated" else None,
+    return Files(str(folder / itf.FILE) if result.verdict == "violated" else None,
                  str(folder / CERTIFICATE) if result.certificate is not None else None)
 
 

@@ -42,7 +42,7 @@ ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "ope
            "pageout", "migrate", "split", "ksm", "pin:write")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
-KEPT = ("trace.itf.json", "trace.txt", "repro.c", "command.txt")
+KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
 ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}
 
 
@@ -109,7 +109,7 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
         list(pool.map(lambda words: subprocess.run(
             [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-pictures", "--quiet",
              "--out", str(work)], check=True), commands))
-    return sorted(trace.parent for trace in work.rglob("trace.itf.json")
+    return sorted(trace.parent for trace in work.rglob(itf.FILE)
                   if not _told_by_newest(trace, work))
 
 
@@ -137,7 +137,7 @@ def _on(kernel: Kernel, programs: dict[Path, Path]) -> dict[Path, str]:
     texts = {}
     with kernel.start(files=files) as session:
         for entry, name in zip(programs, files, strict=True):
-            calls = itf.calls((entry / "trace.itf.json").read_text())
+            calls = itf.calls((entry / itf.FILE).read_text())
             done: Replay = replay(plan_of(calls), kernel, session)
             status = session.execute(f"/{name}")
             texts[entry] = f"{as_text(done)}\nrepro.c exits {ENDINGS.get(status, status)}"

@@ -57,8 +57,9 @@ class Store:
     def known(self, cell: Cell) -> CellResult | None:
         """The result of an earlier run."""
 
-    def keep(self, cell: Cell, result: CellResult) -> None:
-        """Called with each result, known ones too, before the run tells it. Raises OSError."""
+    def keep(self, cell: Cell, result: CellResult, fresh: bool) -> None:
+        """Called with each result before the run tells it; one that was known is not `fresh`.
+        Raises OSError."""
 
 
 _NOTHING = Store()
@@ -187,7 +188,7 @@ def _run_task(task: _Task, options: Options, store: Store, bounds: Any,
               stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, CellResult]]:
     system: _System | None = None
     for number, cell in task:
-        result = store.known(cell)
+        known = result = store.known(cell)
         if result is None:
             def safe_bound(bound: int, number: int = number) -> None:
                 bounds[number] = max(bounds[number], bound)
@@ -197,7 +198,7 @@ def _run_task(task: _Task, options: Options, store: Store, bounds: Any,
             limits = Limits(options.depth, options.timeout, safe_bound, stopped)
             result = _settled(cell, system, options, limits)
             result = replace(result, seconds=round(time.monotonic() - start, 3))
-        store.keep(cell, result)
+        store.keep(cell, result, fresh=known is None)
         yield number, result
 
 
