@@ -39,9 +39,9 @@ from model.cli import (
     whole,
 )
 from model.kernel.editions import UsageError, find_edition
-from model.system.kernel import KernelSystem
-from model.system.mappings import MAPPINGS, find_mapping
-from model.system.themes import themes, themes_named
+from model.system.actions.themes import themes, themes_named
+from model.system.relation.kernel import KernelSystem
+from model.system.state.mappings import MAPPINGS, find_mapping
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4

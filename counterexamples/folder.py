@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterexamples import itf
-from counterexamples.fixed import fixed_edition
 from counterexamples.reproducer.calls import CALLS
 from counterexamples.reproducer.program import program
-from counterexamples.text import beside, trace_text
 from counterexamples.trace import Trace, run_trace
-from counterexamples.visible import made_visible
+from counterexamples.words.fixed import fixed_edition
+from counterexamples.words.text import beside, trace_text
+from counterexamples.words.visible import made_visible
 from model.kernel.editions import Edition, find_edition
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS
-from model.system.reach import explore
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 CERTIFICATE = "certificate.smt2"
@@ -105,7 +105,7 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
 
 
 def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
-    from counterexamples import graph, lanes  # networkx and matplotlib are slow to import
+    from counterexamples.pictures import graph, lanes  # networkx and matplotlib are slow to import
 
     kernel = kernel_system(trace.edition, MAPPINGS[trace.mapping], trace.ops)
     title = f"{trace.prop} on {trace.mapping} in {trace.kernel}"

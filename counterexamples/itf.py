@@ -9,7 +9,7 @@ from typing import Any
 from counterexamples.trace import Trace
 from model.cli import patched
 from model.kernel.editions import Edition, UsageError, find_edition
-from model.system.operations import find_operation
+from model.system.actions.operations import find_operation
 
 FILE = "trace.itf.json"
 """The name of a trace in the folder of a counterexample."""

@@ -22,8 +22,8 @@ from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
 from model.kernel.editions import UsageError, find_edition
-from model.system.mappings import find_mapping
-from model.system.operations import find_operation
+from model.system.actions.operations import find_operation
+from model.system.state.mappings import find_mapping
 
 PROG = "counterexamples.replay"
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterexamples import itf
-from counterexamples.text import WIDTH, table
 from counterexamples.trace import run_trace
+from counterexamples.words.text import WIDTH, table
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
-from model.system.kernel import kernel_system
+from model.system.relation.kernel import kernel_system
 
 REPORT = "diff.json"
 

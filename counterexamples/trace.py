@@ -23,9 +23,9 @@ from model.kernel.bits import (
     VM_FLAG_NAMES,
 )
 from model.kernel.editions import Edition
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem
-from model.system.operations import OPERATIONS
+from model.system.actions.operations import OPERATIONS
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem
 
 FRESH = "mmap"
 """The name of step 0, which makes the mapping."""

@@ -31,7 +31,8 @@ from model.checking.run import Options, default_jobs, run
 from model.checking.series import UNKNOWN, Course, course
 from model.cli import Parser, entry, one_of, seconds
 from model.engines.base import Limits
-from model.kernel.editions import CHANGES, Edition, UsageError, find_change
+from model.kernel.changes import CHANGES
+from model.kernel.editions import Edition, UsageError, find_change
 from properties import PROPERTIES
 
 PROG = "model.backport"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import z3
 
 from model.engines.base import Proof, Unrolling
-from model.system.language import as_term, conj, disj
-from model.system.transition import Lemma, Question, TransitionSystem
+from model.system.asking.language import as_term, conj, disj
+from model.system.relation.transition import Lemma, Question, TransitionSystem
 
 QUERIES = ("initiation", "consecution", "safety")
 

@@ -211,12 +211,12 @@ def _where(cell: Cell) -> Where:
 def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     """The counterexample in full; with -v its lane sheet too."""
     from counterexamples.folder import with_fixed
-    from counterexamples.text import trace_text
+    from counterexamples.words.text import trace_text
 
     trace, fixed = with_fixed(_where(cell), result.trace or ())
     told = "\n\n" + trace_text(trace, fixed).rstrip()
     if verbose:
-        from counterexamples import lanes
+        from counterexamples.pictures import lanes
         told += "\n\n" + lanes.text(lanes.lanes(trace), colour).rstrip()
     return told
 

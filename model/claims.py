@@ -12,7 +12,7 @@ from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
 from model.cli import wants_colour, writable_folder
 from model.kernel.editions import UsageError, find_edition
-from model.system.mappings import MAPPINGS
+from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
 
 KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
@@ -72,7 +72,7 @@ def _written(out: Path, judged: Judged, pictures: bool) -> Traces:
 def _write(out: Path, judged: Judged, answer: Answer, pictures: bool) -> str:
     from counterexamples.folder import write_claim
     from counterexamples.trace import run_trace
-    from model.system.kernel import kernel_system
+    from model.system.relation.kernel import kernel_system
 
     mapping = MAPPINGS[answer.mapping]
     trace, *others = (

@@ -104,7 +104,7 @@ def with_patch(editions: Sequence[Edition], file: str | None) -> list[Edition]:
     """
     if file is None:
         return list(editions)
-    from model.system.patching import load  # what it needs is slow to import
+    from model.system.patching.files import load  # what it needs is slow to import
 
     patch = load(file)
     return [e for edition in editions for e in (edition, patch.applied(edition))]

@@ -41,9 +41,9 @@ from model.cli import (
 from model.engines.base import Limits
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE
-from model.system.themes import modelled, themes_named
+from model.system.actions.operations import CORE
+from model.system.actions.themes import modelled, themes_named
+from model.system.state.mappings import MAPPINGS
 
 PROG = "model.diff"
 SAME, DIFFERENT, UNDECIDED = 0, 1, 30

@@ -19,9 +19,9 @@ from model.source.compare import compare, with_properties
 from model.source.digests import Item, Source, items, save, wanted_files
 from model.source.report import as_json, as_text
 from model.source.tree import open_tree
-from model.system.mappings import MAPPINGS
-from model.system.themes import allowing
-from model.system.used import functions_used
+from model.system.actions.themes import allowing
+from model.system.asking.used import functions_used
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 PROG = "model.drift"

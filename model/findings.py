@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, lost
 from model.cli import Parser, entry, one_of
 from model.kernel.editions import find_edition
-from model.system.mappings import find_mapping
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.findings import EDITION, FINDINGS, Broken, Finding
 

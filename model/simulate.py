@@ -14,14 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from counterexamples.text import table
 from counterexamples.trace import run_trace
+from counterexamples.words.text import table
 from model.cli import Parser, add_patch_argument, entry, one_of, patched
 from model.kernel.editions import Edition, UsageError, find_edition
-from model.system.kernel import KernelSystem, whole_system
-from model.system.mappings import find_mapping
-from model.system.operations import find_operation
-from model.system.themes import allowing
+from model.system.actions.operations import find_operation
+from model.system.actions.themes import allowing
+from model.system.relation.kernel import KernelSystem, whole_system
+from model.system.state.mappings import find_mapping
 
 PROG = "model.simulate"
 

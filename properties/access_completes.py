@@ -1,6 +1,6 @@
 """No endless refault."""
 
-from model.system.language import Outcome, conj, disj, implies, negate
+from model.system.asking.language import Outcome, conj, disj, implies, negate
 from properties.base import Property, Violated
 from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from model.system.kernel import KernelSystem
-from model.system.language import Bool, Edition, Mapping, as_term
-from model.system.operations import CORE
-from model.system.themes import modelled
-from model.system.transition import Lemma, Question
-from model.system.view import StepView, View
+from model.system.actions.operations import CORE
+from model.system.actions.themes import modelled
+from model.system.asking.language import Bool, Edition, Mapping, as_term
+from model.system.asking.view import StepView, View
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.transition import Lemma, Question
 
 
 @dataclass(frozen=True)

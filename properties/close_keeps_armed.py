@@ -1,6 +1,6 @@
 """What a fix owes to the promises that held without it."""
 
-from model.system.language import conj, disj, implies, negate
+from model.system.asking.language import conj, disj, implies, negate
 from properties.base import Property, Violated, registrable
 
 PROPERTY = Property(

@@ -1,6 +1,6 @@
 """What every function that looks at a page relies on."""
 
-from model.system.language import implies
+from model.system.asking.language import implies
 from properties.base import Property, Violated
 
 PROPERTY = Property(

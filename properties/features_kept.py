@@ -1,6 +1,6 @@
 """What a program that asks for a feature may believe."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(

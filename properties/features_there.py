@@ -1,6 +1,6 @@
 """On which kernels a program can have what it asks for."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(

@@ -6,8 +6,8 @@ together. A lemma that is false in some edition costs nothing but its check.
 
 from __future__ import annotations
 
-from model.system.language import Bool, conj, disj, implies, negate
-from model.system.view import View
+from model.system.asking.language import Bool, conj, disj, implies, negate
+from model.system.asking.view import View
 from properties.base import StatedInvariant
 
 

@@ -1,6 +1,6 @@
 """The price of a page that moves to another node."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 
 _READ_ONLY = ("a read-only page comes back read-only, though vm_page_prot is writable: ")

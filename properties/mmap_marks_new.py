@@ -1,6 +1,6 @@
 """Who tracks by address must look at what is new there."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(

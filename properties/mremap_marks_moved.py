@@ -1,6 +1,6 @@
 """Who tracks by address must look at the new place of what was moved."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property, Violated
 
 _WHOLE = ("a page table that covers the 2M that are moved is moved as it is (move_normal_pmd), "

@@ -1,6 +1,6 @@
 """Bits that nobody owns come back to bite the next owner."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property, Violated, registrable
 from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 

@@ -1,6 +1,6 @@
 """What every function that maps a page relies on."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
 from properties.softdirty_complete import UNWANTED
 

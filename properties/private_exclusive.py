@@ -1,6 +1,6 @@
 """Copy-on-write: a private mapping never writes to a page that somebody else can see."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property
 
 PROPERTY = Property(

@@ -1,6 +1,6 @@
 """The state that soft-dirty completeness rests on."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property, Violated
 from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 from properties.softdirty_complete import UNWANTED

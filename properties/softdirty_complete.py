@@ -1,6 +1,6 @@
 """The promise that CRIU lives on."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 

@@ -1,7 +1,7 @@
 """The price of tracking: a page that is saved again though nobody has stored to it."""
 
-from model.system.language import conj, implies, negate
-from model.system.operations import OPERATIONS
+from model.system.actions.operations import OPERATIONS
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
 
 _STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kernel))

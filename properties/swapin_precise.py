@@ -1,6 +1,6 @@
 """The price of a page that was swapped out."""
 
-from model.system.language import conj, disj, implies, negate
+from model.system.asking.language import conj, disj, implies, negate
 from properties.base import Property, Violated
 
 PROPERTY = Property(

@@ -1,6 +1,6 @@
 """The least that swapoff owes."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property, Violated
 
 _ANOTHER = ("unuse_pte() compares the entry with its uffd-wp bit, finds another, and "

@@ -1,6 +1,6 @@
 """The state that uffd-wp completeness rests on."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
 from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
 

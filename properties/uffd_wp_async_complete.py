@@ -1,6 +1,6 @@
 """The promise that trackers with UFFD_FEATURE_WP_ASYNC live on."""
 
-from model.system.language import conj, implies, negate
+from model.system.asking.language import conj, implies, negate
 from properties.base import Property
 
 PROPERTY = Property(

@@ -1,6 +1,6 @@
 """The promise that QEMU's background snapshot lives on."""
 
-from model.system.language import conj, negate
+from model.system.asking.language import conj, negate
 from properties.base import Property, Violated, registrable
 
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "

@@ -1,6 +1,6 @@
 """The same promise for programs that populate before they protect, as the documentation asks."""
 
-from model.system.language import conj, negate
+from model.system.asking.language import conj, negate
 from properties.base import Property, Violated, registrable
 from properties.uffd_wp_complete import (
     COPIED,

@@ -1,7 +1,7 @@
 """The price of un-protecting: a write fault that tells nobody anything."""
 
-from model.system.language import Bool, conj, implies
-from model.system.view import StepView
+from model.system.asking.language import Bool, conj, implies
+from model.system.asking.view import StepView
 from properties.base import Property, Violated, registrable
 
 _OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "

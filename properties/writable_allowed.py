@@ -1,6 +1,6 @@
 """The least that mprotect owes."""
 
-from model.system.language import conj, implies
+from model.system.asking.language import conj, implies
 from properties.base import Property
 
 PROPERTY = Property(

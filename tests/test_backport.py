@@ -19,10 +19,10 @@ from model.checking.series import BAD, GOOD, SILENT, course
 from model.engines.base import Limits, OutOfTime
 from model.engines.minimal import minimal_sets
 from model.kernel.editions import EDITIONS, UsageError, choice, find_edition
-from model.system.family import Family
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE
+from model.system.actions.operations import CORE
+from model.system.relation.family import Family
+from model.system.relation.kernel import kernel_system
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 Works = Callable[[frozenset[str]], bool]

@@ -23,14 +23,14 @@ from model.engines.conditions import NotTold, as_formula, minimal_dnf, observati
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_mkwrite
-from model.system.apart import first_apart
-from model.system.compiled import compile_terms
-from model.system.kernel import kernel_system
-from model.system.language import as_term
-from model.system.mappings import MAPPINGS
-from model.system.point import Course, Point
-from model.system.reach import explore
-from model.system.replay import violates
+from model.system.asking.language import as_term
+from model.system.asking.point import Course, Point
+from model.system.relation.apart import first_apart
+from model.system.relation.compiled import compile_terms
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import explore
+from model.system.relation.replay import violates
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.claims import CLAIMS
 from properties.claims.base import PATCH, Always, Claim

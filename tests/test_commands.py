@@ -18,7 +18,7 @@ import pytest
 
 from model import check
 from model.kernel.editions import EDITIONS
-from model.system.mappings import MAPPINGS
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 ROOT = Path(__file__).parent.parent

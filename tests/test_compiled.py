@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.kernel.editions import EDITIONS
-from model.system.compiled import compile_terms
-from model.system.kernel import whole_system
-from model.system.mappings import MAPPINGS
+from model.system.relation.compiled import compile_terms
+from model.system.relation.kernel import whole_system
+from model.system.state.mappings import MAPPINGS
 
 WORDS = st.integers(0, 2**64 - 1)
 # Entries near real ones, so that present, marker and empty entries all come up.

@@ -7,10 +7,10 @@ from functools import cache
 import pytest
 
 from model.kernel.editions import find_edition
-from model.system.coverage import Coverage, by_function
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.mappings import find_mapping
-from model.system.reach import StateGraph, explore
+from model.system.asking.coverage import Coverage, by_function
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.reach import StateGraph, explore
+from model.system.state.mappings import find_mapping
 
 EDITIONS = ("v6.12",)
 

@@ -26,10 +26,10 @@ from model.checking.difference import (
 from model.cli import entry
 from model.engines.base import Limits
 from model.kernel.editions import find_edition
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem, Step, kernel_system
-from model.system.mappings import find_mapping
-from model.system.replay import violates
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem, Step, kernel_system
+from model.system.relation.replay import violates
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 
 FOUR = ("store", "register", "unregister", "store")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model.engines.registry import ENGINES
-from model.system.mappings import MAPPINGS
+from model.system.state.mappings import MAPPINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,12 +9,13 @@ import pytest
 from model.checking.difference import compare
 from model.engines.base import PROVED, Limits
 from model.engines.explicit import Exhausted, reaches
-from model.kernel.editions import CHANGES, EDITIONS, Edition, find_edition
+from model.kernel.changes import CHANGES
+from model.kernel.editions import EDITIONS, Edition, find_edition
 from model.kernel.records import Mapping
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE, OPERATIONS, with_needed
-from model.system.themes import modelled
+from model.system.actions.operations import CORE, OPERATIONS, with_needed
+from model.system.actions.themes import modelled
+from model.system.relation.kernel import kernel_system
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Property
 

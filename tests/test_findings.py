@@ -18,11 +18,11 @@ from model.kernel.logic import BV, ite
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_present
 from model.kernel.records import CpFlags, Entry, Vma
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS, find_mapping
-from model.system.operations import CORE, with_needed
-from model.system.reach import explore
-from model.system.themes import modelled
+from model.system.actions.operations import CORE, with_needed
+from model.system.actions.themes import modelled
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS, find_mapping
 from properties import PROPERTIES
 from properties.findings import EDITION, FINDINGS, Finding
 

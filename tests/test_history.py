@@ -8,10 +8,11 @@ import pytest
 
 from model.engines.base import Limits
 from model.engines.explicit import Exhausted
-from model.kernel.editions import CHANGES, EDITIONS, Edition, find_edition
-from model.system.kernel import KernelSystem
-from model.system.mappings import MAPPINGS
-from model.system.themes import allowing
+from model.kernel.changes import CHANGES
+from model.kernel.editions import EDITIONS, Edition, find_edition
+from model.system.actions.themes import allowing
+from model.system.relation.kernel import KernelSystem
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.history import NOT_TOLD, TOLD_BY, Told
 

@@ -25,11 +25,11 @@ from model.checking.run import Options, run
 from model.cli import patched, with_patch
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
-from model.system.coverage import Coverage
-from model.system.kernel import KernelSystem, kernel_system, whole_system
-from model.system.mappings import MAPPINGS
-from model.system.patching import _first_calls, load
-from model.system.state import flatten
+from model.system.asking.coverage import Coverage
+from model.system.patching.files import _first_calls, load
+from model.system.relation.kernel import KernelSystem, kernel_system, whole_system
+from model.system.state.mappings import MAPPINGS
+from model.system.state.state import flatten
 from tests.lab.test_conform import ModelRunner, campaign
 
 ROOT = Path(__file__).parent.parent

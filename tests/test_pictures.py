@@ -8,13 +8,13 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from counterexamples import graph, lanes
+from counterexamples.pictures import graph, lanes
 from counterexamples.trace import Trace, run_trace
 from model.kernel.editions import EDITIONS
-from model.system.kernel import kernel_system, whole_system
-from model.system.mappings import MAPPINGS
-from model.system.reach import explore
-from model.system.themes import modelled
+from model.system.actions.themes import modelled
+from model.system.relation.kernel import kernel_system, whole_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS
 
 LOST = "store clear_refs register unregister store"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from model.kernel.editions import EDITIONS
-from model.system.kernel import KernelSystem, kernel_system, whole_system
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE
-from model.system.reach import explore
+from model.system.actions.operations import CORE
+from model.system.relation.kernel import KernelSystem, kernel_system, whole_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS
 
 DATA = Path(__file__).parent / "data"
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")

@@ -8,15 +8,15 @@ import itf_py
 import pytest
 
 from counterexamples import itf
-from counterexamples.explain import explain
-from counterexamples.fixed import fixed_edition
 from counterexamples.folder import Where, with_fixed
-from counterexamples.text import trace_text
 from counterexamples.trace import pte_state, run_trace
+from counterexamples.words.explain import explain
+from counterexamples.words.fixed import fixed_edition
+from counterexamples.words.text import trace_text
 from model.kernel.bits import PAGE_DIRTY, PAGE_RW, PAGE_SOFT_DIRTY
 from model.kernel.editions import EDITIONS, UsageError, find_edition
-from model.system.kernel import whole_system
-from model.system.mappings import MAPPINGS
+from model.system.relation.kernel import whole_system
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 LOSS = ("store", "clear_refs", "register", "unregister", "store")

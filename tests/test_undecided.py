@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from model.kernel.editions import CHANGES, EDITIONS, choice
-from model.system.compiled import compile_terms
-from model.system.kernel import KernelSystem
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE
-from model.system.reach import explore
-from model.system.state import flatten
-from model.system.themes import modelled
+from model.kernel.changes import CHANGES
+from model.kernel.editions import EDITIONS, choice
+from model.system.actions.operations import CORE
+from model.system.actions.themes import modelled
+from model.system.relation.compiled import compile_terms
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS
+from model.system.state.state import flatten
 
 ANY = replace(EDITIONS["v6.1"], name="any", undecided=frozenset(CHANGES))
 

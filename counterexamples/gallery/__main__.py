@@ -28,9 +28,9 @@ from counterexamples.lab.replaying import Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, writable_folder
 from model.kernel.editions import UsageError, find_edition
-from model.system.mappings import MAPPINGS
-from model.system.operations import with_needed
-from model.system.themes import modelled
+from model.system.actions.operations import with_needed
+from model.system.actions.themes import modelled
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 PROG = "counterexamples.gallery"

@@ -10,8 +10,8 @@ from counterexamples.lab.observe import Seen, difference
 from counterexamples.lab.session import Run, Runner
 from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs, tour
 from counterexamples.shrink import shrink
-from model.system.kernel import KernelSystem
-from model.system.reach import StateGraph, explore
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import StateGraph, explore
 
 _SUSPECTS = 5
 """Runs that differ, after which no more are made."""

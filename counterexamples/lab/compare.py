@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.observe import Difference, Seen, difference, seen_by_model
 from counterexamples.lab.session import Session
-from model.system.kernel import KernelSystem
+from model.system.relation.kernel import KernelSystem
 
 _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("pageout", "swapoff"), "swap"),

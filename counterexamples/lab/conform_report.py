@@ -11,8 +11,8 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Abilities, Row
 from counterexamples.lab.kernels import Kernel
 from model.cli import tool
-from model.system.coverage import Coverage, FunctionCoverage, by_function
-from model.system.themes import themes
+from model.system.actions.themes import themes
+from model.system.asking.coverage import Coverage, FunctionCoverage, by_function
 
 
 @dataclass(frozen=True)

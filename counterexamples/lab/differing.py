@@ -24,8 +24,8 @@ from counterexamples.lab.replaying import (
 from counterexamples.sides import REPORT
 from model.cli import tool
 from model.kernel.editions import Edition, UsageError, find_edition
-from model.system.mappings import find_mapping
-from model.system.operations import find_operation
+from model.system.actions.operations import find_operation
+from model.system.state.mappings import find_mapping
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import cache_folder, file_digest
-from model.kernel.editions import ALIASES, EDITIONS, UsageError, unknown
+from model.kernel.changes import ALIASES
+from model.kernel.editions import EDITIONS, UsageError, unknown
 
 KINDS = ("debian:VERSION", "bzimage:PATH", "tree:PATH[+PATCHFILE...]", "host")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from model.system.kernel import KernelSystem, Step
+from model.system.relation.kernel import KernelSystem, Step
 
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
 """The pagemap bits in the order in which the agent prints them: 63 62 61 56 57 55."""

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from counterexamples import itf
-from counterexamples.fixed import fixed_edition
 from counterexamples.lab.compare import Row, abilities, first_difference, rows
 from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.observe import Difference
 from counterexamples.lab.session import Session
-from counterexamples.visible import made_visible
+from counterexamples.words.fixed import fixed_edition
+from counterexamples.words.visible import made_visible
 from model.cli import patched
 from model.kernel.editions import Edition
-from model.system.kernel import kernel_system, whole_system
-from model.system.mappings import find_mapping
+from model.system.relation.kernel import kernel_system, whole_system
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 
 CONFIRMED, FAILED, SKIP = 0, 1, 4

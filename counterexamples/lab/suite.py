@@ -17,8 +17,8 @@ from itertools import product
 
 from counterexamples.lab.observe import Seen, seen_by_model
 from model.kernel.records import Outcome
-from model.system.kernel import KernelSystem, Step
-from model.system.reach import StateGraph
+from model.system.relation.kernel import KernelSystem, Step
+from model.system.relation.reach import StateGraph
 
 Word = tuple[int, ...]
 """A list of operations, by their index in the system's actions."""

@@ -11,7 +11,7 @@ from model.checking.backporting import Answer, Breach, Found
 from model.checking.cells import CellResult
 from model.checking.series import BAD, Course, Turn
 from model.cli import tool
-from model.kernel.editions import CHANGES
+from model.kernel.changes import CHANGES
 
 
 def answers_text(answers: Sequence[Answer]) -> str:

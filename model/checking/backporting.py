@@ -1,7 +1,7 @@
 """What an edition needs to keep a promise: all minimal sets of changes, each proved as an edition.
 
-The search goes over a family of editions (model/system/family.py), each tried by exhausting its
-reachable states; what it finds is put to `check`'s own engines once more.
+The search goes over a family of editions (model/system/relation/family.py), each tried by
+exhausting its reachable states; what it finds is put to `check`'s own engines once more.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from model.checking.run import Options, run
 from model.engines.base import Limits, OutOfTime
 from model.engines.explicit import first_violation, reaches
 from model.engines.minimal import minimal_sets
-from model.kernel.editions import CHANGES, Edition, choice
+from model.kernel.changes import CHANGES
+from model.kernel.editions import Edition, choice
 from model.kernel.records import Mapping
-from model.system.compiled import Machine
-from model.system.family import Family
-from model.system.kernel import kernel_system
-from model.system.reach import TooManyStates, explore
-from model.system.themes import allowing
-from model.system.transition import Question
+from model.system.actions.themes import allowing
+from model.system.relation.compiled import Machine
+from model.system.relation.family import Family
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import TooManyStates, explore
+from model.system.relation.transition import Question
 from properties import PROPERTIES
 from properties.base import Property
 

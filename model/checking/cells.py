@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from inspect import signature
 
-from model.kernel.editions import CHANGES, EDITIONS, Edition, UsageError, find_edition, unknown
+from model.kernel.changes import CHANGES
+from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, unknown
 from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
-from model.system.mappings import MAPPINGS
-from model.system.operations import CORE, OPERATIONS, with_needed
-from model.system.themes import THEMES, modelled
+from model.system.actions.operations import CORE, OPERATIONS, with_needed
+from model.system.actions.themes import THEMES, modelled
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Property
 

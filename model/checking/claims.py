@@ -25,13 +25,13 @@ from model.engines.conditions import (
 from model.engines.explicit import first_violation
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.records import Mapping
-from model.system.apart import first_apart
-from model.system.compiled import compile_terms
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.language import as_term
-from model.system.point import Course, Point
-from model.system.reach import StateGraph, explore
-from model.system.replay import violates
+from model.system.asking.language import as_term
+from model.system.asking.point import Course, Point
+from model.system.relation.apart import first_apart
+from model.system.relation.compiled import compile_terms
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.reach import StateGraph, explore
+from model.system.relation.replay import violates
 from properties import PROPERTIES
 from properties.claims.base import (
     EXCEPT,

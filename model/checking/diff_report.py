@@ -20,7 +20,8 @@ from model.checking.difference import (
     Field,
 )
 from model.cli import tool
-from model.kernel.editions import CHANGES, Edition
+from model.kernel.changes import CHANGES
+from model.kernel.editions import Edition
 
 WIDTH = 72
 KINDS = (REGRESSION, FIX, LOST, GAINED, NEUTRAL)

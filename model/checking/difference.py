@@ -16,8 +16,8 @@ from model.engines.base import Limits
 from model.engines.product import Difference, Product, Side, product
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem, Step, kernel_system
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem, Step, kernel_system
 from properties import PROPERTIES
 from properties.base import Property
 

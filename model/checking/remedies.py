@@ -13,9 +13,9 @@ from model.engines.explicit import first_violation, reaches
 from model.kernel.editions import Edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
-from model.system.kernel import KernelSystem
-from model.system.reach import StateGraph, explore
-from model.system.themes import allowing
+from model.system.actions.themes import allowing
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import StateGraph, explore
 from properties import PROPERTIES
 from properties.base import Property
 

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 from model.checking.cells import CellResult, Exit, judged
 from model.cli import TOOL, tool
-from model.kernel.editions import CHANGES, find_edition
+from model.kernel.changes import CHANGES
+from model.kernel.editions import find_edition
 
 _COLUMNS = 5
 _COLOURS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",

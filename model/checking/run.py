@@ -26,10 +26,10 @@ from model.engines.base import (
 from model.engines.explicit import Exhausted, reaches
 from model.engines.registry import ENGINES, Auto
 from model.kernel.editions import UsageError
-from model.system.kernel import kernel_system
-from model.system.reach import TooManyStates
-from model.system.replay import violates
-from model.system.transition import Lemma, Question
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import TooManyStates
+from model.system.relation.replay import violates
+from model.system.relation.transition import Lemma, Question
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
 

@@ -10,7 +10,8 @@ from model.checking.backporting import COMMITS, Bench, Trace, breaks_now, search
 from model.checking.cells import Cell, CellResult
 from model.checking.run import Options, run
 from model.engines.base import Limits, OutOfTime
-from model.kernel.editions import CHANGES, Edition
+from model.kernel.changes import CHANGES
+from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from properties.base import Property
 

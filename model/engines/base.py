@@ -12,7 +12,7 @@ from typing import Protocol
 
 import z3
 
-from model.system.transition import Lemma, Question, TransitionSystem, substitute
+from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
 PROVED, BOUNDED, VIOLATED, UNKNOWN = "proved", "bounded", "violated", "unknown"
 

@@ -21,7 +21,7 @@ from model.engines.base import (
     search_solver,
     solve,
 )
-from model.system.transition import Lemma, Question
+from model.system.relation.transition import Lemma, Question
 
 NAME = "bmc"
 DEFAULT_DEPTH = 8

@@ -20,9 +20,9 @@ from model.engines.base import (
     Proof,
     Verdict,
 )
-from model.system.compiled import Machine, Values
-from model.system.reach import StateGraph, TooManyStates, explore
-from model.system.transition import Lemma, Question
+from model.system.relation.compiled import Machine, Values
+from model.system.relation.reach import StateGraph, TooManyStates, explore
+from model.system.relation.transition import Lemma, Question
 
 NAME = "explicit"
 MAX_STATES = 1_000_000

@@ -21,7 +21,7 @@ from model.engines.base import (
     incremental_solver,
     solve,
 )
-from model.system.transition import Lemma, Question, TransitionSystem
+from model.system.relation.transition import Lemma, Question, TransitionSystem
 
 NAME = "induction"
 

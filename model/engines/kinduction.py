@@ -25,7 +25,7 @@ from model.engines.base import (
 )
 from model.engines.bmc import bmc
 from model.engines.induction import houdini
-from model.system.transition import Lemma, Question
+from model.system.relation.transition import Lemma, Question
 
 NAME = "k-induction"
 DEFAULT_DEPTH = 5

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from model.engines.base import Limits, OutOfTime
-from model.system.compiled import Machine, Values
-from model.system.reach import StateGraph
+from model.system.relation.compiled import Machine, Values
+from model.system.relation.reach import StateGraph
 
 MAX_PAIRS = 1_000_000
 

@@ -21,9 +21,9 @@ from model.engines.explicit import Exhausted, explicit
 from model.engines.induction import InductiveInvariant, induction
 from model.engines.kinduction import kinduction
 from model.engines.spacer import spacer
-from model.system.compiled import Machine
-from model.system.reach import TooManyStates
-from model.system.transition import Lemma, Question
+from model.system.relation.compiled import Machine
+from model.system.relation.reach import TooManyStates
+from model.system.relation.transition import Lemma, Question
 
 ENGINES: dict[str, Engine] = {
     "bmc": bmc,

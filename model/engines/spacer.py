@@ -14,8 +14,8 @@ import z3
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits, OutOfTime, Proof, Verdict
 from model.engines.bmc import bmc
 from model.engines.induction import houdini
-from model.system.compiled import Machine
-from model.system.transition import Lemma, Question, TransitionSystem, substitute
+from model.system.relation.compiled import Machine
+from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
 NAME = "spacer"
 TRACE_DEPTH = 64

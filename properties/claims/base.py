@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.system.language import Bool, Edition, Mapping
-from model.system.point import Point
+from model.system.asking.language import Bool, Edition, Mapping
+from model.system.asking.point import Point
 from properties.base import registrable
 
 TRUE, FALSE, EXCEPT = "true", "false", "true except"

@@ -1,7 +1,7 @@
 """Which of the two patches changes nothing that a program can see."""
 
-from model.system.language import Bool, conj
-from model.system.point import Point
+from model.system.asking.language import Bool, conj
+from model.system.asking.point import Point
 from properties.claims.base import CLEANUP, EXCEPT, FALSE, PATCH, Always, Claim, Departs, Same
 from properties.claims.loss import NEW, OLD
 from properties.claims.words import MEMORY, PROT_WRITABLE, VMA, registered

@@ -1,6 +1,6 @@
 """The message on the loss: what the old uffd_wp_range() forgot, and that the patch mends it."""
 
-from model.system.language import as_term, conj, negate
+from model.system.asking.language import as_term, conj, negate
 from properties.claims.base import EXCEPT, FALSE, PATCH, Always, Claim, Departs, Loses, Mends
 from properties.claims.words import (
     ENTRY,

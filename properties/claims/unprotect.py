@@ -1,7 +1,7 @@
 """The message on the patch: vm_page_prot, and what un-protecting maps writable again."""
 
-from model.system.language import Bool, conj, implies, negate
-from model.system.point import Point
+from model.system.asking.language import Bool, conj, implies, negate
+from model.system.asking.point import Point
 from properties.claims.base import EXCEPT, FALSE, Always, Claim, Departs
 from properties.claims.loss import NEW
 from properties.claims.words import (

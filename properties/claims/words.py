@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from model.system.language import Bool, Mapping, conj, disj, negate
-from model.system.point import Point
+from model.system.asking.language import Bool, Mapping, conj, disj, negate
+from model.system.asking.point import Point
 from properties.claims.base import Atom
 
 SHARED = Atom("shared", lambda s: s.mapping.shared)

@@ -15,9 +15,9 @@ from model.engines.explicit import explicit
 from model.engines.registry import Auto
 from model.engines.spacer import spacer
 from model.kernel.editions import EDITIONS
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.mappings import MAPPINGS
-from model.system.transition import Lemma
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.transition import Lemma
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.lemmas import LEMMAS
 from tests.engines.cells import CELLS

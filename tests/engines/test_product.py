@@ -9,8 +9,8 @@ import z3
 
 from model.engines.base import Limits
 from model.engines.product import Product, Side, product
-from model.system.compiled import Machine
-from model.system.transition import TransitionSystem
+from model.system.relation.compiled import Machine
+from model.system.relation.transition import TransitionSystem
 from tests.engines.toys import ODD, N, counter, number
 
 ONE, TWO, RESET = range(3)

@@ -15,9 +15,9 @@ from model.engines.induction import houdini, induction
 from model.engines.kinduction import kinduction
 from model.engines.registry import ENGINES, Auto
 from model.engines.spacer import spacer
-from model.system.compiled import Machine
-from model.system.reach import TooManyStates, explore
-from model.system.transition import Lemma, Question
+from model.system.relation.compiled import Machine
+from model.system.relation.reach import TooManyStates, explore
+from model.system.relation.transition import Lemma, Question
 from tests.engines.toys import ODD, N, ask, counter, number, two_step
 
 PARITY = Lemma("parity", (z3.Extract(0, 0, N) == z3.BitVecVal(1, 1)) == ODD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import z3
 
-from model.system.transition import Question, TransitionSystem
+from model.system.relation.transition import Question, TransitionSystem
 
 N = z3.BitVec("n", 4)
 ODD = z3.Bool("odd")

@@ -68,7 +68,7 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
 
     A marked function is overridden in the edition. A helper without a mark is replaced in the
     modules of the kernel and in the operations while the context lasts; the questions that
-    properties ask (model.system.view) keep the right one.
+    properties ask (model.system.asking.view) keep the right one.
     """
     edition, wrong = find_edition(mutant.edition), mutate(mutant)
     if mutant.function in MIRRORS:
@@ -76,7 +76,7 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
         return
     right = original(mutant)
     users = [module for name, module in sys.modules.items()
-             if name.startswith(("model.kernel.", "model.system.effects"))
+             if name.startswith(("model.kernel.", "model.system.actions.effects"))
              and vars(module).get(mutant.function) is right]
     for module in users:
         setattr(module, mutant.function, wrong)

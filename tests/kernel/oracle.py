@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from model.kernel.records import Outcome
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem, Step
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem, Step
 
 
 @dataclass(frozen=True)

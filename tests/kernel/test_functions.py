@@ -20,9 +20,9 @@ from model.kernel.editions import EDITIONS, Edition
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.pgtable import swp_migration
 from model.kernel.records import CpFlags, Entry, Mapping, Outcome, Vma
-from model.system.compiled import compile_terms
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS
+from model.system.relation.compiled import compile_terms
+from model.system.relation.kernel import kernel_system
+from model.system.state.mappings import MAPPINGS
 from tests.kernel.oracle import KINDS, OPS, RULES, difference, run
 from tests.kernel.test_pgtable import (
     NX,

@@ -18,11 +18,11 @@ import model.kernel
 from model.engines.explicit import first_violation
 from model.kernel.editions import Edition, find_edition
 from model.kernel.mirror import MIRRORS
-from model.system.kernel import KernelSystem
-from model.system.mappings import find_mapping
-from model.system.operations import CORE, OPERATIONS
-from model.system.reach import explore
-from model.system.themes import modelled
+from model.system.actions.operations import CORE, OPERATIONS
+from model.system.actions.themes import modelled
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import explore
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from tests.kernel import test_functions, test_pgtable
 from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied, original

@@ -10,7 +10,7 @@ from model.checking.cells import Exit
 from model.checking.claims import judge
 from model.checking.claims_report import exit_code
 from model.kernel.editions import find_edition
-from model.system.mappings import MAPPINGS
+from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
 
 

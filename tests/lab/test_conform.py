@@ -15,9 +15,9 @@ from counterexamples.lab.observe import Seen, seen_by_model
 from counterexamples.lab.session import Run
 from counterexamples.lab.suite import observable
 from model.kernel.editions import find_edition
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.mappings import find_mapping
-from model.system.reach import explore
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import find_mapping
 from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied
 from tests.lab.test_suite import same
 

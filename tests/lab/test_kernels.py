@@ -20,8 +20,8 @@ from counterexamples.lab.kernels import at_hand, named
 from counterexamples.lab.session import Run
 from counterexamples.lab.tools import static_program
 from model.kernel.editions import UsageError, find_edition
-from model.system.kernel import whole_system
-from model.system.mappings import MAPPINGS
+from model.system.relation.kernel import whole_system
+from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 GALLERY = Path(gallery.__file__).parent

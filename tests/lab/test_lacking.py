@@ -15,8 +15,8 @@ from counterexamples.lab.observe import Seen
 from counterexamples.lab.replaying import Plan, replay
 from counterexamples.lab.session import Run
 from model.kernel.editions import find_edition
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.mappings import find_mapping
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.state.mappings import find_mapping
 from tests.lab.fake_agent import session
 from tests.lab.test_conform import ModelRunner
 

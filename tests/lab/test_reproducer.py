@@ -18,10 +18,10 @@ from counterexamples.reproducer.program import program
 from counterexamples.trace import run_trace
 from model.kernel.editions import find_edition
 from model.kernel.records import Outcome
-from model.system import mappings
-from model.system.kernel import whole_system
-from model.system.operations import OPERATIONS
-from model.system.themes import modelled
+from model.system.actions.operations import OPERATIONS
+from model.system.actions.themes import modelled
+from model.system.relation.kernel import whole_system
+from model.system.state import mappings
 
 KEPT = sorted(Path(gallery.__file__).parent.rglob("repro.c"))
 KERNELS = {"v6.1": "debian:6.1", "v6.12": "debian:6.12"}

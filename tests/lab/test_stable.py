@@ -11,8 +11,8 @@ from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replaying import CONFIRMED, Plan, replay
 from counterexamples.lab.session import Session
 from model.kernel.editions import find_edition
-from model.system.kernel import whole_system
-from model.system.mappings import find_mapping
+from model.system.relation.kernel import whole_system
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 
 CLOSED = ("store", "clear_refs", "register", "close", "store")

@@ -21,9 +21,9 @@ from counterexamples.lab.suite import (
 )
 from counterexamples.shrink import shrink
 from model.kernel.editions import EDITIONS
-from model.system.kernel import kernel_system
-from model.system.mappings import MAPPINGS
-from model.system.reach import explore
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import explore
+from model.system.state.mappings import MAPPINGS
 
 A, B = (Seen("ok", n, frozenset(), frozenset()) for n in (0, 1))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.system.compiled import Machine
-from model.system.transition import Question
+from model.system.relation.compiled import Machine
+from model.system.relation.transition import Question
 
 
 def violates(machine: Machine, question: Question, ops: Sequence[str]) -> bool:

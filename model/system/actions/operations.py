@@ -13,9 +13,9 @@ from functools import partial
 
 from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition, unknown
-from model.system import effects
-from model.system.effects import Effect
-from model.system.state import State
+from model.system.actions import effects
+from model.system.actions.effects import Effect
+from model.system.state.state import State
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import z3
 
-from model.system.transition import TransitionSystem
+from model.system.relation.transition import TransitionSystem
 
 Values = tuple[Any, ...]
 """One concrete state: an int for each bit vector, a bool for each Boolean."""

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from model.kernel.editions import Edition, UsageError, unknown
 from model.kernel.records import Mapping
-from model.system.operations import CORE, OPERATIONS, find_operation
+from model.system.actions.operations import CORE, OPERATIONS, find_operation
 
 _ANY = ("dontneed", "fork", "mremap")
 THEMES: dict[str, tuple[str, ...]] = {

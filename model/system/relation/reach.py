@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model.system.compiled import Machine, Values
+from model.system.relation.compiled import Machine, Values
 
 
 @dataclass

@@ -21,11 +21,11 @@ from model.kernel.huge_memory import can_change_pmd_writable
 from model.kernel.logic import BV, Bool, as_term, conj, has, ite, word
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.records import Entry, Outcome, Vma, outcome
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem, kernel_system
-from model.system.operations import OPERATIONS
-from model.system.state import State
-from model.system.view import View
+from model.system.actions.operations import OPERATIONS
+from model.system.asking.view import View
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.state.state import State
 
 
 class Point(View):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from model.kernel.editions import CHANGES, EDITIONS, Edition
+from model.kernel.changes import CHANGES
+from model.kernel.editions import EDITIONS, Edition
 from model.kernel.records import Mapping
-from model.system.kernel import kernel_system
-from model.system.replay import violates
+from model.system.relation.kernel import kernel_system
+from model.system.relation.replay import violates
 from properties.base import Property
 
 

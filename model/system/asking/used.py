@@ -15,8 +15,8 @@ from typing import Any
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.kernel.task_mmu import pagemap_read
-from model.system.kernel import KernelSystem
-from model.system.operations import OPERATIONS
+from model.system.actions.operations import OPERATIONS
+from model.system.relation.kernel import KernelSystem
 
 _PACKAGE = "model.kernel."
 

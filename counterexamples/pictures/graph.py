@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
-from counterexamples.lanes import GREEN, INK, MARGIN, RED, box, picture, put
+from counterexamples.pictures.lanes import GREEN, INK, MARGIN, RED, box, picture, put
 from counterexamples.trace import Trace, pte_state
 from model.kernel import bits
 from model.kernel.records import Outcome
-from model.system.kernel import KernelSystem
-from model.system.reach import StateGraph
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import StateGraph
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from model.system.compiled import Values
-from model.system.kernel import KernelSystem
+from model.system.relation.compiled import Values
+from model.system.relation.kernel import KernelSystem
 
 
 def made_visible(kernel: KernelSystem, fixed: KernelSystem | None,

@@ -23,10 +23,10 @@ import z3
 
 from model.kernel.logic import conj, disj, ite
 from model.kernel.task_mmu import pagemap_read
-from model.system.compiled import Terms, Values
-from model.system.kernel import KernelSystem
-from model.system.reach import StateGraph
-from model.system.state import History, flatten
+from model.system.relation.compiled import Terms, Values
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.reach import StateGraph
+from model.system.state.state import History, flatten
 
 _PACKAGE = "model.kernel."
 _HISTORY = len(fields(History))

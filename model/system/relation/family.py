@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import z3
 
-from model.kernel.editions import CHANGES, Edition, choice
+from model.kernel.changes import CHANGES
+from model.kernel.editions import Edition, choice
 from model.kernel.records import Mapping
-from model.system.compiled import Machine, Values, compile_terms
-from model.system.kernel import KernelSystem
-from model.system.transition import Question, substitute
+from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.transition import Question, substitute
 
 
 class Family:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from counterexamples.explain import explain
 from counterexamples.trace import ENTRY_WORDS, Trace, TraceStep, pte_flags, pte_state
+from counterexamples.words.explain import explain
 from model.kernel.bits import PAGE_PRESENT, PAGE_RW
 
 WIDTH = 72

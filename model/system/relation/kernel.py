@@ -15,11 +15,13 @@ from model.kernel.fault import FAULT_BITS
 from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import pagemap_read
-from model.system.compiled import Machine, Values, compile_terms
-from model.system.effects import Effect
-from model.system.mappings import fresh_vma
-from model.system.operations import CORE, OPERATIONS, TRACKED
-from model.system.state import (
+from model.system.actions.effects import Effect
+from model.system.actions.operations import CORE, OPERATIONS, TRACKED
+from model.system.actions.themes import allowing, modelled
+from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.transition import TransitionSystem
+from model.system.state.mappings import fresh_vma
+from model.system.state.state import (
     History,
     State,
     flatten,
@@ -29,8 +31,6 @@ from model.system.state import (
     rebuild,
     variables_like,
 )
-from model.system.themes import allowing, modelled
-from model.system.transition import TransitionSystem
 
 
 @dataclass(frozen=True)

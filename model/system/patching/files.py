@@ -22,14 +22,14 @@ from typing import Any
 from model.kernel.editions import Edition, UsageError, find_change
 from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
-from model.system.kernel import KernelSystem
-from model.system.mappings import MAPPINGS
-from model.system.misfit import Shape, misfit, shape, strangers
-from model.system.named import not_mirrored
-from model.system.themes import modelled
+from model.system.actions.themes import modelled
+from model.system.patching.misfit import Shape, misfit, shape, strangers
+from model.system.patching.named import not_mirrored
+from model.system.relation.kernel import KernelSystem
+from model.system.state.mappings import MAPPINGS
 
 PACKAGE = "model.kernel."
-"""Coverage looks into modules whose name begins so (model/system/coverage.py)."""
+"""Coverage looks into modules whose name begins so (model/system/asking/coverage.py)."""
 _STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HINTS = {
     "cannot be cast to concrete Boolean": "conditions are joined and chosen by with conj, disj, "

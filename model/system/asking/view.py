@@ -51,9 +51,9 @@ from model.kernel.userfaultfd_k import (
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
-from model.system.kernel import KernelSystem
-from model.system.mappings import fresh_vma
-from model.system.state import State
+from model.system.relation.kernel import KernelSystem
+from model.system.state.mappings import fresh_vma
+from model.system.state.state import State
 
 _MUTABLE_VM = VM_ACCESS_FLAGS | VM_SOFTDIRTY | VM_UFFD_FLAGS
 _USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | PAGE_PROTNONE

@@ -42,8 +42,8 @@ from model.kernel.userfaultfd import (
     userfaultfd_unregister,
 )
 from model.kernel.vmscan import madvise_pageout
-from model.system.mappings import fresh_vma
-from model.system.state import History, State, fresh_entry
+from model.system.state.mappings import fresh_vma
+from model.system.state.state import History, State, fresh_entry
 
 NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
 OK = outcome(Outcome.ok)

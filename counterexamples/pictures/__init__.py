@@ -1,0 +1,1 @@
+"""Pictures of a trace: lane sheets and state graphs."""

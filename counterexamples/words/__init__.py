@@ -1,0 +1,1 @@
+"""Words for a trace: text for a mail, English, and what more shows it."""

@@ -1,0 +1,250 @@
+"""The rows: changes (commits that alter modelled behaviour) and releases (sets of changes on a
+common base). What finds and derives editions of them is in editions.py.
+
+The base is Linux 6.0 without what is listed here. To add a change: a row in CHANGES, a test of
+``ed.has("<id>")`` inside the one function that the commit changed, and its id in the releases that
+have it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    """One commit that alters modelled behaviour.
+
+    `since` is the first mainline release (and stable ones in brackets); `requires` are changes
+    whose code it edits, so that it cannot be kept without them; `effect` says what dropping it
+    alone does to the promises of the modelled operations.
+    """
+
+    id: str
+    title: str
+    since: str
+    effect: str
+    requires: tuple[str, ...] = ()
+    variant: bool = False
+    """True for a reading of a commit message that no kernel has ever executed."""
+
+
+CHANGES: dict[str, Change] = {c.id: c for c in (
+    Change("d9104d1ca966", "mm: track vma changes with VM_SOFTDIRTY bit", "v3.11",
+           "dropped: what is mapped anew at the place of what was tracked looks untouched"),
+    Change("179ef71cbc08", "mm: save soft-dirty bits on swapped pages", "v3.11",
+           "dropped: a page that was swapped out comes back not soft-dirty"),
+    Change("64e455079e1b", "mm: softdirty: enable write notifications on VMAs after VM_SOFTDIRTY "
+           "cleared", "v3.18", "dropped: a clean page of a tracked shared mapping is mapped "
+           "writable by a load, and a store escapes"),
+    Change("f45ec5ff16a7", "userfaultfd: wp: support swap and page migration", "v5.7",
+           "dropped: a protected page that is swapped out or migrates comes back unprotected"),
+    Change("099dd6878b9b", "mm/swap: fix pte_same_as_swp() not removing uffd-wp bit when compare",
+           "v5.13", "dropped: swapoff never ends while a write-protected page is in swap"),
+    Change("8f34f1eac382", "mm/userfaultfd: fix uffd-wp special cases for fork()", "v5.14",
+           "dropped: a child, which is not registered, inherits uffd-wp bits"),
+    Change("0e88904cb700", "userfaultfd: mark uffd_wp regardless of VM_WRITE flag",
+           "v5.18 (5.17.5)", "dropped: UFFDIO_COPY with MODE_WP does not protect a page of a "
+           "read-only mapping, which mprotect then makes writable"),
+    Change("b1f9e8768618", "mm/uffd: enable write protection for shmem & hugetlbfs", "v5.19",
+           "dropped: only anonymous memory can be registered for write-protection"),
+    Change("999dad824c39", "mm/shmem: persist uffd-wp bit across zapping for file-backed", "v5.19",
+           "dropped: what is protected in shared memory is lost when its page is unmapped"),
+    Change("deb4c93a9871", "mm/khugepaged: don't recycle vma pgtable if uffd-wp registered",
+           "v5.19", "none here: a collapse of the page cache itself, which would take protection "
+           "with the page table, is not modelled"),
+    Change("64fe24a3e05e", "mm/mprotect: try avoiding write faults for exclusive anonymous pages "
+           "when changing protection", "v6.0",
+           "dropped: mprotect leaves a page of the process's own read-only"),
+    Change("76aefad628aa", "mm/mprotect: fix soft-dirty check in can_change_pte_writable()", "v6.0",
+           "dropped: mprotect makes a tracked, clean anonymous page writable, and a store escapes"),
+    Change("f369b07c8614", "mm/uffd: reset write protection when unregister with wp-mode", "v6.0",
+           "dropped: uffd-wp bits and markers outlive the registration, and a later registration "
+           "inherits them on writable entries"),
+    Change("14a762dd1977", "mm/swapfile: fix lost swap bits in unuse_pte()", "v6.0",
+           "dropped: swapoff forgets soft-dirty and uffd-wp of what it brings back"),
+    Change("1d8d14641fd9", "mm/hugetlb: support write-faults in shared mappings", "v6.0",
+           "dropped: a store to a read-only page of shared hugetlb memory goes to a copy"),
+    Change("f96f7a40874d", "mm/hugetlb: fix hugetlb not supporting softdirty tracking", "v6.0",
+           "dropped: once clear_refs was written, mprotect leaves shared hugetlb memory read-only"),
+    Change("914eedcb9ba0", "userfaultfd: don't fail on unrecognized features", "v6.0 until v6.3",
+           "added: a userfaultfd opens without a feature that it was asked for"),
+    Change("2ff559f31a5d", 'Revert "userfaultfd: don\'t fail on unrecognized features"',
+           "v6.3 (6.1.26)", "dropped: a userfaultfd opens without a feature that it was asked for",
+           requires=("914eedcb9ba0",)),
+    Change("44f86392bdd1", "mm/hugetlb: fix uffd-wp handling for migration entries in "
+           "hugetlb_change_protection()", "v6.2 (6.1.8)", "dropped: hugetlb memory that migrates "
+           "read-only cannot be protected"),
+    Change("49d6d7fb6313", "mm/uffd: fix pte marker when fork() without fork event",
+           "v6.2 (6.1.11)", "dropped: a child, which is not registered, inherits markers"),
+    Change("0e678153f5be", "mm/hugetlb: fix PTE marker handling in hugetlb_change_protection()",
+           "v6.2 (6.1.8)", "dropped: protecting twice, un-protecting, or mprotect makes a marker "
+           "into a present entry that maps no page of the process"),
+    Change("5a2f8d22ace4", "mm/hugetlb: fix uffd-wp during fork()", "v6.4",
+           "dropped: a child, which is not registered, inherits uffd-wp bits of hugetlb memory"),
+    Change("d84887739d5c", "mm/mprotect: allow clean exclusive anon pages to be writable", "v6.2",
+           "none here: an exclusive anonymous page is always dirty until pages are swapped or "
+           "cleaned"),
+    Change("7ea7e333842e", "mm/mprotect: minor can_change_pte_writable() cleanups", "v6.2",
+           "none here: nobody asks about a read-only VMA, and now the answer would be no"),
+    Change("b9086fde6d44", "mm: rework handling in do_wp_page() based on private vs. shared "
+           "mappings", "v6.2", "none here: both orders give one answer where a shared mapping may "
+           "be written"),
+    Change("15520a3f0469", "mm: use pte markers for swap errors", "v6.2",
+           "none: renumbers the swap type of PTE markers, which no program can see"),
+    Change("6a56ccbcf6c6", "mm/autonuma: use can_change_(pte|pmd)_writable() to replace savedwrite",
+           "v6.2", "none here: the one PROT_NONE entry that a fault repairs, that of a write-only "
+           "mapping protected without 931298e103c2, may not be written to either way"),
+    Change("51d3d5eb74ff", "mm/userfaultfd: enable writenotify while userfaultfd-wp is enabled for "
+           "a VMA", "v6.2 (6.1.8)",
+           "dropped: on shmem vm_page_prot stays writable under uffd-wp, and mprotect makes a "
+           "protected page writable"),
+    Change("fed15f1345dc", "mm/hugetlb: pre-allocate pgtable pages for uffd wr-protects",
+           "v6.2 (6.1.8)", "dropped: hugetlb memory without a page table cannot be protected"),
+    Change("931298e103c2", "mm/userfaultfd: rely on vma->vm_page_prot in uffd_wp_range()", "v6.3",
+           "dropped: un-protecting shmem maps clean pages writable, and a store escapes soft-dirty "
+           "tracking; private pages stay read-only after un-protect"),
+    Change("1ef488edd6c4", "mm/mprotect: drop pgprot_t parameter from change_protection()", "v6.3",
+           "none: every caller passed what change_protection() now works out itself",
+           requires=("931298e103c2",)),
+    Change("f1eb1bacfba9", "mm/uffd: always wr-protect pte in pte|pmd_mkuffd_wp()", "v6.3",
+           "none here: the callers without it write-protect first"),
+    Change("24bf08c4376b", "mm/userfaultfd: fix uffd-wp handling for THP migration entries",
+           "v6.3 (6.1.26)", "dropped: a protected huge page that migrates comes back unprotected",
+           requires=("f45ec5ff16a7",)),
+    Change("42b2af2c9b7e", "mm/userfaultfd: propagate uffd-wp bit when PTE-mapping the huge "
+           "zeropage", "v6.3 (6.1.21)", "dropped: a protected huge zero page that is split is no "
+           "longer protected"),
+    Change("60d5b473d61b", "mm/hugetlb: fix uffd wr-protection for CoW optimization path",
+           "v6.3 (6.1.24)", "dropped: the first store to a protected, empty page of private "
+           "hugetlb memory raises no event; but a stale uffd-wp bit stops no store"),
+    Change("2bad466cc9d9", "mm/uffd: UFFD_FEATURE_WP_UNPOPULATED", "v6.4",
+           "dropped: a userfaultfd with WP_UNPOPULATED cannot be opened"),
+    Change("c88033efe9a3", "mm/userfaultfd: reset ptes when close() for wr-protected ones",
+           "v6.9 (6.1.191)",
+           "dropped: uffd-wp bits and markers outlive a userfaultfd that is closed"),
+    Change("0cef0bb836e3", "mm: clear uffd-wp PTE/PMD state on mremap()",
+           "v6.13 (6.12.11, 6.1.191)",
+           "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
+    Change("hugetlb-fork-swap", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
+           "fork()", "after v6.12 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
+           "protected hugetlb page migrates inherits the uffd-wp bit"),
+    Change("6cce3314b928", "mm/ksm: fix KSM COW breaking with userfaultfd-wp via "
+           "FAULT_FLAG_UNSHARE", "v6.2", "none here: a page that mremap takes out of KSM is mapped "
+           "as by a store"),
+    Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
+           "none: keeps the dirty bit of a read-only entry in another place"),
+    Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
+           "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
+    Change("867a43a34ff8", "userfaultfd: use per-vma locks in userfaultfd operations", "v6.9",
+           "none here: a failed UFFDIO_COPY leaves private memory an anon_vma, and with it page "
+           "tables for the child of a fork"),
+    Change("63222c14c269", "mm/migrate: preserve exact soft-dirty state", "v6.9",
+           "dropped: a dirty page that migrates comes back soft-dirty"),
+    Change("3c811f7883c4", 'mm/migrate: revert "mm/migrate: fix wrongly apply write bit after '
+           'mkdirty on sparc64"', "v6.4", "dropped: a shared page that migrates comes back "
+           "read-only"),
+    Change("5436d6556937", 'mm/huge_memory: revert "Partly revert "mm/thp: carry over dirty bit '
+           'when thp splits on pmd""', "v6.4",
+           "added: a huge page that is split becomes soft-dirty where it was dirty"),
+    Change("migration-downgrade", "change_pte_range() drops uffd-wp from a writable migration "
+           "entry", "after v6.1", "none: such an entry has it only where nobody is registered"),
+    Change("collapse-ebusy", "madvise_collapse_errno() answers EBUSY to SCAN_EXCEED_NONE_PTE",
+           "after v6.1", "none here: an error number of MADV_COLLAPSE, of which no promise speaks"),
+    Change("b1f202060afe", "mm: remap unused subpages to shared zeropage when splitting isolated "
+           "thp", "v6.12", "none here: of the pages that were never stored to no promise speaks"),
+    Change("requeue-split", "mm: migrate: requeue destination folio on deferred split queue",
+           "after v6.12 (6.12.86)", "none here: a huge page that page tables map and that migrates "
+           "twice is split"),
+    Change("pmd-modify-dirty", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
+           "after v6.12 (6.12.111)", "none here: a huge page that was dirty is clean where its "
+           "protection changes, and of the dirty bit no promise speaks",
+           requires=("saved-dirty",)),
+    Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
+           "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
+    Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
+           "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
+    Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
+           "writable mapping is un-protected", "no kernel",
+           "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
+    Change("no-try", "931298e103c2 without MM_CP_TRY_CHANGE_WRITABLE", "no kernel",
+           "added: private pages too stay read-only after un-protect", ("931298e103c2",), True),
+)}
+
+
+@dataclass(frozen=True)
+class Release:
+    """An edition that exists by name: what it is, and the changes that it has."""
+
+    name: str
+    title: str
+    changes: frozenset[str]
+
+
+_V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
+_V5_14 = _V5_7 | {"099dd6878b9b", "8f34f1eac382"}
+_V5_18 = _V5_14 | {"0e88904cb700"}
+_V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
+_V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977", "1d8d14641fd9",
+                 "f96f7a40874d", "914eedcb9ba0"}
+_V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
+                     "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
+                     "2ff559f31a5d"}
+_V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
+_V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3"}
+_V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
+                 "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
+                 "49d6d7fb6313", "6cce3314b928"}
+_V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
+                 "2ff559f31a5d", "24bf08c4376b"}
+_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4"}
+_V6_6 = _V6_4 | {"saved-dirty"}
+_V6_7 = _V6_6 | {"d61ea1cb0095"}
+_V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
+_V6_11 = _V6_9 | {"20dfa5b7adc5"}
+_V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
+                       "requeue-split"}
+_V6_12 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
+
+RELEASES: tuple[Release, ...] = (
+    Release("before", "v6.2, the patch's parent", _V6_2),
+    Release("after", "v6.2 with 931298e103c2 alone", _V6_2 | {"931298e103c2"}),
+    Release("v5.7", "the first release with write-protect mode", _V5_7),
+    Release("v5.14", "the first release whose children forget protection", _V5_14),
+    Release("v5.18", "the last release with it for anonymous memory alone", _V5_18),
+    Release("v5.19", "the first release with markers", _V5_19),
+    Release("v6.0", "the first release that clears what it protected", _V6_0),
+    Release("v6.1.170", "6.1.170 as Debian ships it", _V6_1_170),
+    Release("v6.1.187", "6.1.187 as Debian ships it", _V6_1_187),
+    Release("v6.1", "6.1.192 as Debian ships it", _V6_1),
+    Release("v6.2", "the last release before the patch", _V6_2),
+    Release("v6.3", "the first release with the patch", _V6_3),
+    Release("v6.4", "the first release with WP_UNPOPULATED", _V6_4),
+    Release("v6.6", "the first release with the saved dirty bit", _V6_6),
+    Release("v6.7", "the first release with WP_ASYNC", _V6_7),
+    Release("v6.9", "the first release that un-protects at close", _V6_9),
+    Release("v6.11", "the first release that swaps pages in writable", _V6_11),
+    Release("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
+    Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Release("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
+            _V6_3 | {"as-described"}),
+    Release("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
+)
+"""Those before v6.1 are the common base less what came later; what else they did otherwise, as the
+exclusivity of anonymous pages before v5.19, is not modelled.
+
+The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
+and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
+and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3 and 0cef0bb836e3; 6.12.11
+0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap", 6.12.111
+"pmd-modify-dirty". Two of them came without what they need: 60d5b473d61b without 5a2f8d22ace4, and
+c88033efe9a3 without 931298e103c2.
+"""
+
+
+ALIASES = {
+    "v6.1.176": "v6.1.170", "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
+    **dict.fromkeys(("v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
+}
+"""Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
+that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""

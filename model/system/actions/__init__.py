@@ -1,0 +1,1 @@
+"""What can happen: operations, their effects, and which are explored together."""

@@ -1,0 +1,1 @@
+"""Whose functions these are: kernel functions of a user's own."""
