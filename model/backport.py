@@ -27,8 +27,9 @@ from model.checking.backport_report import (
 )
 from model.checking.backporting import COMMITS, Answer, Bench, answer
 from model.checking.cells import Cell, bisect_code, plan, select_editions
-from model.checking.run import Options, default_jobs, run
+from model.checking.run import default_jobs, run
 from model.checking.series import UNKNOWN, Course, course
+from model.checking.settle import Options
 from model.cli import Parser, entry, one_of, seconds
 from model.engines.base import Limits
 from model.kernel.changes import CHANGES

@@ -25,8 +25,9 @@ from model.checking.cells import (
     select_editions,
 )
 from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
-from model.checking.run import Options, Store, default_jobs, run
+from model.checking.run import Store, default_jobs, run
 from model.checking.saved import Saved
+from model.checking.settle import Options
 from model.cli import (
     Parser,
     StatusLine,

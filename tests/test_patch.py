@@ -21,7 +21,8 @@ from counterexamples.trace import run_trace
 from model import check, simulate
 from model.checking.cells import bisect_code, exit_code, judged, plan
 from model.checking.report import as_ktap
-from model.checking.run import Options, run
+from model.checking.run import run
+from model.checking.settle import Options
 from model.cli import patched, with_patch
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS

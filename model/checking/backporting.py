@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import z3
 
 from model.checking.cells import Cell, CellResult
-from model.checking.run import Options, run
+from model.checking.run import run
+from model.checking.settle import Options
 from model.engines.base import Limits, OutOfTime
 from model.engines.explicit import first_violation, reaches
 from model.engines.minimal import minimal_sets

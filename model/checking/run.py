@@ -6,45 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from model.certificate import Certifier
-from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.checking.cells import Cell, CellResult
 from model.checking.ctrl_c import CtrlC
-from model.engines.base import (
-    BOUNDED,
-    PROVED,
-    UNKNOWN,
-    VIOLATED,
-    Engine,
-    Limits,
-    OutOfTime,
-    Verdict,
-)
-from model.engines.explicit import Exhausted, reaches
-from model.engines.registry import ENGINES, Auto
+from model.checking.settle import CellSystem, Options, as_result, settled
+from model.engines.base import BOUNDED, UNKNOWN, Limits, Verdict
 from model.kernel.editions import UsageError
-from model.system.relation.kernel import kernel_system
-from model.system.relation.reach import TooManyStates
-from model.system.relation.replay import violates
-from model.system.relation.transition import Lemma, Question
-from properties import PROPERTIES
-from properties.lemmas import LEMMAS
-
-CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIES.values()}
-
-
-@dataclass(frozen=True)
-class Options:
-    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
-
-    engine: str = "auto"
-    depth: int | None = None
-    timeout: float | None = None
-    jobs: int = 1
-
 
 Progress = Callable[[CellResult], None]
 """Called with each result as they come."""
@@ -99,7 +69,8 @@ def run(cells: Sequence[Cell], options: Options, progress: Progress,
 
 def _unfinished(cell: Cell, bound: int) -> CellResult:
     status, depth = (BOUNDED, bound) if bound > 0 else (UNKNOWN, None)
-    return _result(cell, Verdict(status, "bmc" if depth else "", depth, reason="interrupted"), 0.0)
+    verdict = Verdict(status, "bmc" if depth else "", depth, reason="interrupted")
+    return as_result(cell, verdict, 0.0)
 
 
 _Task = list[tuple[int, Cell]]
@@ -158,35 +129,9 @@ def _worker(tasks: list[_Task], options: Options, store: Store, bounds: Any, wor
         queue.put(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
-class _System:
-    """What the cells of one edition, mapping and set of operations share."""
-
-    def __init__(self, cell: Cell, options: Options) -> None:
-        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
-        self.certifier = Certifier()
-        self.exhausted = Exhausted(self.kernel.machine)
-        suspects = {p.name for p in PROPERTIES.values()
-                    if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
-        self.engine: Engine = (Auto(self.candidates, suspects, self.exhausted)
-                               if options.engine == "auto" else ENGINES[options.engine])
-
-    def candidates(self) -> list[Lemma]:
-        """The stated invariants, and what the promises themselves say of every state."""
-        promises = (p.question(self.kernel) for p in PROPERTIES.values()
-                    if p.speaks_of(self.kernel.edition, self.kernel.mapping))
-        return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
-
-    def counted(self, result: CellResult) -> CellResult:
-        """The result with the size of the reachable graph, where that is known."""
-        if self.exhausted.size is None:
-            return result
-        states, diameter = self.exhausted.size
-        return replace(result, states=states, diameter=diameter)
-
-
 def _run_task(task: _Task, options: Options, store: Store, bounds: Any,
               stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, CellResult]]:
-    system: _System | None = None
+    system: CellSystem | None = None
     for number, cell in task:
         known = result = store.known(cell)
         if result is None:
@@ -194,68 +139,12 @@ def _run_task(task: _Task, options: Options, store: Store, bounds: Any,
                 bounds[number] = max(bounds[number], bound)
 
             start = time.monotonic()
-            system = system or _System(cell, options)
+            system = system or CellSystem(cell, options)
             limits = Limits(options.depth, options.timeout, safe_bound, stopped)
-            result = _settled(cell, system, options, limits)
+            result = settled(cell, system, options, limits)
             result = replace(result, seconds=round(time.monotonic() - start, 3))
         store.keep(cell, result, fresh=known is None)
         yield number, result
-
-
-def _settled(cell: Cell, system: _System, options: Options, limits: Limits) -> CellResult:
-    question = cell.prop.question(system.kernel)
-    lemmas = () if options.engine == "auto" else system.candidates()
-    try:
-        verdict = system.engine(question, limits, lemmas)
-        result = _checked(cell, system, question, verdict, limits)
-    except (OutOfTime, TooManyStates) as stop:
-        result = _result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
-    return system.counted(result)
-
-
-def _checked(cell: Cell, system: _System, question: Question, verdict: Verdict,
-             limits: Limits) -> CellResult:
-    """The verdict as a result, after its evidence has been checked.
-
-    A violation must happen again in the simulator; a proof's certificate must convince a fresh
-    solver; and a promise that is not broken must have been put to the test (its witness reachable).
-    """
-    if verdict.status == VIOLATED:
-        assert verdict.trace is not None
-        if not violates(system.kernel.machine, question, verdict.trace):
-            verdict = replace(verdict, status=CONTRADICTION,
-                              reason="the simulator does not repeat the violation")
-        return _result(cell, verdict, 0.0)
-    if verdict.status == UNKNOWN:
-        return _result(cell, verdict, 0.0)
-    graph = system.exhausted.graph(limits)
-    if not reaches(system.kernel.machine, graph, question.witness):
-        verdict = replace(verdict, status=VACUOUS, proof=None,
-                          reason="no reachable step puts the promise to the test")
-        return _result(cell, verdict, 0.0)
-    if verdict.status != PROVED:
-        return _result(cell, verdict, 0.0)
-    assert verdict.proof is not None
-    cert = system.certifier.certificate(question, verdict.proof)
-    failed = system.certifier.refuted(cert)
-    if failed:
-        verdict = replace(verdict, status=CONTRADICTION,
-                          reason=f"a fresh solver does not accept the certificate: {failed}")
-        return _result(cell, verdict, 0.0)
-    return replace(_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS),
-                   lemmas=tuple(name for name in cert.lemmas if name in cert.leans_on))
-
-
-def _result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
-    return CellResult(
-        kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
-        verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
-        expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
-        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
-        trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
-        loss=cell.prop.loss(verdict.trace or ()),
-        base=cell.edition.base.name if cell.edition.patch else "",
-        patch=cell.edition.patch.file if cell.edition.patch else "")
 
 
 def default_jobs() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import z3
 
 from model.checking.cells import Cell, CellResult
-from model.checking.run import Options
+from model.checking.settle import Options
 from model.engines.base import PROVED, VIOLATED
 
 _TOP = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from model.checking.backporting import COMMITS, Bench, Trace, breaks_now, search
 from model.checking.cells import Cell, CellResult
-from model.checking.run import Options, run
+from model.checking.run import run
+from model.checking.settle import Options
 from model.engines.base import Limits, OutOfTime
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition

@@ -1,0 +1,111 @@
+"""Settling one cell: the engine's verdict, and the check of its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from model.certificate import Certifier
+from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
+from model.engines.explicit import Exhausted, reaches
+from model.engines.registry import ENGINES, Auto
+from model.system.relation.kernel import kernel_system
+from model.system.relation.reach import TooManyStates
+from model.system.relation.replay import violates
+from model.system.relation.transition import Lemma, Question
+from properties import PROPERTIES
+from properties.lemmas import LEMMAS
+
+CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIES.values()}
+
+
+@dataclass(frozen=True)
+class Options:
+    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
+
+    engine: str = "auto"
+    depth: int | None = None
+    timeout: float | None = None
+    jobs: int = 1
+
+
+class CellSystem:
+    """What the cells of one edition, mapping and set of operations share."""
+
+    def __init__(self, cell: Cell, options: Options) -> None:
+        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
+        self.certifier = Certifier()
+        self.exhausted = Exhausted(self.kernel.machine)
+        suspects = {p.name for p in PROPERTIES.values()
+                    if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
+        self.engine: Engine = (Auto(self.candidates, suspects, self.exhausted)
+                               if options.engine == "auto" else ENGINES[options.engine])
+
+    def candidates(self) -> list[Lemma]:
+        """The stated invariants, and what the promises themselves say of every state."""
+        promises = (p.question(self.kernel) for p in PROPERTIES.values()
+                    if p.speaks_of(self.kernel.edition, self.kernel.mapping))
+        return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
+
+    def counted(self, result: CellResult) -> CellResult:
+        """The result with the size of the reachable graph, where that is known."""
+        if self.exhausted.size is None:
+            return result
+        states, diameter = self.exhausted.size
+        return replace(result, states=states, diameter=diameter)
+
+
+def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) -> CellResult:
+    question = cell.prop.question(system.kernel)
+    lemmas = () if options.engine == "auto" else system.candidates()
+    try:
+        verdict = system.engine(question, limits, lemmas)
+        result = _checked(cell, system, question, verdict, limits)
+    except (OutOfTime, TooManyStates) as stop:
+        result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
+    return system.counted(result)
+
+
+def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdict,
+             limits: Limits) -> CellResult:
+    """The verdict as a result, after its evidence has been checked.
+
+    A violation must happen again in the simulator; a proof's certificate must convince a fresh
+    solver; and a promise that is not broken must have been put to the test (its witness reachable).
+    """
+    if verdict.status == VIOLATED:
+        assert verdict.trace is not None
+        if not violates(system.kernel.machine, question, verdict.trace):
+            verdict = replace(verdict, status=CONTRADICTION,
+                              reason="the simulator does not repeat the violation")
+        return as_result(cell, verdict, 0.0)
+    if verdict.status == UNKNOWN:
+        return as_result(cell, verdict, 0.0)
+    graph = system.exhausted.graph(limits)
+    if not reaches(system.kernel.machine, graph, question.witness):
+        verdict = replace(verdict, status=VACUOUS, proof=None,
+                          reason="no reachable step puts the promise to the test")
+        return as_result(cell, verdict, 0.0)
+    if verdict.status != PROVED:
+        return as_result(cell, verdict, 0.0)
+    assert verdict.proof is not None
+    cert = system.certifier.certificate(question, verdict.proof)
+    failed = system.certifier.refuted(cert)
+    if failed:
+        verdict = replace(verdict, status=CONTRADICTION,
+                          reason=f"a fresh solver does not accept the certificate: {failed}")
+        return as_result(cell, verdict, 0.0)
+    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS),
+                   lemmas=tuple(name for name in cert.lemmas if name in cert.leans_on))
+
+
+def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
+    return CellResult(
+        kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
+        verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
+        expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
+        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
+        trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
+        loss=cell.prop.loss(verdict.trace or ()),
+        base=cell.edition.base.name if cell.edition.patch else "",
+        patch=cell.edition.patch.file if cell.edition.patch else "")
