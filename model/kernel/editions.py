@@ -47,6 +47,15 @@ class Patch:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What building a term has asked of an edition: by name the changes, and the mirrored functions
+    that were called."""
+
+    changes: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
 class Edition:
     """One kernel's behaviour: a set of changes on the common base.
 
@@ -62,11 +71,15 @@ class Edition:
     undecided: frozenset[str] = frozenset()
     """Changes that it may have or not: the terms made of it speak of every such edition."""
     patch: Patch | None = None
+    heard: Heard | None = field(default=None, compare=False, repr=False)
+    """Where it is written down what is asked."""
 
     def has(self, change: str) -> Bool:
         """Whether this edition has `change`; `choice(change)` where that is undecided. Raises
         KeyError for an id that is not in CHANGES."""
         known = CHANGES[change].id
+        if self.heard is not None:
+            self.heard.changes.add(known)
         return choice(known) if known in self.undecided else known in self.changes
 
     @property
