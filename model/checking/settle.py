@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import Exhausted, reaches
+from model.engines.induction import Kept
 from model.engines.registry import ENGINES, Auto
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import TooManyStates
@@ -29,16 +31,25 @@ class Options:
     jobs: int = 1
 
 
+@cache
+def _shared_certifier() -> Certifier:
+    """Editions and mappings have steps and invariants in common."""
+    return Certifier()
+
+
+@cache
+def _kept() -> Kept:
+    return Kept()
+
+
 class CellSystem:
     """What the cells of one edition, mapping and set of operations share."""
 
     def __init__(self, cell: Cell, options: Options) -> None:
         self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
-        self.certifier = Certifier()
+        self.certifier = _shared_certifier()
         self.exhausted = Exhausted(self.kernel.machine)
-        suspects = {p.name for p in PROPERTIES.values()
-                    if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
-        self.engine: Engine = (Auto(self.candidates, suspects, self.exhausted)
+        self.engine: Engine = (Auto(self.candidates, self.exhausted, _kept())
                                if options.engine == "auto" else ENGINES[options.engine])
 
     def candidates(self) -> list[Lemma]:
@@ -90,13 +101,14 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
         return as_result(cell, verdict, 0.0)
     assert verdict.proof is not None
     cert = system.certifier.certificate(question, verdict.proof)
-    failed = system.certifier.refuted(cert)
-    if failed:
+    checked = system.certifier.check(cert)
+    if checked.failed:
         verdict = replace(verdict, status=CONTRADICTION,
-                          reason=f"a fresh solver does not accept the certificate: {failed}")
+                          reason="a fresh solver does not accept the certificate: "
+                          + checked.failed)
         return as_result(cell, verdict, 0.0)
-    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS),
-                   lemmas=tuple(name for name in cert.lemmas if name in cert.leans_on))
+    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS, checked.leans_on),
+                   lemmas=checked.leans_on)
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:

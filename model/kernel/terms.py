@@ -17,27 +17,27 @@ from z3 import z3core
 from z3.z3types import Ast
 
 _CONTEXT = z3.main_ctx()
-_REF: int = _CONTEXT.ref().value
-_POINTER = ctypes.c_void_p
+REF: int = _CONTEXT.ref().value
+POINTER = ctypes.c_void_p
 
 
-def _function(name: str, *operands: Any, result: Any = _POINTER) -> Callable[..., Any]:
+def c_function(name: str, *operands: Any, result: Any = POINTER) -> Callable[..., Any]:
     """Z3's function of that name, of the context and `operands`, without z3py's poll for errors.
 
     The prototype is another than z3py's, whose arguments each go through Python.
     """
     bound = getattr(z3core, name).__defaults__[0].f
-    prototype = ctypes.PYFUNCTYPE(result, _POINTER, *operands)
-    return prototype(ctypes.cast(bound, _POINTER).value or 0)
+    prototype = ctypes.PYFUNCTYPE(result, POINTER, *operands)
+    return prototype(ctypes.cast(bound, POINTER).value or 0)
 
 
-_inc_ref = _function("Z3_inc_ref", _POINTER, result=None)
-_dec_ref = _function("Z3_dec_ref", _POINTER, result=None)
-_not, _bvnot = (_function(f"Z3_mk_{name}", _POINTER) for name in ("not", "bvnot"))
-_bvand, _bvor, _bvadd, _bvlshr, _eq = (_function(f"Z3_mk_{name}", _POINTER, _POINTER) for name in (
+_inc_ref = c_function("Z3_inc_ref", POINTER, result=None)
+_dec_ref = c_function("Z3_dec_ref", POINTER, result=None)
+_not, _bvnot = (c_function(f"Z3_mk_{name}", POINTER) for name in ("not", "bvnot"))
+_bvand, _bvor, _bvadd, _bvlshr, _eq = (c_function(f"Z3_mk_{name}", POINTER, POINTER) for name in (
     "bvand", "bvor", "bvadd", "bvlshr", "eq"))
-_ite = _function("Z3_mk_ite", _POINTER, _POINTER, _POINTER)
-_and, _or = (_function(f"Z3_mk_{name}", ctypes.c_uint, _POINTER) for name in ("and", "or"))
+_ite = c_function("Z3_mk_ite", POINTER, POINTER, POINTER)
+_and, _or = (c_function(f"Z3_mk_{name}", ctypes.c_uint, POINTER) for name in ("and", "or"))
 
 
 class _Term:
@@ -49,11 +49,11 @@ class _Term:
     def _hold(self, handle: int) -> None:
         self.handle = handle
         self.ctx = _CONTEXT
-        _inc_ref(_REF, handle)
+        _inc_ref(REF, handle)
 
     def __del__(self) -> None:
         if self.ctx.ctx is not None:
-            _dec_ref(_REF, self.handle)
+            _dec_ref(REF, self.handle)
 
     @property
     def ast(self) -> Ast:
@@ -70,7 +70,7 @@ class Truth(_Term, z3.BoolRef):  # type: ignore[misc]
         self._hold(handle)
 
     def __eq__(self, other: object) -> Any:
-        return (Truth(_eq(_REF, self.handle, other.handle)) if type(other) is Truth
+        return (Truth(_eq(REF, self.handle, other.handle)) if type(other) is Truth
                 else z3.BoolRef.__eq__(self, other))
 
     __hash__ = z3.AstRef.__hash__
@@ -90,26 +90,26 @@ class Vector(_Term, z3.BitVecRef):  # type: ignore[misc]
         return type(other) is Vector and other.width == self.width
 
     def __and__(self, other: Any) -> Any:
-        return (Vector(_bvand(_REF, self.handle, other.handle), self.width) if self._like(other)
+        return (Vector(_bvand(REF, self.handle, other.handle), self.width) if self._like(other)
                 else z3.BitVecRef.__and__(self, other))
 
     def __or__(self, other: Any) -> Any:
-        return (Vector(_bvor(_REF, self.handle, other.handle), self.width) if self._like(other)
+        return (Vector(_bvor(REF, self.handle, other.handle), self.width) if self._like(other)
                 else z3.BitVecRef.__or__(self, other))
 
     def __add__(self, other: Any) -> Any:
-        return (Vector(_bvadd(_REF, self.handle, other.handle), self.width) if self._like(other)
+        return (Vector(_bvadd(REF, self.handle, other.handle), self.width) if self._like(other)
                 else z3.BitVecRef.__add__(self, other))
 
     def __invert__(self) -> Vector:
-        return Vector(_bvnot(_REF, self.handle), self.width)
+        return Vector(_bvnot(REF, self.handle), self.width)
 
     def __eq__(self, other: object) -> Any:
-        return (Truth(_eq(_REF, self.handle, other.handle))  # type: ignore[attr-defined]
+        return (Truth(_eq(REF, self.handle, other.handle))  # type: ignore[attr-defined]
                 if self._like(other) else z3.BitVecRef.__eq__(self, other))
 
     def __ne__(self, other: object) -> Any:
-        return (Truth(_not(_REF, _eq(_REF, self.handle, other.handle)))  # type: ignore[attr-defined]
+        return (Truth(_not(REF, _eq(REF, self.handle, other.handle)))  # type: ignore[attr-defined]
                 if self._like(other) else z3.BitVecRef.__ne__(self, other))
 
     __hash__ = z3.AstRef.__hash__
@@ -138,7 +138,7 @@ def same(a: z3.ExprRef, b: z3.ExprRef) -> bool:
 
 
 def not_(a: z3.BoolRef) -> z3.BoolRef:
-    return Truth(_not(_REF, a.handle)) if type(a) is Truth else z3.Not(a)
+    return Truth(_not(REF, a.handle)) if type(a) is Truth else z3.Not(a)
 
 
 def and_(terms: Sequence[z3.BoolRef]) -> z3.BoolRef:
@@ -154,7 +154,7 @@ def _many(join: Callable[..., int], detour: Callable[..., z3.BoolRef],
     held = [lean(t) for t in terms]
     if any(type(t) is not Truth for t in held):
         return detour(*terms)
-    return Truth(join(_REF, len(held), (ctypes.c_void_p * len(held))(*(t.handle for t in held))))
+    return Truth(join(REF, len(held), (ctypes.c_void_p * len(held))(*(t.handle for t in held))))
 
 
 def if_(cond: z3.BoolRef, then: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
@@ -162,9 +162,9 @@ def if_(cond: z3.BoolRef, then: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
     c, a, b = lean(cond), lean(then), lean(other)
     if type(c) is Truth and type(a) is type(b):
         if type(a) is Vector and a.width == b.width:
-            return Vector(_ite(_REF, c.handle, a.handle, b.handle), a.width)
+            return Vector(_ite(REF, c.handle, a.handle, b.handle), a.width)
         if type(a) is Truth:
-            return Truth(_ite(_REF, c.handle, a.handle, b.handle))
+            return Truth(_ite(REF, c.handle, a.handle, b.handle))
     return z3.If(cond, then, other)
 
 
@@ -172,5 +172,5 @@ def shifted_right(value: z3.BitVecRef, by: z3.BitVecRef) -> z3.BitVecRef:
     """`value` shifted right by `by` bits, zeros coming in."""
     a, b = lean(value), lean(by)
     if type(a) is Vector and a._like(b):
-        return Vector(_bvlshr(_REF, a.handle, b.handle), a.width)
+        return Vector(_bvlshr(REF, a.handle, b.handle), a.width)
     return z3.LShR(value, by)

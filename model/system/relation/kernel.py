@@ -81,18 +81,17 @@ class KernelSystem:
         """The effect of each action on the symbolic state."""
         return tuple(self.effect(a, self.before) for a in self.actions)
 
-    def effect(self, op: str, state: State) -> Effect:
-        """The effect of an operation on `state`, of whatever terms. Raises KeyError if unknown."""
-        effect = OPERATIONS[op].run(self.edition, state)
+    def effect(self, op: str, state: State, edition: Edition | None = None) -> Effect:
+        """The effect of an operation on `state`, of whatever terms, in this edition or another.
+        Raises KeyError if unknown."""
+        effect = OPERATIONS[op].run(edition or self.edition, state)
         return replace(effect, state=self._with_fixed(effect.state))
 
     @cached_property
     def _branches(self) -> tuple[Branch, ...]:
         if self._library is None:
             return tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects)
-        fixed = {name: bool(first) for name, first in zip(
-            self.names, leaves(self.initial), strict=True) if name in self._fixed}
-        return tuple(self._library.branch(self.edition, a, self._variables, fixed)
+        return tuple(self._library.branch(self.edition, a, self.before, self._fixed, self.effect)
                      for a in self.actions)
 
     @cached_property

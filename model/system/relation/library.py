@@ -1,20 +1,17 @@
-"""Effects built once: an operation's terms, for every edition and every set of facts that is fixed.
-
-The terms are built on a state of nothing but variables. Editions that answer alike all that
-building them asks have the same ones; where some facts never change, their values are put in.
-"""
+"""Effects built once: the terms of an operation, for all editions that answer alike what building
+them asks."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 
 import z3
 
 from model.kernel.editions import Edition, Heard
-from model.system.actions.operations import OPERATIONS
+from model.system.actions.effects import Effect
 from model.system.state.state import State, flatten
 
 Branch = tuple[z3.ExprRef, ...]
@@ -28,7 +25,6 @@ class _Built:
     terms: Branch
     heard: Heard
     answers: Mapping[str, tuple[bool, bool]]
-    fixed: dict[frozenset[tuple[str, bool]], Branch] = field(default_factory=dict)
 
     def suits(self, edition: Edition) -> bool:
         return (self.heard.functions.isdisjoint(edition.overrides)
@@ -45,40 +41,24 @@ class Library:
     def __init__(self) -> None:
         self._built: dict[tuple[object, ...], list[_Built]] = defaultdict(list)
 
-    def branch(self, edition: Edition, op: str, state: State, fixed: Mapping[str, bool]) -> Branch:
-        """The effect of an operation on `state`, whose leaves are variables; those named in `fixed`
-        have that value before it and after it."""
-        key = (op, state.vma.mapping, state.rest is None)
-        built = next((b for b in self._built[key] if b.suits(edition)), None)
-        if built is None:
-            built = _build(edition, op, state)
-            if built.heard.functions.isdisjoint(edition.overrides):
-                self._built[key].append(built)
-        facts = frozenset(fixed.items())
-        if facts not in built.fixed:
-            built.fixed[facts] = _with_facts(built.terms, flatten(state), fixed)
-        return built.fixed[facts]
+    def branch(self, edition: Edition, op: str, state: State, facts: Collection[str],
+               build: Callable[[str, State, Edition], Effect]) -> Branch:
+        """The terms of an operation on `state`, in which `facts` are fixed and all other leaves are
+        variables, as `build` makes them where they are not known."""
+        key = (op, state.vma.mapping, state.rest is None, frozenset(facts))
+        for known in self._built[key]:
+            if known.suits(edition):
+                return known.terms
+        heard = Heard()
+        effect = build(op, state, replace(edition, heard=heard))
+        terms = (*flatten(effect.state), effect.outcome, effect.faults)
+        if heard.functions.isdisjoint(edition.overrides):
+            self._built[key].append(_Built(terms, heard,
+                                           {c: _answer(edition, c) for c in heard.changes}))
+        return terms
 
 
 @cache
 def library() -> Library:
     """The one of this process."""
     return Library()
-
-
-def _build(edition: Edition, op: str, state: State) -> _Built:
-    heard = Heard()
-    effect = OPERATIONS[op].run(replace(edition, heard=heard), state)
-    terms = (*flatten(effect.state), effect.outcome, effect.faults)
-    return _Built(terms, heard, {c: _answer(edition, c) for c in heard.changes})
-
-
-def _with_facts(terms: Branch, variables: Sequence[z3.ExprRef],
-                fixed: Mapping[str, bool]) -> Branch:
-    values = {str(v): z3.BoolVal(fixed[str(v)]) for v in variables if str(v) in fixed}
-    pack = z3.Function("pack", *(t.sort() for t in terms), z3.BoolSort())
-    packed = z3.substitute(pack(*terms), *((v, values[str(v)]) for v in variables
-                                           if str(v) in values))
-    done = z3.simplify(packed)
-    return tuple(values.get(str(v), done.arg(i)) if v is not None else done.arg(i)
-                 for i, v in enumerate((*variables, None, None)))
