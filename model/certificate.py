@@ -21,7 +21,7 @@ from typing import Protocol
 import z3
 
 from model.engines.base import Proof, Unrolling, incremental_solver
-from model.smtlib import PRELUDE, Printer, constant, sort, symbol
+from model.smtlib import PRELUDE, Printer, constant, name_of, sort, symbol
 from model.system.asking.language import as_term, conj, disj
 from model.system.relation import nodes
 from model.system.relation.transition import Lemma, Question, TransitionSystem
@@ -183,19 +183,19 @@ class _Invariant:
         self._system = system
         self._lemmas = lemmas
         self._speak = {lemma: self._used(lemma.formula) for lemma in lemmas}
-        spoken = {str(v) for used in self._speak.values() for v in used}
-        self._used_in_all = [v for v in system.variables if str(v) in spoken]
+        spoken = {name_of(v) for used in self._speak.values() for v in used}
+        self._used_in_all = [v for v in system.variables if name_of(v) in spoken]
 
     def _used(self, formula: z3.BoolRef) -> list[z3.ExprRef]:
         names = self._printer.variables(formula)
-        return [v for v in self._system.variables if str(v) in names]
+        return [v for v in self._system.variables if name_of(v) in names]
 
     @cached_property
     def prelude(self) -> str:
         """The variables, each lemma as a function of those that it speaks of, the invariant."""
         defined = [self._printer.define(_name(lemma), used, lemma.formula)
                    for lemma, used in self._speak.items()]
-        given = " ".join(f"({symbol(str(v))} {sort(v)})" for v in self._used_in_all)
+        given = " ".join(f"({symbol(name_of(v))} {sort(v)})" for v in self._used_in_all)
         whole = "".join(f"\n  {self._lemma(lemma)}" for lemma in self._lemmas)
         return PRELUDE + "\n".join([*map(_declared, self._system.variables), *defined,
                           f"(define-fun invariant ({given}) Bool (and true{whole}))", ""])
@@ -209,14 +209,14 @@ class _Invariant:
 
     @cached_property
     def initiation(self) -> str:
-        values = {str(v): constant(_plain(t), nodes.width(nodes.node_of(t)))
+        values = {name_of(v): constant(_plain(t), nodes.width(nodes.node_of(t)))
                   for v, t in zip(self._system.variables, self._system.initial, strict=True)}
         return f"(assert (not {_call('invariant', self._used_in_all, values)}))\n"
 
     def _after(self, wanted: Collection[str]) -> dict[str, tuple[str, dict[str, str]]]:
         """For each action the definitions of the `wanted` variables and outputs after it, and the
         names of their values."""
-        names = [*map(str, self._system.variables), *map(str, self._system.outputs)]
+        names = [*map(name_of, self._system.variables), *map(name_of, self._system.outputs)]
         found = {}
         for action, branch in zip(self._system.actions, self._system.branches, strict=True):
             lines, values = self._printer.definitions(
@@ -226,7 +226,7 @@ class _Invariant:
 
     @cached_property
     def steps(self) -> dict[str, tuple[str, str]]:
-        after = self._after({str(v) for v in self._used_in_all})
+        after = self._after({name_of(v) for v in self._used_in_all})
         return {action: (defined, f"(not {_call('invariant', self._used_in_all, values)})")
                 for action, (defined, values) in after.items()}
 
@@ -239,26 +239,26 @@ class _Invariant:
         broken = [f"(not {_call('safe', self._used(safe), {})})"]
         if not z3.is_true(allowed):
             names = self._printer.variables(allowed)
-            after = {str(p): str(v) for p, v in zip(system.primed, system.variables, strict=True)
-                     if str(p) in names} | {str(o): str(o) for o in system.outputs
-                                            if str(o) in names}
+            pairs = [*zip(system.primed, system.variables, strict=True),
+                     *zip(system.outputs, system.outputs, strict=True)]
+            after = {name_of(p): name_of(v) for p, v in pairs if name_of(p) in names}
             given = [v for v in (*system.variables, system.action, *system.primed, *system.outputs)
-                     if str(v) in names]
+                     if name_of(v) in names]
             lines.append(self._printer.define("allowed", given, allowed))
             for number, (defined, values) in enumerate(self._after(set(after.values())).values()):
                 lines.append(defined.rstrip())
                 told = {name: values[of] for name, of in after.items()}
-                told[str(system.action)] = constant(number, system.action.size())
+                told[name_of(system.action)] = constant(number, system.action.size())
                 broken.append(f"(not {_call('allowed', given, told)})")
         either = "".join(f"\n  {part}" for part in broken)
         return "\n".join([*filter(None, lines), f"{held}(assert (or{either} false))", ""])
 
     def flat(self, assertions: Sequence[z3.BoolRef]) -> str:
         """Assertions over variables of their own, as they stand."""
-        own = {str(v) for v in self._system.variables}
+        own = {name_of(v) for v in self._system.variables}
         lines, names = self._printer.definitions("at", [(str(n), a)
                                                         for n, a in enumerate(assertions)])
-        fresh = {str(c): c for a in assertions for c in _constants(a) if str(c) not in own}
+        fresh = {name_of(c): c for a in assertions for c in _constants(a) if name_of(c) not in own}
         return "".join(f"{line}\n" for line in (
             *(_declared(fresh[name]) for name in sorted(fresh)), *lines,
             *(f"(assert {name})" for name in names.values())))
@@ -269,12 +269,12 @@ def _name(lemma: Lemma) -> str:
 
 
 def _declared(variable: z3.ExprRef) -> str:
-    return f"(declare-const {symbol(str(variable))} {sort(variable)})"
+    return f"(declare-const {symbol(name_of(variable))} {sort(variable)})"
 
 
 def _call(function: str, parameters: Sequence[z3.ExprRef], values: Mapping[str, str]) -> str:
     """A function of the parameters' values; of the parameters themselves, where they have none."""
-    given = [values.get(str(p), symbol(str(p))) for p in parameters]
+    given = [values.get(name_of(p), symbol(name_of(p))) for p in parameters]
     return f"({symbol(function)} {' '.join(given)})" if given else symbol(function)
 
 

@@ -102,6 +102,10 @@ class Property:
             return f"disarming by {by}: the store goes silent" if by else ""
         return f"forgetting by {ops[-1]}: the record of a store is dropped"
 
+    def lemma(self, kernel: KernelSystem) -> Lemma:
+        """What this promise says of every state."""
+        return Lemma(self.name, as_term(self.safe(View(kernel.edition, kernel.before))))
+
     def question(self, kernel: KernelSystem) -> Question:
         """This promise, put to one edition and mapping."""
         step = StepView(kernel)

@@ -54,9 +54,9 @@ class CellSystem:
 
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
-        promises = (p.question(self.kernel) for p in PROPERTIES.values()
-                    if p.speaks_of(self.kernel.edition, self.kernel.mapping))
-        return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
+        return [*(s.lemma(self.kernel) for s in LEMMAS),
+                *(p.lemma(self.kernel) for p in PROPERTIES.values()
+                  if p.speaks_of(self.kernel.edition, self.kernel.mapping))]
 
     def counted(self, result: CellResult) -> CellResult:
         """The result with the size of the reachable graph, where that is known."""

@@ -31,7 +31,8 @@ MAX_STATES = 1_000_000
 def first_violation(machine: Machine, graph: StateGraph,
                     question: Question) -> tuple[str, ...] | None:
     """The plainest shortest violation in the graph, as action names, or None."""
-    safe = [machine.predicate(question.safe)(state) for state in graph.states]
+    holds = machine.predicate(question.safe)
+    safe = [holds(state) for state in graph.states]
     if not safe[0]:
         return ()
     allowed = _of_steps(machine, graph, question.allowed)

@@ -53,8 +53,9 @@ def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limit
     Raises OutOfTime.
     """
     kept = Kept() if kept is None else kept
-    alive = [c for c in map(_simplified, candidates)
-             if not z3.is_true(c.formula) and system.at_init(c.formula)]
+    told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
+    first = system.all_at_init([c.formula for c in told]) if told else []
+    alive = [c for c, holds in zip(told, first, strict=True) if holds]
     before = {c: z3.Bool(f"before!{i}") for i, c in enumerate(alive)}
     solver = incremental_solver()
     for lemma, name in before.items():
