@@ -19,6 +19,10 @@ from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 CERTIFICATE = "certificate.smt2"
+EVIDENCE = frozenset((
+    CERTIFICATE, itf.FILE, "trace.txt", "command.txt", "repro.c", "lanes.svg", "lanes.png",
+    "graph.dot", "graph.graphml", "graph.svg", "graph.png"))
+"""The files that a verdict may leave in its folder; what else is there is the user's."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
 def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> None:
     """Write the folder. Raises OSError."""
     trace, fixed = with_fixed(where, ops)
+    forget(out, where)
     _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
            where.edition.argument, pictures)
 
@@ -119,6 +124,13 @@ def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
 
 def write_certificate(out: Path, where: Where, text: str) -> None:
     """Write the certificate of a proof. Raises OSError."""
+    forget(out, where)
     folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CERTIFICATE).write_text(text)
+
+
+def forget(out: Path, where: Where) -> None:
+    """Take away the evidence of an earlier verdict on `where`. Raises OSError."""
+    for name in EVIDENCE:
+        (out / where.path / name).unlink(missing_ok=True)

@@ -9,9 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model.checking.cells import (
     Cell,
@@ -25,8 +23,8 @@ from model.checking.cells import (
     select_editions,
 )
 from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
-from model.checking.run import Store, default_jobs, run
-from model.checking.saved import Saved
+from model.checking.run import Ran, Store, default_jobs, run
+from model.checking.saved import Folder, where
 from model.checking.settle import Options
 from model.cli import (
     Parser,
@@ -42,9 +40,7 @@ from model.cli import (
 )
 from model.engines.registry import ENGINES
 from model.kernel.editions import UsageError
-
-if TYPE_CHECKING:
-    from counterexamples.folder import Where
+from model.processes import interrupted_code
 
 PROG = "model.check"
 PATCHED = "v6.12"
@@ -87,8 +83,7 @@ def parser() -> argparse.ArgumentParser:
                      help=f"write counterexamples and certificates; default: {DEFAULT_OUT} for the "
                      "run without selectors, else nothing is written")
     say.add_argument("--resume", action="store_true",
-                     help="keep what is settled under --out DIR, and take from there what an "
-                     "earlier run has settled")
+                     help="take from --out DIR what an earlier run has settled")
     say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
     say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
     say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
@@ -118,41 +113,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs())
-    store = _Folder(out, not args.no_pictures,
-                    Saved(out / ".settled", options) if args.resume else None) if out else Store()
-    results, interrupted = run(cells, options, _Progress(len(cells), args.quiet), store)
-    files = [_files(out, c, r) for c, r in zip(cells, results, strict=True)]
+    store = Folder(out, options, not args.no_pictures, args.resume) if out else Store()
+    ran = run(cells, options, _Progress(len(cells), args.quiet), store)
+    results, interrupted = ran.results, ran.interrupted
+    files = [_files(out if i not in ran.unkept else None, *pair)
+             for i, pair in enumerate(zip(cells, results, strict=True))]
     if not args.quiet:
         print(_report(args, cells, results, files))
         if args.format == "text":
             _closing(out, results, interrupted, time.monotonic() - start)
+    if isinstance(store, Folder) and store.passed_over and not args.quiet:
+        print(f"{PROG}: {store.passed_over} damaged or foreign results under {out} passed over",
+              file=sys.stderr)
     if interrupted:
         _deepest_bounds(results)
+        return interrupted_code()
+    _missing(out, cells, ran)
     about = judged(results)
-    return bisect_code(about) if args.bisect else exit_code(about, args.strict)
+    if args.bisect:
+        return bisect_code(about)
+    code = exit_code(about, args.strict)
+    return Exit.USAGE if ran.unkept and code in (Exit.MET, Exit.UNDECIDED) else code
 
 
-@dataclass(frozen=True)
-class _Folder(Store):
-    """--out: the evidence of each cell, and with --resume the results that are settled."""
-
-    out: Path
-    pictures: bool
-    saved: Saved | None
-
-    def known(self, cell: Cell) -> CellResult | None:
-        return self.saved.get(cell) if self.saved else None
-
-    def keep(self, cell: Cell, result: CellResult, fresh: bool) -> None:
-        from counterexamples.folder import write_certificate, write_counterexample
-
-        files = _files(self.out, cell, result)
-        if files.trace is not None:
-            write_counterexample(self.out, _where(cell), result.trace or (), self.pictures)
-        if files.certificate is not None:
-            write_certificate(self.out, _where(cell), result.certificate or "")
-        if self.saved and fresh:
-            self.saved.put(cell, result)
+def _missing(out: Path | None, cells: Sequence[Cell], ran: Ran) -> None:
+    """Name the evidence that is not there."""
+    for number, why in ran.unkept.items():
+        print(f"{PROG}: evidence is missing: {out}/{where(cells[number]).path} ({why})",
+              file=sys.stderr)
 
 
 def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
@@ -162,7 +150,7 @@ def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
     from counterexamples import itf
     from counterexamples.folder import CERTIFICATE
 
-    folder = out / _where(cell).path
+    folder = out / where(cell).path
     return Files(str(folder / itf.FILE) if result.verdict == "violated" else None,
                  str(folder / CERTIFICATE) if result.certificate is not None else None)
 
@@ -202,19 +190,12 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
     return text
 
 
-def _where(cell: Cell) -> Where:
-    from counterexamples.folder import Where
-
-    return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
-                 cell.edition if cell.edition.patch else None)
-
-
 def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     """The counterexample in full; with -v its lane sheet too."""
     from counterexamples.folder import with_fixed
     from counterexamples.words.text import trace_text
 
-    trace, fixed = with_fixed(_where(cell), result.trace or ())
+    trace, fixed = with_fixed(where(cell), result.trace or ())
     told = "\n\n" + trace_text(trace, fixed).rstrip()
     if verbose:
         from counterexamples.pictures import lanes

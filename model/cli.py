@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from model.kernel.editions import Edition, UsageError, unknown
+from model.processes import end_on_signals, interrupted_code
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
@@ -131,6 +132,7 @@ def wants_colour(stream: TextIO) -> bool:
 def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
     line."""
+    end_on_signals(prog)
     try:
         code = main()
         sys.stdout.flush()
@@ -142,7 +144,7 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         code = 0
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
-        code = 130
+        code = interrupted_code()
     except OSError as error:
         fail(prog, f"{error.filename or 'a file'}: {error.strerror or error}")
     except Exception as error:
@@ -152,6 +154,13 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
               "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
         code = INTERNAL
     raise SystemExit(code)
+
+
+def cut_short(prog: str, done: int, asked: int) -> bool:
+    """Whether a signal has left open any of what was asked for, which is told in a line."""
+    if done < asked:
+        print(f"{prog}: interrupted, {asked - done} of {asked} left open", file=sys.stderr)
+    return done < asked
 
 
 class StatusLine:

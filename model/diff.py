@@ -13,14 +13,14 @@ the promises that tell the editions apart. It is a fix or a regression where one
 promise there, precision where only faults are fewer (gained) or more (lost), else neutral.
 
 Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was
-found but the search was cut short.
+found but the search was cut short, and where a signal cut the run short.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from model.checking.cells import plan
@@ -30,6 +30,7 @@ from model.cli import (
     Parser,
     StatusLine,
     add_patch_argument,
+    cut_short,
     entry,
     one_of,
     patched,
@@ -41,6 +42,7 @@ from model.cli import (
 from model.engines.base import Limits
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
+from model.processes import Stopped, until_interrupted
 from model.system.actions.operations import CORE
 from model.system.actions.themes import modelled, themes_named
 from model.system.state.mappings import MAPPINGS
@@ -84,15 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     scopes = _scopes(args, a, b)
     if args.out is not None:
         writable_folder(args.out)
-    comparisons = []
-    progress = _Progress(len(scopes), args.quiet)
-    for mapping, allow in scopes:
-        limits = Limits(args.depth, args.timeout)
-        comparisons.append(compare(a, b, mapping, allow, limits))
-        progress(comparisons[-1])
+
+    def found(stopped: Stopped) -> Generator[Comparison, None, None]:
+        for mapping, allow in scopes:
+            limits = Limits(args.depth, args.timeout, stopped=stopped)
+            yield compare(a, b, mapping, allow, limits)
+
+    comparisons = until_interrupted(found, _Progress(len(scopes), args.quiet))
     paths = {} if args.out is None else _write(args.out, a, b, comparisons)
     print(as_json(a, b, comparisons, paths) if args.format == "json" else
-          as_text(a, b, comparisons, colour=wants_colour(sys.stdout)))
+          as_text(a, b, comparisons, asked=len(scopes), colour=wants_colour(sys.stdout)))
+    if cut_short(PROG, len(comparisons), len(scopes)):
+        return UNDECIDED
     if any(c.classes for c in comparisons):
         return DIFFERENT
     return SAME if all(c.complete for c in comparisons) else UNDECIDED

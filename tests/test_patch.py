@@ -239,8 +239,8 @@ def test_what_it_breaks_is_told_beside_what_the_edition_keeps(
 def test_what_it_mends_is_an_expected_violation_not_found(tmp_path: Path) -> None:
     """The edition without it is there for comparison: it makes no exit code."""
     editions = with_patch([find_edition("v6.1")], write(tmp_path, MENDS))
-    results, _ = run(plan(editions, ["shmem"], ["softdirty-complete"]), Options(),
-                     lambda result: None)
+    results = run(plan(editions, ["shmem"], ["softdirty-complete"]), Options(),
+                  lambda result: None).results
     assert [r.verdict for r in results] == ["violated", "proved"]
     own = judged(results)
     assert own == results[1:]

@@ -62,9 +62,11 @@ def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, An
             "members": found.members, "trace": written and {"a": written.a, "b": written.b}}
 
 
-def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour: bool) -> str:
+def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, asked: int,
+            colour: bool) -> str:
     """What lies between the editions, then each mapping's classes, then the sum. A class that other
-    operations on the same mapping have shown before, by the same calls, is only counted."""
+    operations on the same mapping have shown before, by the same calls, is only counted. `asked`
+    is how many comparisons there would be, had no signal come."""
     apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
     signed = ", ".join([*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
                         *([b.patch.file] if b.patch else [])])
@@ -75,7 +77,7 @@ def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour
         fresh = [found for found in c.classes if _key(c, found) not in told]
         told |= {_key(c, found) for found in fresh}
         parts.append(_comparison(c, fresh, colour))
-    return "\n\n".join([*parts, _sum(a, b, comparisons)])
+    return "\n\n".join([*parts, _sum(a, b, comparisons, asked)])
 
 
 def _key(c: Comparison, found: DifferenceClass) -> tuple[object, ...]:
@@ -119,10 +121,10 @@ def headline(c: Comparison, found: DifferenceClass) -> str:
     return f"{found.kind} from {c.a} to {c.b}: {told}"
 
 
-def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> str:
+def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison], asked: int) -> str:
     counts = Counter(kind for _, kind, *_ in {_key(c, f) for c in comparisons for f in c.classes})
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
-    whole = all(c.complete for c in comparisons)
+    whole = len(comparisons) == asked and all(c.complete for c in comparisons)
     if kinds:
         told = f"classes: {kinds}; " + ("these are all" if whole else "there may be more")
         told += "; each trace ends at the first difference"
