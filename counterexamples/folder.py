@@ -12,6 +12,7 @@ from counterexamples.trace import Trace, run_trace
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.text import beside, trace_text
 from counterexamples.words.visible import made_visible
+from model.files import write_whole
 from model.kernel.editions import Edition, find_edition
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import explore
@@ -87,14 +88,14 @@ def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors
            kernel: str, pictures: bool) -> None:
     """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / itf.FILE).write_text(itf.dumps(trace))
-    (folder / "trace.txt").write_text(text)
-    (folder / "command.txt").write_text(
+    write_whole(folder / itf.FILE, itf.dumps(trace))
+    write_whole(folder / "trace.txt", text)
+    write_whole(folder / "command.txt",
         f"python -m model.check {selectors}\n"
         f"python -m model.simulate --kernel {kernel} --mapping {trace.mapping} "
         f"{' '.join(trace.ops)}\n")
     if set(trace.ops) <= set(CALLS):
-        (folder / "repro.c").write_text(_reproducer(trace, fixed))
+        write_whole(folder / "repro.c", _reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)
 
@@ -127,7 +128,7 @@ def write_certificate(out: Path, where: Where, text: str) -> None:
     forget(out, where)
     folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CERTIFICATE).write_text(text)
+    write_whole(folder / CERTIFICATE, text)
 
 
 def forget(out: Path, where: Where) -> None:

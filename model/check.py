@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _missing(out: Path | None, cells: Sequence[Cell], ran: Ran) -> None:
     """Name the evidence that is not there."""
     for number, why in ran.unkept.items():
-        print(f"{PROG}: evidence is missing: {out}/{where(cells[number]).path} ({why})",
+        print(f"{PROG}: {out}/{where(cells[number]).path}: evidence is missing: {why}",
               file=sys.stderr)
 
 

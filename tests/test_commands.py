@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from model import check
 from model.kernel.editions import EDITIONS
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
@@ -241,31 +240,6 @@ def cpu_seconds(group: int) -> float:
             fields = stat.read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12]) if int(fields[2]) == group else 0
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def test_a_run_is_taken_up_where_another_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    """What is settled is not settled again, and its evidence is there again."""
-    asked = [*SINGLE, "--property", "unprotect-precise", "--out", str(tmp_path), "--resume",
-             "--no-pictures", "--jobs", "1", "--format", "json"]
-    assert check.main(asked) == 0
-    results = json.loads(capsys.readouterr().out)["results"]
-    evidence = [Path(row["trace"] or row["certificate"]) for row in results]
-    texts = [file.read_text() for file in evidence]
-    for file in evidence:
-        file.unlink()
-    monkeypatch.setattr("model.checking.run._settled", None)
-    assert check.main(asked) == 0
-    assert json.loads(capsys.readouterr().out)["results"] == results
-    assert [file.read_text() for file in evidence] == texts
-
-
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_evidence_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, jobs: str) -> None:
-    (tmp_path / "softdirty-complete").touch()
-    done = run("check", *SINGLE, "--mapping", "anon", "--out", str(tmp_path), "--jobs", jobs, "-q")
-    assert done.returncode == 2
-    assert re.fullmatch(r".*/softdirty-complete/before/\w+: Not a directory\n", done.stderr)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

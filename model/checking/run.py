@@ -53,7 +53,9 @@ _Said = tuple[int, CellResult | str | None]
 """Of a cell by its number: its result; then why it was not kept, or None: it was."""
 _Bound = Callable[[int, int], None]
 """Told the number of a cell and a bound that was found safe."""
-_Task = list[tuple[int, Cell]]
+_Cells = list[tuple[int, Cell]]
+_Task = tuple[int, _Cells]
+"""Cells that are settled one after the other; those of tasks of one number share a system."""
 _NOTHING = Store()
 _STOPPED = "interrupted"
 
@@ -70,8 +72,7 @@ def run(cells: Sequence[Cell], options: Options, progress: Progress, store: Stor
     for result in done.values():
         progress(result)
     unkept = dict.fromkeys(set(range(len(cells))) - done.keys(), _STOPPED)
-    work.tasks = sorted(_tasks([(i, cell) for i, cell in enumerate(cells) if i not in done]),
-                        key=lambda task: not any(work.first(cell) for _, cell in task))
+    work.plan(_tasks([(i, cell) for i, cell in enumerate(cells) if i not in done]))
     with Interruption() as stop:
         for number, said in stop.taking(work.done(stop)):
             if isinstance(said, CellResult):
@@ -91,7 +92,8 @@ def settle_all(cells: Sequence[Cell], options: Options,
                stopped: Callable[[], bool]) -> list[CellResult]:
     """The results of the cells, found in this process. Raises KeyboardInterrupt once stopped."""
     work = _Work(options)
-    results = [said for task in _tasks(list(enumerate(cells)))
+    work.plan(_tasks(list(enumerate(cells))))
+    results = [said for task in work.tasks
                for _, said in work.run(task, work.bounds.__setitem__, stopped)
                if isinstance(said, CellResult)]
     if stopped():
@@ -99,7 +101,7 @@ def settle_all(cells: Sequence[Cell], options: Options,
     return results
 
 
-def _tasks(cells: _Task) -> list[_Task]:
+def _tasks(cells: _Cells) -> list[_Cells]:
     """What is settled together, by the same system."""
     return [list(group) for _, group in groupby(
         cells, key=lambda c: (c[1].edition, c[1].mapping, c[1].operations))]
@@ -119,12 +121,19 @@ class _Work:
     first: First = _none
     tasks: list[_Task] = field(default_factory=list)
     bounds: dict[int, int] = field(default_factory=dict)
+    _system: tuple[int, CellSystem] | None = None
+
+    def plan(self, groups: Sequence[_Cells]) -> None:
+        """What is `first` comes before all else."""
+        for urgent in (True, False):
+            parts = [[item for item in cells if self.first(item[1]) == urgent] for cells in groups]
+            self.tasks += [(number, part) for number, part in enumerate(parts) if part]
 
     def done(self, stop: Interruption) -> Generator[_Said, None, None]:
         """What is said of all tasks. A patch file may end the process that it runs in: that is
         never this one."""
         jobs = min(self.options.jobs, len(self.tasks))
-        patched = any(cell.edition.patch for task in self.tasks for _, cell in task)
+        patched = any(cell.edition.patch for _, cells in self.tasks for _, cell in cells)
         if jobs > 1 or patched:
             yield from self._in_workers(jobs, stop)
             return
@@ -133,55 +142,64 @@ class _Work:
 
     def run(self, task: _Task, bound: _Bound,
             stopped: Callable[[], bool]) -> Generator[_Said, None, None]:
-        """Each result, and then what became of keeping it. Nothing is kept before all that is
-        `first` is settled."""
-        ordered = sorted(task, key=lambda item: not self.first(item[1]))
-        urgent = sum(self.first(cell) for _, cell in task)
-        system: CellSystem | None = None
+        """Each result, and then what became of keeping it: of what is `first`, when all of the task
+        is settled."""
+        group, cells = task
         waiting: list[tuple[int, Cell, CellResult]] = []
-        for place, (number, cell) in enumerate(ordered, start=1):
+        for number, cell in cells:
             start = time.monotonic()
-            system = system or CellSystem(cell, self.options)
             limits = Limits(self.options.depth, self.options.timeout,
                             partial(bound, number), stopped)
-            result = settled(cell, system, self.options, limits)
+            result = settled(cell, self._shared(group, cell), self.options, limits)
             result = replace(result, seconds=round(time.monotonic() - start, 3))
             yield number, result
             waiting.append((number, cell, result))
-            if place >= urgent:
+            if not self.first(cell) or len(waiting) == len(cells):
                 yield from (self._kept(*item) for item in waiting)
                 waiting.clear()
+
+    def _shared(self, group: int, cell: Cell) -> CellSystem:
+        if self._system is None or self._system[0] != group:
+            self._system = group, CellSystem(cell, self.options)
+        return self._system[1]
 
     def _kept(self, number: int, cell: Cell, result: CellResult) -> _Said:
         try:
             self.store.keep(cell, result)
         except OSError as error:
-            return number, f"{error.filename or 'a file'}: {error.strerror or error}"
+            return number, error.strerror or str(error)
         return number, None
 
     def _in_workers(self, jobs: int, stop: Interruption) -> Generator[_Said, None, None]:
         from multiprocessing.connection import wait  # slow to import, for a single task
 
-        left = list(reversed(range(len(self.tasks))))
+        left = list(range(len(self.tasks)))
         busy: dict[Any, _Worker] = {}
         try:
             while left or busy:
                 while left and len(busy) < jobs:
                     worker = _Worker(self)
                     busy[worker.pipe] = worker
-                    worker.give(left.pop())
+                    worker.give(left.pop(0))
                 for pipe in wait([*busy, stop.told]):
                     if pipe == stop.told:
                         return
                     yield from busy[pipe].heard()
                     if busy[pipe].task is None:
                         if left and busy[pipe].alive:
-                            busy[pipe].give(left.pop())
+                            busy[pipe].give(left.pop(self._next(left, busy[pipe].group)))
                         else:
                             busy.pop(pipe).end()
         finally:
             for worker in busy.values():
                 worker.end()
+
+
+    def _next(self, left: Sequence[int], group: int) -> int:
+        """Where in `left` the next task is for a process that has the system of a group."""
+        urgent = self.first(self.tasks[left[0]][1][0][1])
+        return next((place for place, number in enumerate(left)
+                     if not urgent and self.tasks[number][0] == group), 0)
 
 
 class _Worker:
@@ -199,12 +217,12 @@ class _Worker:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
         theirs.close()  # so that the pipe ends with the process, and no later worker holds it
-        self.task: _Task | None = None
-        self.alive = True
+        self.task: _Cells | None = None
+        self.group, self.alive = -1, True
 
     def give(self, number: int) -> None:
         """The next task."""
-        self.task = self._work.tasks[number]
+        self.group, self.task = self._work.tasks[number]
         self._unsaid = dict(self.task)
         self._unkept = set(self._unsaid)
         with suppress(OSError):  # it has ended, which the pipe will say

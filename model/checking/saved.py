@@ -40,6 +40,7 @@ class Folder(Store):
     A result stands in `out`/.settled/, a file a cell, with what it rests on (solver, sources), the
     digest of each file of its evidence, and a digest of all this. What does not fit is passed over,
     and `passed_over` counts it: half files, results and evidence that were edited, or of others'.
+    No times are kept: two runs leave the same bytes.
     """
 
     out: Path
@@ -50,12 +51,10 @@ class Folder(Store):
 
     def known(self, cell: Cell) -> CellResult | None:
         """The result of `cell`, whose evidence is all there; or None."""
-        if not self.resume:
+        if not self.resume or not self._file(cell).exists():
             return None
         try:
             return self._taken_up(cell, json.loads(self._file(cell).read_bytes()))
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self.passed_over += 1
             return None
@@ -69,7 +68,8 @@ class Folder(Store):
         if result.verdict not in (PROVED, VIOLATED):
             return
         folder = self.out / where(cell).path
-        kept = {"result": asdict(result) | {"certificate": result.certificate is not None},
+        kept = {"result": asdict(result) | {
+                    "certificate": result.certificate is not None, "seconds": 0.0},
                 "pictures": self.pictures,
                 "evidence": {file.name: _digest(file.read_bytes())
                              for file in sorted(folder.iterdir()) if file.name in EVIDENCE}}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -162,7 +163,10 @@ def _marks_kept() -> Iterator[None]:
 
 @contextmanager
 def _blamed(file: str, name: str) -> Iterator[None]:
-    """Turns what is raised meanwhile into one line that names the place in the user's file."""
+    """Turns what is raised meanwhile into one line that names the place in the user's file. What
+    would end the process, and its report with it, is raised too."""
+    known = vars(os)["_exit"]
+    vars(os)["_exit"] = sys.exit
     try:
         yield
     except UsageError:
@@ -179,6 +183,8 @@ def _blamed(file: str, name: str) -> Iterator[None]:
         hint = next((f"; {better}" for sign, better in _HINTS.items() if sign in told), "")
         inside = f" in {name}:" if name else ""
         raise UsageError(f"{where}{inside} {type(error).__name__}: {told}{hint}") from error
+    finally:
+        vars(os)["_exit"] = known
 
 
 @dataclass(frozen=True)
