@@ -15,6 +15,7 @@ from model.checking.cells import Cell, CellResult, plan, select_editions
 from model.checking.run import Store, run
 from model.checking.saved import RESULTS
 from model.checking.settle import Options
+from tests.test_processes import started
 
 VIOLATED, PROVED = "softdirty-complete", "mmap-marks-new"
 ASKED = ["--kernel", "before", "--mapping", "shmem", "--property", VIOLATED, "--property", PROVED,
@@ -106,6 +107,15 @@ def test_what_does_not_fit_is_settled_anew(out: Path, how: str,
     said = f"model.check: 1 damaged or foreign results under {out} passed over\n"
     assert again(out, capsys) == (EXPECTED, said)
     assert again(out, capsys) == (EXPECTED, "")
+
+
+def test_two_runs_into_one_folder_both_end(tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["-m", "model.check", *ASKED, str(tmp_path), "--resume", "-q"]
+    with started(*asked) as one, started(*asked) as other:
+        assert [(*p.communicate(), p.returncode) for p in (one, other)] == [("", "", 0)] * 2
+    assert again(tmp_path, capsys) == (EXPECTED, "")
+    assert list(tmp_path.rglob(".*.*")) == []
 
 
 def test_results_of_other_sources_are_passed_over(out: Path, monkeypatch: pytest.MonkeyPatch,
