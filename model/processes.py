@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
-from os import _exit  # this very one: a patch file is kept from it
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -56,7 +55,7 @@ def end_on_signals(prog: str) -> None:
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2,
                      f"{prog}: interrupted\n".encode())
         clean_up()
-        _exit(interrupted_code())
+        os._exit(interrupted_code())
 
     for number in _heeded():
         signal.signal(number, end)
@@ -155,7 +154,7 @@ def end_with(parent: int) -> None:
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended before
-        _exit(1)
+        os._exit(1)
 
 
 _lock = threading.Lock()

@@ -129,17 +129,3 @@ def test_a_worker_that_dies_is_noticed(tmp_path: Path, jobs: int) -> None:
     assert {r.reason for r in ran.results[:2]} == {
         "the process that had to settle it was killed by SIGKILL"}
     assert (ran.interrupted, ran.unkept) == (False, {})
-
-
-def test_a_patch_file_does_not_end_the_command(tmp_path: Path) -> None:
-    """Its report would be lost, and the status would be 0."""
-    slow = SLOW.format(then="pass").replace("return own", "os._exit(0)\n    own")
-    for name, text in (("mine", slow), ("other", "import os\nos._exit(0)\n")):
-        (tmp_path / f"{name}.py").write_text(text)
-        with started("-m", "model.check", "--patch", str(tmp_path / f"{name}.py"), "--mapping",
-                     "shmem", "--property", "mmap-marks-new") as process:
-            out, err = process.communicate(timeout=60)
-        assert (process.returncode, out) == (2, "")
-        assert f"{name}.py:" in err
-
-

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -163,10 +162,7 @@ def _marks_kept() -> Iterator[None]:
 
 @contextmanager
 def _blamed(file: str, name: str) -> Iterator[None]:
-    """Turns what is raised meanwhile into one line that names the place in the user's file. What
-    would end the process, and its report with it, is raised too."""
-    known = vars(os)["_exit"]
-    vars(os)["_exit"] = sys.exit
+    """Turns what is raised meanwhile into one line that names the place in the user's file."""
     try:
         yield
     except UsageError:
@@ -183,8 +179,6 @@ def _blamed(file: str, name: str) -> Iterator[None]:
         hint = next((f"; {better}" for sign, better in _HINTS.items() if sign in told), "")
         inside = f" in {name}:" if name else ""
         raise UsageError(f"{where}{inside} {type(error).__name__}: {told}{hint}") from error
-    finally:
-        vars(os)["_exit"] = known
 
 
 @dataclass(frozen=True)
