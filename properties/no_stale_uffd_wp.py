@@ -13,7 +13,7 @@ PROPERTY = Property(
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
-    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),
+    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED, by="unregister"),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),

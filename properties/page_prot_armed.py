@@ -14,6 +14,7 @@ PROPERTY = Property(
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
     violated=(Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff", "+b1f9e8768618"),
-                       "registration neither counts as a reason nor works vm_page_prot out anew"),
-              Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED)),
+                       "registration neither counts as a reason nor works vm_page_prot out anew",
+                       by="register register:wp+missing"),
+              Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED, by="clear_refs")),
 )

@@ -1,7 +1,7 @@
 """The promise that QEMU's background snapshot lives on."""
 
 from model.system.asking.language import conj, negate
-from properties.base import Property, Violated, registrable
+from properties.base import OPENING, Property, Violated, registrable
 
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
             "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
@@ -33,7 +33,7 @@ PROPERTY = Property(
     speaks_of=registrable,
     violated=(
         Violated("anon thp", (), _MARKERS),
-        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("private-shmem", (), MERGED, by="ksm"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),

@@ -92,6 +92,10 @@ def checked(*args: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[d
     ("def pte_mkwrite(ed, entry):\n    return True\n", "write def pte_mkwrite(ed, pte):"),
     ("def pte_mkwrite(ed, *, pte):\n    return True\n", "write def pte_mkwrite(ed, pte):"),
     ("def pte_mkwrite(ed, pte=None):\n    return True\n", "write def pte_mkwrite(ed, pte):"),
+    ("def pte_is_pinned(_, vma, entry):\n    return True\n",
+     "write def pte_is_pinned(ed, vma, entry):"),
+    ("def pte_is_pinned(ed, vma, _vma):\n    return True\n",
+     "write def pte_is_pinned(ed, vma, entry):"),
     ("def can_change_pte_writable(ed, vma, entry):\n    return entry\n",
      ":1: can_change_pte_writable returns a record Entry; it should be a Boolean"),
     ("def pte_mkwrite(ed, pte):\n    return 3\n",
@@ -136,6 +140,14 @@ def test_a_file_that_cannot_be_one_is_named(name: str, told: str, tmp_path: Path
         write(tmp_path, FORGETS, other)
     with pytest.raises(UsageError, match=told):
         load(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("taken", ["ed, vma, entry", "_ed, vma, entry", "_ed, _vma, _entry"])
+def test_what_a_function_makes_no_use_of_may_be_marked_so(taken: str, tmp_path: Path) -> None:
+    """By Python's ``_``, whether the model's own has it or not."""
+    own = edition(tmp_path, f"def pte_is_pinned({taken}):\n    return False\n")
+    assert not alike(kernel_system(own, MAPPINGS["anon"], ("pin",)),
+                     kernel_system(own.base, MAPPINGS["anon"], ("pin",)))
 
 
 def test_every_kernel_function_can_be_tried() -> None:

@@ -6,7 +6,6 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from inspect import signature
 
 from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, unknown
@@ -14,6 +13,7 @@ from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
 from model.system.actions.themes import THEMES, modelled
+from model.system.patching.named import parameters
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Property
@@ -62,7 +62,8 @@ class CellResult:
     `kernel` may be `base` with a user's file `patch`;
     `allow` are the operations that were allowed beyond the core and the promise's own, `loss` what
     kind of loss a violation is; `states` and `diameter` those of the reachable graph, where it was
-    explored.
+    explored; `news` says why an expected violation is not the one that is known, and `open` why
+    that was not found out.
     """
 
     kernel: str
@@ -84,6 +85,8 @@ class CellResult:
     diameter: int | None = None
     base: str = ""
     patch: str = ""
+    news: str = ""
+    open: str = ""
 
     @property
     def scope(self) -> str:
@@ -92,13 +95,15 @@ class CellResult:
 
     @property
     def met(self) -> bool:
-        return self.verdict == self.expected
+        return self.verdict == self.expected and not self.news
 
     def exit_code(self, strict: bool) -> Exit:
         """What this answer alone makes of the exit code."""
         match self.verdict:
             case "violated" if strict or not self.met:
                 return Exit.UNEXPECTED_VIOLATION
+            case "violated" if self.open:
+                return Exit.UNDECIDED
             case "contradiction":
                 return Exit.CONTRADICTION
             case "vacuous":
@@ -207,7 +212,7 @@ def listing() -> str:
     for c in CHANGES.values():
         lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]
     lines += ["", "kernel functions (for --patch)"]
-    lines += [f"  {name}({', '.join(signature(m.function).parameters)}), {m.path}"
+    lines += [f"  {name}({', '.join(parameters(m.function).parameters)}), {m.path}"
               for name, m in sorted(MIRRORS.items())]
     lines += ["", "engines", f"  {', '.join(['auto', *ENGINES])}"]
     return "\n".join(lines)

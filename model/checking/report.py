@@ -48,6 +48,8 @@ def _story(r: CellResult) -> str:
         told += f": no violation up to {r.depth} calls, which is not a proof"
     if r.reason:
         told += f" ({r.reason})"
+    if r.news or r.open:
+        return f"{told}; {r.news or r.open}"
     return told if r.met else f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}"
 
 
@@ -164,7 +166,7 @@ class TextReport:
         told: dict[tuple[object, ...], list[CellResult]] = {}
         for r in self._results:
             if r.verdict == "violated":
-                told.setdefault((r.prop, r.scope, r.trace, r.because, r.met), []).append(r)
+                told.setdefault((r.prop, r.scope, r.trace, r.because, r.met, r.news), []).append(r)
         return [_violation(group) for group in told.values()]
 
     def _others(self) -> list[str]:
@@ -198,11 +200,12 @@ class TextReport:
         old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
                     for k in (before, after))
         both = [key for key in old if key in new]
-        changed = [key for key in both if old[key].verdict != new[key].verdict]
+        changed = [key for key in both
+                   if old[key].verdict != new[key].verdict or new[key].news]
         head = f"From {before} to {after} ({by}):"
         same = len(both) - len(changed)
         lines = [f"  {prop} on {mapping}: {old[mapping, prop].verdict} -> "
-                 f"{new[mapping, prop].verdict}" for mapping, prop in changed]
+                 f"{_verdict(new[mapping, prop])}" for mapping, prop in changed]
         return "\n".join([head, *lines, f"  {same} of {len(both)} verdicts are the same"])
 
 
@@ -218,7 +221,13 @@ def _violation(group: Sequence[CellResult]) -> str:
 
 
 def _unmet(r: CellResult) -> str:
-    return "NOT EXPECTED" + (f": {r.base} is expected to keep it" if r.patch else "")
+    known = r.news or (f"{r.base} is expected to keep it" if r.patch else "")
+    return "NOT EXPECTED" + (f": {known}" if known else "")
+
+
+def _verdict(r: CellResult) -> str:
+    """With what is new about it; what a patch broke that was whole is news by the verdict alone."""
+    return f"{r.verdict}: {r.news}" if r.news and r.patch else r.verdict
 
 
 def _cell(r: CellResult) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import Exhausted, reaches
 from model.engines.registry import ENGINES, Auto
@@ -60,7 +61,8 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
     lemmas = () if options.engine == "auto" else system.candidates()
     try:
         verdict = system.engine(question, limits, lemmas)
-        result = _checked(cell, system, question, verdict, limits)
+        result = news(cell, system.kernel,
+                      _checked(cell, system, question, verdict, limits), limits)
     except (OutOfTime, TooManyStates) as stop:
         result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
     return system.counted(result)
@@ -104,7 +106,7 @@ def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
         kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
         verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
         expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
-        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
+        because=cell.prop.reason(cell.edition, cell.mapping, verdict.trace or ()), seconds=seconds,
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
         loss=cell.prop.loss(verdict.trace or ()),
         base=cell.edition.base.name if cell.edition.patch else "",

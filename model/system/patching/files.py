@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
@@ -24,7 +25,7 @@ from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
 from model.system.actions.themes import modelled
 from model.system.patching.misfit import Shape, misfit, shape, strangers
-from model.system.patching.named import not_mirrored
+from model.system.patching.named import not_mirrored, parameters
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS
 
@@ -130,19 +131,10 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
 
 
 def _check_signature(file: str, name: str, function: FunctionType) -> None:
-    wanted, given = ([(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
-                     for f in (MIRRORS[name].function, function))
-    if wanted != given:
-        right, wrong = (_listed(f) for f in (MIRRORS[name].function, function))
+    right, wrong = (parameters(f) for f in (MIRRORS[name].function, function))
+    if wrong != right:
         raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
                          f"takes: write def {name}{right}:")
-
-
-def _listed(function: Callable[..., Any]) -> str:
-    """The parameters, as they are written, without types."""
-    signature = inspect.signature(function)
-    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    return str(inspect.Signature(bare))
 
 
 def _place(file: str, function: FunctionType) -> str:
@@ -190,6 +182,12 @@ class _Replacement:
     file: str
     returned: Shape
 
+    @cached_property
+    def _spelt(self) -> dict[str, str]:
+        """The function's parameters as it spells them, by the kernel's names."""
+        return dict(zip(parameters(self.function).parameters,
+                        inspect.signature(self.function).parameters, strict=True))
+
     @property
     def place(self) -> str:
         return _place(self.file, self.function)
@@ -199,7 +197,8 @@ class _Replacement:
         of the kernel function's."""
         others = {n: f for n, f in ed.overrides.items() if n != self.name}
         with _blamed(self.file, self.name):
-            result = self.function(replace(ed, overrides=MappingProxyType(others)), *args, **kwargs)
+            result = self.function(replace(ed, overrides=MappingProxyType(others)), *args,
+                                   **{self._spelt[key]: value for key, value in kwargs.items()})
         if wrong := misfit(self.returned, result):
             raise UsageError(f"{self.place} {self.name} returns {wrong}")
         return result
