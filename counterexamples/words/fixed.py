@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model.kernel.changes import CHANGES
-from model.kernel.editions import EDITIONS, Edition
+from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.relation.kernel import kernel_system
 from model.system.relation.replay import violates
@@ -35,6 +35,5 @@ def _neighbours(edition: Edition, mapping: Mapping, prop: Property,
     rules = prop.causes(edition, mapping, ops)
     named = dict.fromkeys(w[1:] for v in rules for w in v.when)
     for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:
-        near = (edition.without_change(change) if edition.has(change)
-                else edition.with_change(change))
-        yield next((e for e in EDITIONS.values() if e.changes == near.changes), near)
+        yield (edition.without_change(change) if edition.has(change)
+               else edition.with_change(change))
