@@ -101,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from model.claims import claims
         return claims(args)
     kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
-    cells = plan(with_patch(select_editions(kernels, args.added, args.dropped), args.patch),
+    cells = plan(with_patch(select_editions(kernels, args.added, args.dropped), args.patch,
+                            args.timeout),
                  args.mapping or ["*"], args.property or ["*"],
                  args.allow or (["*"] if args.each else []), each=args.each)
     main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped

@@ -93,22 +93,34 @@ def add_patch_argument(parser: argparse._ActionsContainer) -> None:
                         "of the edition's (guide: model/kernel/PATCHING.md); the file is executed")
 
 
-def patched(edition: Edition, file: str | None) -> Edition:
-    """`edition` with the functions of a patch file, if one is given. Raises UsageError."""
-    return with_patch([edition], file)[-1]
+def patched(edition: Edition, file: str | None, seconds: float | None = None) -> Edition:
+    """`edition` with the functions of a patch file, if one is given. Raises UsageError, as
+    `with_patch`."""
+    return with_patch([edition], file, seconds)[-1]
 
 
-def with_patch(editions: Sequence[Edition], file: str | None) -> list[Edition]:
+LOADING = 60.0
+"""Seconds that a patch file may take to be executed and tried, where no limit is given."""
+_LEAST = 10.0  # seconds that it may take whatever limit is given
+
+
+def with_patch(editions: Sequence[Edition], file: str | None,
+               seconds: float | None = None) -> list[Edition]:
     """The editions, each followed by itself with the functions of a patch file, if one is given.
 
-    Raises UsageError.
+    Raises UsageError, also where the file ends the process or takes longer than `seconds`.
     """
     if file is None:
         return list(editions)
-    from model.system.patching.files import load  # what it needs is slow to import
+    from model.system.patching.files import load  # what these need is slow to import
+    from model.system.patching.trial import tried
 
-    patch = load(file)
-    return [e for edition in editions for e in (edition, patch.applied(edition))]
+    def applied() -> list[Edition]:
+        patch = load(file)
+        return [e for edition in editions for e in (edition, patch.applied(edition))]
+
+    tried(file, applied, LOADING if seconds is None else max(seconds, _LEAST))
+    return applied()
 
 
 def writable_folder(path: Path) -> Path:

@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
-    a, b = find_edition(args.a), patched(find_edition(args.b), args.patch)
+    a, b = find_edition(args.a), patched(find_edition(args.b), args.patch, args.timeout)
     scopes = _scopes(args, a, b)
     if args.out is not None:
         writable_folder(args.out)

@@ -12,9 +12,9 @@ import hashlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
@@ -24,7 +24,7 @@ from model.kernel.editions import Edition, UsageError, find_change
 from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
 from model.system.actions.themes import modelled
-from model.system.patching.misfit import Shape, misfit, shape, strangers
+from model.system.patching.misfit import Shape, identity, misfit, shape, strangers
 from model.system.patching.named import not_mirrored, parameters
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS
@@ -175,12 +175,16 @@ def _blamed(file: str, name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Replacement:
-    """A user's function in the place of the kernel function `name`, which returns `returned`."""
+    """A user's function in the place of the kernel function `name`, which returns `returned`.
+
+    `answers` has what it was asked, so that it exists as long, and what it answered.
+    """
 
     name: str
     function: FunctionType
     file: str
     returned: Shape
+    answers: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
 
     @cached_property
     def _spelt(self) -> dict[str, str]:
@@ -193,12 +197,24 @@ class _Replacement:
         return _place(self.file, self.function)
 
     def __call__(self, ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
-        """The function's result. Raises UsageError where it fails or the result has not the shape
-        of the kernel function's."""
+        """The function's result. Raises UsageError where it fails, the result has not the shape of
+        the kernel function's, or it has answered the same before in another way."""
         others = {n: f for n, f in ed.overrides.items() if n != self.name}
+        own = replace(ed, overrides=MappingProxyType(others))
+        asked = args, tuple(kwargs.items())
+        key = identity((ed.changes, ed.undecided, frozenset(others), asked))
+        if key not in self.answers:
+            self.answers[key] = asked, self._answer(own, args, kwargs)
+        result = self._answer(own, args, kwargs)
+        if identity(result) != identity(self.answers[key][1]):
+            raise UsageError(f"{self.place} {self.name} gives two answers to the same arguments: "
+                             "it may depend on nothing else")
+        return result
+
+    def _answer(self, ed: Edition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         with _blamed(self.file, self.name):
-            result = self.function(replace(ed, overrides=MappingProxyType(others)), *args,
-                                   **{self._spelt[key]: value for key, value in kwargs.items()})
+            result = self.function(ed, *args, **{self._spelt[key]: value
+                                                 for key, value in kwargs.items()})
         if wrong := misfit(self.returned, result):
             raise UsageError(f"{self.place} {self.name} returns {wrong}")
         return result
