@@ -8,7 +8,7 @@ first bad one, and which of the changes between them did it.
 Exit codes: 0 each promise asked for has an answer or holds already; 12 for one of them no set of
 known changes is enough on some mapping; 30 undecided; 75 the model contradicts itself; 2 wrong
 usage. A series ends with 0 or 30. With --bisect nothing is mended: 0 good, 1 bad (any of the
-promises on any mapping in any of the editions), 125 cannot tell.
+promises on any mapping in any of the editions), 125 cannot tell, 128 wrong usage.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from model.checking.cells import Cell, bisect_code, plan, select_editions
 from model.checking.run import default_jobs, run
 from model.checking.series import UNKNOWN, Course, course
 from model.checking.settle import Options
-from model.cli import Parser, cut_short, entry, one_of, seconds
+from model.cli import USAGE, WRONG_BISECT, Parser, cut_short, entry, fail, one_of, seconds
 from model.engines.base import Limits
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition, UsageError, find_change
-from model.processes import CANNOT_TELL, Stopped, until_interrupted
+from model.processes import Stopped, until_interrupted
 from properties import PROPERTIES
 
 PROG = "model.backport"
@@ -49,8 +49,8 @@ class Exit(IntEnum):
     CONTRADICTION = 75
 
 
-def parser() -> argparse.ArgumentParser:
-    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False, wrong=wrong,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("editions", nargs="*", metavar="EDITION",
                    help="one; with --series two or more, oldest first (names or globs)")
@@ -78,7 +78,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_intermixed_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    wrong = WRONG_BISECT if "--bisect" in words else USAGE
+    args = parser(wrong).parse_intermixed_args(words)
+    try:
+        return _asked(args)
+    except UsageError as error:
+        if wrong == USAGE:
+            raise
+        fail(PROG, str(error), wrong)
+
+
+def _asked(args: argparse.Namespace) -> int:
+    """Raises UsageError."""
     if not args.editions:
         raise UsageError("which edition? for example: python -m model.backport v6.1; "
                          "python -m model.check --list has them all")
@@ -177,7 +189,7 @@ def _bisect(cells: Sequence[Cell], timeout: float | None) -> int:
     ran = run(cells, Options(timeout=timeout, jobs=default_jobs()), lambda _: None)
     for r in ran.results:
         print(f"{r.prop} on {r.scope} in {r.kernel}: {r.verdict}")
-    return CANNOT_TELL if ran.interrupted else bisect_code(ran.results)
+    return bisect_code(ran.results, interrupted=ran.interrupted)
 
 
 def _say(line: str) -> None:

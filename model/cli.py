@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from model.kernel.editions import Edition, UsageError, unknown
 from model.processes import end_on_signals, interrupted_code
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
+WRONG_BISECT = 128
+"""What stops `git bisect run`: the command line is wrong, whatever the revision."""
+FILE_WIDTH = 80
 
 
 def tool() -> dict[str, str]:
@@ -30,24 +34,54 @@ def tool() -> dict[str, str]:
     return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
 
 
+class _Version(argparse.Action):
+    """--version: the tool and the solver, which is slow to ask and so asked for this alone."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="say the version, and end")
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: object, option_string: str | None = None) -> NoReturn:
+        told = tool()
+        print(f"{told['name']} {told['version']}, {told['solver']}")
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line that names the nearest right spelling."""
+    """An argument parser with --version, whose errors are one line that names the nearest right
+    spelling and end with `wrong`."""
+
+    def __init__(self, *args: Any, wrong: int = USAGE, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._wrong = wrong
+        self.add_argument("--version", action=_Version)
 
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
-            word = message[len(prefix):].split()[0]
-            options = [o for action in self._actions for o in action.option_strings]
-            near = difflib.get_close_matches(word.split("=")[0], options, n=1)
-            message = f"unknown option {word!r}; " + (
-                f"did you mean {near[0]!r}?" if near else "--help lists them")
-        fail(self.prog.rpartition(" ")[2], message)
+            message = self._unrecognized(message[len(prefix):].split()[0])
+        fail(self.prog.rpartition(" ")[2], message, self._wrong)
+
+    def _unrecognized(self, word: str) -> str:
+        named = [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+        if not word.startswith("-"):
+            takes = f"{' '.join(named)} and options" if named else "options alone"
+            return f"{word!r} is no option, and one word too many: this command takes {takes}"
+        options = [o for action in self._actions for o in action.option_strings]
+        near = difflib.get_close_matches(word.split("=")[0], options, n=1)
+        return f"unknown option {word!r}; " + (
+            f"did you mean {near[0]!r}?" if near else "--help lists them")
 
 
-def fail(prog: str, message: str) -> NoReturn:
-    """Say what is wrong in one line and end with exit code 2."""
+def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:
+    """Say what is wrong in one line and end with `code`."""
+    complain(prog, message)
+    raise SystemExit(code)
+
+
+def complain(prog: str, message: str) -> None:
+    """Say what is wrong, in one line on stderr."""
     print(f"{prog}: {' '.join(str(message).split())}", file=sys.stderr)
-    raise SystemExit(USAGE)
 
 
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
@@ -85,6 +119,13 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
+
+
+def folder(text: str) -> Path:
+    """An argument type: a folder by name; an empty one, as of an unset variable, names none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no folder; '.' is the current one")
+    return Path(text)
 
 
 def add_patch_argument(parser: argparse._ActionsContainer) -> None:
@@ -136,6 +177,13 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
+def columns(stream: TextIO) -> int:
+    """How wide lines may be: as the terminal is; in a file always the same."""
+    if not stream.isatty():
+        return FILE_WIDTH
+    return shutil.get_terminal_size((FILE_WIDTH, 24)).columns
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Colour on a terminal only, and never where NO_COLOR is set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
@@ -151,8 +199,7 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     except UsageError as error:
         fail(prog, str(error))
     except BrokenPipeError:
-        sys.stderr.close()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread()
         code = 0
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
@@ -173,6 +220,20 @@ def cut_short(prog: str, done: int, asked: int) -> bool:
     if done < asked:
         print(f"{prog}: interrupted, {asked - done} of {asked} left open", file=sys.stderr)
     return done < asked
+
+
+def tell(text: str) -> None:
+    """Print a text at once. Where nobody reads stdout any more the command goes on: its exit code
+    is an answer too."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        unread()
+
+
+def unread() -> None:
+    """What else is written to stdout goes nowhere, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class StatusLine:
@@ -196,3 +257,8 @@ class StatusLine:
         elif time.monotonic() >= self._next:
             self._next += self._EVERY
             print(line, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line off the terminal: something else is printed there."""
+        if self._terminal and not self._quiet:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -32,6 +32,7 @@ from model.cli import (
     add_patch_argument,
     cut_short,
     entry,
+    folder,
     one_of,
     patched,
     seconds,
@@ -74,8 +75,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each mapping")
     p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
                    help="text, json")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write both sides of each trace there, "
-                   "for counterexamples.replay and counterexamples.differ")
+    p.add_argument("--out", type=folder, metavar="DIR", help="write both sides of each trace "
+                   "there, for counterexamples.replay and counterexamples.differ")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 

@@ -59,6 +59,10 @@ def registrable(edition: Edition, mapping: Mapping) -> bool:
                                  and not mapping.regular)
 
 
+REGISTRABLE = "what a userfaultfd can write-protect there"
+"""The words for `registrable`."""
+
+
 @dataclass(frozen=True)
 class Property:
     """A promise.
@@ -69,9 +73,9 @@ class Property:
     otherwise.
 
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
-    which editions and mappings it speaks. `of_stores` marks a promise about the record of stores:
-    broken by a store that nobody hears of (disarming), by one of a device, which asks no page table
-    (unrecorded), or by any other step (forgetting).
+    which editions and mappings it speaks, `memory` the same in words. `of_stores` marks a promise
+    about the record of stores: broken by a store that nobody hears of (disarming), by one of a
+    device, which asks no page table (unrecorded), or by any other step (forgetting).
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
     see; or "precision", what a program may expect to cost nothing.
@@ -86,6 +90,7 @@ class Property:
     violated: tuple[Violated, ...] = ()
     about: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
+    memory: str = ""
     of_stores: bool = False
     role: Literal["promise", "ground", "precision"] = "promise"
 

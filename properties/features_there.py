@@ -22,4 +22,5 @@ PROPERTY = Property(
     ),
     about=("close", "open:unpopulated", "open:async"),
     speaks_of=lambda _, m: m.hugetlb and m.shared,  # one mapping stands for all
+    memory="hugetlb alone, which stands for every mapping",
 )

@@ -20,4 +20,5 @@ PROPERTY = Property(
     violated=(Violated("hugetlb", ("-f96f7a40874d",), "soft-dirty tracking, which hugetlb does not "
                        "have, write-protects vm_page_prot", by="clear_refs"),),
     speaks_of=lambda _, m: m.hugetlb and m.shared,
+    memory="shared hugetlb memory",
 )

@@ -36,4 +36,5 @@ PROPERTY = Property(
                  by="pageout&migrate:begin"),
     ),
     speaks_of=lambda _, m: not m.hugetlb,
+    memory="memory that is not hugetlb",
 )

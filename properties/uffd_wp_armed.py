@@ -1,7 +1,7 @@
 """The state that uffd-wp completeness rests on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import OPENING, Property, Violated, registrable
+from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
@@ -23,6 +23,7 @@ PROPERTY = Property(
     safe=lambda s: implies(conj(s.registered, s.uffd_wp), negate(s.write_bit)),
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
                  "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp",

@@ -2,7 +2,7 @@
 
 from model.system.asking.language import Bool, conj, implies
 from model.system.asking.view import StepView
-from properties.base import Property, Violated, registrable
+from properties.base import REGISTRABLE, Property, Violated, registrable
 from properties.stale import EVERY
 
 _OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "
@@ -29,6 +29,7 @@ PROPERTY = Property(
     allowed=lambda t: implies(_unprotected(t), t.after.writable),
     witness=_unprotected,
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
         Violated(EVERY, ("-f369b07c8614",), _KEPT, by="unregister"),
         Violated("anon private-shmem thp private-hugetlb", ("-931298e103c2",), _OLD),

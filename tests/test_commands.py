@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from model.checking.listing import SCHEMA
 from model.kernel.editions import EDITIONS
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
@@ -24,21 +25,7 @@ ROOT = Path(__file__).parent.parent
 SINGLE = ("--kernel", "before", "--mapping", "shmem", "--property", "softdirty-complete")
 FIVE = ["store", "clear_refs", "register", "unregister", "store"]
 
-RESULTS = {
-    "type": "object", "required": ["tool", "results"], "additionalProperties": False,
-    "properties": {"tool": {"type": "object"}, "results": {"type": "array", "items": {
-        "type": "object", "additionalProperties": False,
-        "required": ["kernel", "mapping", "property", "verdict", "depth", "engine", "expected",
-                     "met", "seconds", "trace", "certificate"],
-        "properties": {
-            "kernel": {"type": "string"}, "mapping": {"type": "string"},
-            "property": {"type": "string"},
-            "verdict": {"enum": ["proved", "bounded", "violated", "unknown", "vacuous"]},
-            "depth": {"type": ["integer", "null"]}, "engine": {"type": "string"},
-            "expected": {"enum": ["proved", "violated"]}, "met": {"type": "boolean"},
-            "seconds": {"type": "number"}, "trace": {"type": ["string", "null"]},
-            "certificate": {"type": ["string", "null"]}}}}},
-}
+RESULTS = json.loads((ROOT / "model" / "checking" / SCHEMA).read_text())
 STEP = {
     "type": "object", "additionalProperties": False,
     "required": ["op", "outcome", "faults", "pagemap", "vm_flags"],
@@ -63,13 +50,17 @@ def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
     done = run("check", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(re.match(r"\d+ done, \d+ left; slowest ", line) for line in done.stderr.splitlines())
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "softdirty-complete on shmem", f"  before  violated at step 5: {', '.join(FIVE)}",
+        "  after   proved at every depth"]
+    assert lines[4] == "From before to after (+931298e103c2):"
+    assert max(map(len, lines)) <= 80
     told = " ".join(done.stdout.split())
-    assert "softdirty-complete on shmem in before: violated at step 5, as expected" in told
-    assert ", ".join(FIVE) in told
-    assert "From before to after (931298e103c2):" in told
-    assert "softdirty-complete on shmem: violated -> proved" in told
-    assert "unprotect-precise on anon: violated -> proved" in told
-    assert "unprotect-precise on shmem: proved -> violated" in told
+    assert f"fix: softdirty-complete on shmem: violated@5 -> proved {', '.join(FIVE)}" in told
+    assert re.search(r"precision gained: unprotect-precise on anon, .*: violated@3 -> proved", told)
+    assert "precision lost: unprotect-precise on shmem, shmem-thp: proved -> violated@3" in told
+    assert "proved in both: softdirty-complete, " in told
     settled = re.search(r"(\d+) of \1 settled, \1 as expected", told)
     assert settled is not None
     assert int(settled[1]) > 9 * 2 * 7
@@ -114,6 +105,7 @@ def test_ktap_and_junit_count_the_same(tmp_path: Path) -> None:
     ((*SINGLE, "--strict"), 12),
     ((*SINGLE, "--depth", "4"), 20),
     ((*SINGLE, "--engine", "induction"), 30),
+    ((*SINGLE, "--engine", "induction", "--bisect"), 125),
     ((*SINGLE, "--bisect"), 1),
     (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-*", "--bisect"), 0),
     (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-complete", "--engine",

@@ -25,7 +25,7 @@ from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
-from model.cli import Parser, entry, writable_folder
+from model.cli import Parser, entry, folder, writable_folder
 from model.kernel.editions import UsageError, find_edition
 from model.processes import group, temporary_folder
 from model.system.actions.operations import with_needed
@@ -49,7 +49,7 @@ ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, no
 def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", type=Path, default=HERE, metavar="DIR", help="default: the gallery")
+    p.add_argument("--out", type=folder, default=HERE, metavar="DIR", help="default: the gallery")
     p.add_argument("--property", action="append", choices=list(PROPERTIES), metavar="NAME",
                    help="of these promises only; repeatable")
     return p

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from model.checking.cells import Cell, CellResult
+from model.checking.cells import INTERRUPTED, Cell, CellResult
 from model.checking.settle import CellSystem, Options, as_result, settled
 from model.engines.base import BOUNDED, UNKNOWN, Limits, Verdict
 from model.kernel.editions import UsageError
@@ -57,7 +57,6 @@ _Cells = list[tuple[int, Cell]]
 _Task = tuple[int, _Cells]
 """Cells that are settled one after the other; those of tasks of one number share a system."""
 _NOTHING = Store()
-_STOPPED = "interrupted"
 
 
 def _none(cell: Cell) -> bool:
@@ -71,7 +70,7 @@ def run(cells: Sequence[Cell], options: Options, progress: Progress, store: Stor
     done = {i: known for i, cell in enumerate(cells) if (known := store.known(cell)) is not None}
     for result in done.values():
         progress(result)
-    unkept = dict.fromkeys(set(range(len(cells))) - done.keys(), _STOPPED)
+    unkept = dict.fromkeys(set(range(len(cells))) - done.keys(), INTERRUPTED)
     work.plan(_tasks([(i, cell) for i, cell in enumerate(cells) if i not in done]))
     with Interruption() as stop:
         for number, said in stop.taking(work.done(stop)):
@@ -83,7 +82,7 @@ def run(cells: Sequence[Cell], options: Options, progress: Progress, store: Stor
             else:
                 unkept[number] = said
         interrupted = stop.pressed()
-    results = [done.get(i) or _unfinished(cell, work.bounds.get(i, 0), _STOPPED)
+    results = [done.get(i) or _unfinished(cell, work.bounds.get(i, 0), INTERRUPTED)
                for i, cell in enumerate(cells)]
     return Ran(results, interrupted, {i: why for i, why in sorted(unkept.items()) if i in done})
 

@@ -22,12 +22,14 @@ CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIE
 
 @dataclass(frozen=True)
 class Options:
-    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
+    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit;
+    `cache` allows to take proofs from what earlier runs have proved."""
 
     engine: str = "auto"
     depth: int | None = None
     timeout: float | None = None
     jobs: int = 1
+    cache: bool = True
 
 
 class CellSystem:
