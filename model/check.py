@@ -281,8 +281,8 @@ def _cut_short(results: Sequence[CellResult]) -> str:
     left = [r for r in results if r.cut_short]
     bounds = [r.depth for r in left if r.depth]
     told = f"interrupted, {len(left)} of {len(results)} left open"
-    return told + (f"; {len(bounds)} of these safe up to {min(bounds)} calls or more"
-                   if bounds else "")
+    return told + (f"; {len(bounds)} of these safe up to {min(bounds)} calls"
+                   + " or more" * (len(bounds) > 1) if bounds else "")
 
 
 if __name__ == "__main__":
