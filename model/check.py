@@ -281,8 +281,11 @@ def _cut_short(results: Sequence[CellResult]) -> str:
     left = [r for r in results if r.cut_short]
     bounds = [r.depth for r in left if r.depth]
     told = f"interrupted, {len(left)} of {len(results)} left open"
-    return told + (f"; {len(bounds)} of these safe up to {min(bounds)} calls"
-                   + " or more" * (len(bounds) > 1) if bounds else "")
+    if not bounds:
+        return told
+    least = min(bounds)
+    return (f"{told}; {len(bounds)} of these safe up to {least} call{'s' * (least > 1)}"
+            + " or more" * (len(bounds) > 1))
 
 
 if __name__ == "__main__":
