@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from counterexamples import itf
@@ -12,6 +12,7 @@ from counterexamples.trace import Trace, run_trace
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.text import beside, trace_text
 from counterexamples.words.visible import made_visible
+from model.files import write_whole
 from model.kernel.editions import Edition, find_edition
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import explore
@@ -19,6 +20,10 @@ from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 CERTIFICATE = "certificate.smt2"
+EVIDENCE = frozenset((
+    CERTIFICATE, itf.FILE, "trace.txt", "command.txt", "repro.c", "lanes.svg", "lanes.png",
+    "graph.dot", "graph.graphml", "graph.svg", "graph.png"))
+"""The files that a verdict may leave in its folder; what else is there is the user's."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,10 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
     edition, kind = where.edition, MAPPINGS[where.mapping]
     promise = PROPERTIES[where.prop]
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
-                      because=promise.reason(edition, kind, where.allow))
-    near = fixed_edition(edition, kind, promise, ops, where.allow)
+                      because=promise.reason(edition, kind, ops))
+    near = fixed_edition(edition, kind, promise, ops)
+    if near == edition.base != edition:  # the patch file did it, whatever else is known to
+        trace = replace(trace, because="")
     if near is None:
         return trace, None
     return trace, run_trace(kernel_system(near, kind, ops), ops, prop=where.prop,
@@ -63,6 +70,7 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
 def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> None:
     """Write the folder. Raises OSError."""
     trace, fixed = with_fixed(where, ops)
+    forget(out, where)
     _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
            where.edition.argument, pictures)
 
@@ -82,14 +90,14 @@ def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors
            kernel: str, pictures: bool) -> None:
     """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / itf.FILE).write_text(itf.dumps(trace))
-    (folder / "trace.txt").write_text(text)
-    (folder / "command.txt").write_text(
+    write_whole(folder / itf.FILE, itf.dumps(trace))
+    write_whole(folder / "trace.txt", text)
+    write_whole(folder / "command.txt",
         f"python -m model.check {selectors}\n"
         f"python -m model.simulate --kernel {kernel} --mapping {trace.mapping} "
         f"{' '.join(trace.ops)}\n")
     if set(trace.ops) <= set(CALLS):
-        (folder / "repro.c").write_text(_reproducer(trace, fixed))
+        write_whole(folder / "repro.c", _reproducer(trace, fixed))
     if pictures:
         _draw(folder, trace, fixed)
 
@@ -119,6 +127,13 @@ def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
 
 def write_certificate(out: Path, where: Where, text: str) -> None:
     """Write the certificate of a proof. Raises OSError."""
+    forget(out, where)
     folder = out / where.path
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CERTIFICATE).write_text(text)
+    write_whole(folder / CERTIFICATE, text)
+
+
+def forget(out: Path, where: Where) -> None:
+    """Take away the evidence of an earlier verdict on `where`. Raises OSError."""
+    for name in EVIDENCE:
+        (out / where.path / name).unlink(missing_ok=True)

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.tools import cache_folder, capture, file_digest, need
 from model.kernel.editions import UsageError
+from model.processes import group, temporary_folder
 
 _PACKAGE = r"^linux-image-[0-9].*-cloud-amd64(-unsigned)?$"
 _IMAGE = re.compile(r"\./boot/vmlinuz-.+")
@@ -106,12 +106,12 @@ def _unpack(package: Package, folder: Path) -> None:
     """Download the package, check it against apt's digest, and keep its image."""
     need("apt-get", "dpkg")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        capture(["apt-get", "download", "-q", f"{package.name}={package.version}"], Path(work))
-        deb = next(Path(work).glob("*.deb"))
+    with temporary_folder(folder.parent) as work:
+        capture(["apt-get", "download", "-q", f"{package.name}={package.version}"], work)
+        deb = next(work.glob("*.deb"))
         if file_digest(deb) != package.sha256:
             raise CannotRun(f"{package.name} {package.version} does not have apt's SHA-256")
-        kept = Path(work) / "kept"
+        kept = work / "kept"
         kept.mkdir()
         _take(deb, kept)
         (kept / "kernel.json").write_text(json.dumps(
@@ -129,7 +129,8 @@ def _unpack(package: Package, folder: Path) -> None:
 def _take(deb: Path, folder: Path) -> None:
     """The kernel image and its module for RAM disks."""
     image, brd = folder / "vmlinuz", folder / "brd.ko"
-    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as dpkg:
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
         with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
             for member in archive:
                 data = archive.extractfile(member) if member.isfile() else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import cache_folder, capture, need, static_program
+from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
 BOOT_SECONDS = 60.0
@@ -60,18 +61,20 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
     handle, name = tempfile.mkstemp(suffix=".log", prefix=f"{image.stem}-", dir=logs)
     os.close(handle)
     console = Path(name)
-    with tempfile.TemporaryDirectory(prefix="ptecheck-") as work:
-        initrd = Path(work) / "initrd.gz"
+    remove_at_end(console)
+    with temporary_folder() as work:
+        initrd = work / "initrd.gz"
         loaded = {f"module{n}.ko": module for n, module in enumerate(modules)}
         _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
-              Path(work) / "root", initrd)
+              work / "root", initrd)
         # Software emulation: the same everywhere, and faults are counted the same.
         process = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
              "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
              "-initrd", str(initrd), "-append", _APPEND,
              "-serial", f"file:{console}", "-serial", "stdio"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            process_group=group())
         return Session(process, console, limit, boot_limit * cpus)
 
 
@@ -90,8 +93,8 @@ def file_system() -> Path:
     image = cache_folder() / f"ext4-{_FILE_SYSTEM_KB}k"
     if not image.exists():
         need("mke2fs")
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            made = Path(work) / "made"
+        with temporary_folder(cache_folder()) as work:
+            made = work / "made"
             capture(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
                      f"{_FILE_SYSTEM_KB}k"])
             made.rename(image)
@@ -101,7 +104,7 @@ def file_system() -> Path:
 def on_host(limit: float = ANSWER_SECONDS) -> Session:
     """A session with the kernel that runs this program."""
     process = subprocess.Popen([str(agent())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE, process_group=group())
     return Session(process, None, limit, limit)
 
 
@@ -113,5 +116,5 @@ def _pack(files: Mapping[str, Path], root: Path, initrd: Path) -> None:
         (root / name).chmod(0o755)
     packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=True,
                             input="".join(f"{n}\n" for n in (".", *files)).encode(),
-                            capture_output=True).stdout
+                            capture_output=True, process_group=group()).stdout
     initrd.write_bytes(gzip.compress(packed, compresslevel=1))

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from counterexamples.lab.errors import KernelFailed
 from counterexamples.lab.observe import Seen, run_by_kernel
+from model.processes import release
 
 WINDOW = 2048
 """Bytes of questions sent ahead: a serial line without flow control drops what the guest's 4096
@@ -188,3 +189,5 @@ class Session:
         self._selector.close()
         self._process.kill()
         self._process.communicate()
+        if self._console is not None:
+            release(self._console)

@@ -6,11 +6,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
+from model.processes import group, temporary_folder
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
             "apt-get": "apt", "apt-cache": "apt", "dpkg": "dpkg", "mke2fs": "e2fsprogs"}
@@ -35,8 +35,8 @@ def need(*programs: str) -> None:
 
 def capture(command: Sequence[str], cwd: Path | None = None) -> str:
     """What a command prints. Raises CannotRun with its last line when it fails."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False,
-                          errors="replace")
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False, errors="replace", process_group=group())
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise CannotRun(f"'{' '.join(command[:3])} ...' failed: {said[-1] if said else 'silently'}")
@@ -55,8 +55,8 @@ def static_program(source: Path, *options: str) -> Path:
     digest = hashlib.sha256(content).hexdigest()[:16]
     program = cache_folder() / f"{source.stem}-{digest}"
     if not program.exists():
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            built = Path(work) / "built"
+        with temporary_folder(cache_folder()) as work:
+            built = work / "built"
             capture(["gcc", "-O2", "-Wall", *options, "-o", str(built),
                      *(str(file) for file in files if file.suffix == ".c")])
             built.rename(program)

@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from counterexamples.lab import workcopy
 from counterexamples.lab.errors import CannotRun
+from model.processes import group, temporary_folder
 
 Progress = Callable[[str], object]
 FRAGMENT = Path(__file__).with_name("kernel.config")
@@ -149,11 +149,12 @@ def _unpacked(archive: Path, folder: _Folder, progress: Progress) -> Path:
     with folder.locked(progress):
         if not source.exists():
             progress(f"unpacking {archive.name}")
-            with tempfile.TemporaryDirectory(dir=folder.home) as work:
-                half = Path(work) / "source"
+            with temporary_folder(folder.home) as work:
+                half = work / "source"
                 half.mkdir()
                 done = subprocess.run(["tar", "-xJf", archive, "-C", half, "--strip-components=1"],
-                                      capture_output=True, text=True, check=False)
+                                      capture_output=True, text=True, check=False,
+                                      stdin=subprocess.DEVNULL, process_group=group())
                 if done.returncode:
                     said = done.stderr.splitlines() or ["tar failed"]
                     raise CannotRun(f"{str(archive)!r} cannot be unpacked: {said[0]}")
@@ -165,7 +166,8 @@ def _need_tools() -> None:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if not missing:  # objtool, part of every x86-64 build, reads ELF files
         headers = subprocess.run(["gcc", "-E", "-"], input="#include <stdio.h>\n#include <gelf.h>",
-                                 capture_output=True, text=True, check=False)
+                                 capture_output=True, text=True, check=False,
+                                 process_group=group())
         missing = re.findall(r"fatal error: (\S+):", headers.stderr)
     if missing:
         raise CannotRun(f"no {', '.join(missing)} to build a kernel with: {_INSTALL}")
@@ -174,11 +176,11 @@ def _need_tools() -> None:
 def _fill(folder: _Folder, source: Path, files: dict[str, str], patches: Sequence[Path],
           progress: Progress) -> None:
     """Bring the work copy to `files` with `patches`."""
-    with tempfile.TemporaryDirectory(dir=folder.home) as patched:
-        stamps = workcopy.apply_patches(patches, source, Path(patched))
+    with temporary_folder(folder.home) as patched:
+        stamps = workcopy.apply_patches(patches, source, patched)
         wanted = {path: stamp for path, stamp in {**files, **stamps}.items() if stamp}
         progress(f"preparing linux {folder.release}")
-        workcopy.sync(source, Path(patched), wanted, folder.copy, folder.output)
+        workcopy.sync(source, patched, wanted, folder.copy, folder.output)
 
 
 def _compile(folder: _Folder, image: Path, lock: int, progress: Progress) -> None:
@@ -210,7 +212,8 @@ def _make(folder: _Folder, log: Path, lock: int, progress: Progress, *arguments:
     command = ["make", "-C", str(folder.copy), f"O={folder.output}", "ARCH=x86_64", *arguments]
     with log.open("a") as kept, subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env=_environment(), pass_fds=(lock,)) as make:
+            text=True, errors="replace", env=_environment(), pass_fds=(lock,),
+            process_group=group()) as make:
         for line in make.stdout or ():
             kept.write(line)
             lines.append(line)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
+from model.processes import group
 
 # What a build in the tree leaves there; "make mrproper" in the copy finds the rest.
 _PRODUCT = re.compile(r"(.*/)?(\.[^/]*|[^/]*(~|\.(o|a|ko|cmd|mod|mod\.c|order)))"
@@ -63,6 +64,7 @@ def apply_patches(patches: Sequence[Path], source: Path, patched: Path) -> dict[
         done = subprocess.run(
             ["patch", "-p1", "--fuzz=0", "--forward", "--batch", "--no-backup-if-mismatch",
              "--reject-file=-", "-d", patched, "-i", patch.resolve()],
+            stdin=subprocess.DEVNULL, process_group=group(),
             env={**os.environ, "LC_ALL": "C"}, capture_output=True, check=False, text=True,
             errors="replace")
         if done.returncode or not done.stdout.strip():
@@ -116,7 +118,8 @@ def sync(source: Path, patched: Path, files: Mapping[str, str], copy: Path, buil
         else:
             shutil.copy(source / path, target, follow_symlinks=False)
     if stale and any((source / product).exists() for product in _BUILT_IN):
-        subprocess.run(["make", "-C", copy, "mrproper"], check=False, capture_output=True)
+        subprocess.run(["make", "-C", copy, "mrproper"], check=False, capture_output=True,
+                       stdin=subprocess.DEVNULL, process_group=group())
     _write(state, files)
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import Exhausted, reaches
 from model.engines.induction import Kept
@@ -23,12 +24,14 @@ CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIE
 
 @dataclass(frozen=True)
 class Options:
-    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
+    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit;
+    `cache` allows to take proofs from what earlier runs have proved."""
 
     engine: str = "auto"
     depth: int | None = None
     timeout: float | None = None
     jobs: int = 1
+    cache: bool = True
 
 
 @cache
@@ -71,7 +74,8 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
     lemmas = () if options.engine == "auto" else system.candidates()
     try:
         verdict = system.engine(question, limits, lemmas)
-        result = _checked(cell, system, question, verdict, limits)
+        result = news(cell, system.kernel,
+                      _checked(cell, system, question, verdict, limits), limits)
     except (OutOfTime, TooManyStates) as stop:
         result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
     return system.counted(result)
@@ -116,7 +120,7 @@ def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
         kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
         verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
         expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
-        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
+        because=cell.prop.reason(cell.edition, cell.mapping, verdict.trace or ()), seconds=seconds,
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
         loss=cell.prop.loss(verdict.trace or ()),
         base=cell.edition.base.name if cell.edition.patch else "",
