@@ -44,7 +44,7 @@ from model.engines.registry import ENGINES
 from model.kernel.editions import UsageError
 
 if TYPE_CHECKING:
-    from counterexamples.folder import Where
+    from counterexamples.folder import Pictures, Where
 
 PROG = "model.check"
 PATCHED = "v6.12"
@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     say.add_argument("--resume", action="store_true",
                      help="keep what is settled under --out DIR, and take from there what an "
                      "earlier run has settled")
+    say.add_argument("--png", action="store_true", help="write the pictures as PNG too")
     say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
     say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
     say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs())
-    store = _Folder(out, not args.no_pictures,
+    store = _Folder(out, _pictures(args),
                     Saved(out / ".settled", options) if args.resume else None) if out else Store()
     results, interrupted = run(cells, options, _Progress(len(cells), args.quiet), store)
     files = [_files(out, c, r) for c, r in zip(cells, results, strict=True)]
@@ -137,7 +138,7 @@ class _Folder(Store):
     """--out: the evidence of each cell, and with --resume the results that are settled."""
 
     out: Path
-    pictures: bool
+    pictures: Pictures
     saved: Saved | None
 
     def known(self, cell: Cell) -> CellResult | None:
@@ -153,6 +154,12 @@ class _Folder(Store):
             write_certificate(self.out, _where(cell), result.certificate or "")
         if self.saved and fresh:
             self.saved.put(cell, result)
+
+
+def _pictures(args: argparse.Namespace) -> Pictures:
+    from counterexamples.folder import Pictures
+
+    return Pictures.asked(args.no_pictures, args.png)
 
 
 def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
@@ -14,6 +15,9 @@ from model.cli import wants_colour, writable_folder
 from model.kernel.editions import UsageError, find_edition
 from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
+
+if TYPE_CHECKING:
+    from counterexamples.folder import Pictures
 
 KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
@@ -34,7 +38,7 @@ def claims(args: argparse.Namespace) -> int:
         for judged in judge(list(CLAIMS.values()), edition, mappings, args.timeout):
             results.append(judged)
             if out is not None:
-                traces |= _written(out, judged, not args.no_pictures)
+                traces |= _written(out, judged, args)
     if not args.quiet and sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     if not results:
@@ -64,12 +68,15 @@ def _report(args: argparse.Namespace, results: list[Judged], traces: Traces) -> 
     return str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict))
 
 
-def _written(out: Path, judged: Judged, pictures: bool) -> Traces:
+def _written(out: Path, judged: Judged, args: argparse.Namespace) -> Traces:
+    from counterexamples.folder import Pictures
+
+    pictures = Pictures.asked(args.no_pictures, args.png)
     return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, a, pictures)
             for a in judged.answers if a.ops is not None}
 
 
-def _write(out: Path, judged: Judged, answer: Answer, pictures: bool) -> str:
+def _write(out: Path, judged: Judged, answer: Answer, pictures: Pictures) -> str:
     from counterexamples.folder import write_claim
     from counterexamples.trace import run_trace
     from model.system.relation.kernel import kernel_system

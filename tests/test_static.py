@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
     "properties.claims": {"model.system", "properties"},
-    "counterexamples": {"model.kernel", "model.system", "model.cli", "properties",
+    "counterexamples": {"model.kernel", "model.system", "model.cli", "model.files", "properties",
                         "counterexamples"},
     "counterexamples.lab": {"model.kernel", "model.system", "model.cli", "properties",
                             "counterexamples"},
