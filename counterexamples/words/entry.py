@@ -6,16 +6,16 @@ from counterexamples.trace import ENTRY_WORDS, entry_flags, pte_state
 from model.kernel.editions import Edition
 
 _KINDS = ENTRY_WORDS | {"present": "", "protnone": "", "swap": "swap", "migrating": "migr"}
-_SHORT = {"SOFT_DIRTY": "SD", "UFFD_WP": "WP", "SAVED_DIRTY": "SAVED", "PROTNONE": "NONE",
-          "SPECIAL": "ZERO", "EXCLUSIVE": "EX"}
-_HIDDEN = {"US", "A", "NX", "P", "PAT"}
+_SHORT = {"RW": "RW", "PROTNONE": "NONE", "D": "D", "SAVED_DIRTY": "D", "SOFT_DIRTY": "SD",
+          "UFFD_WP": "WP", "SPECIAL": "ZERO", "EXCLUSIVE": "EX"}
+"""In the order in which they are told; to the kernel an entry is dirty by either bit."""
 
 
 def entry_words(edition: Edition, pte: int) -> str:
     """What the entry is where it maps no page, and its flags that matter: RW, or RO of a page and a
-    migration entry, D, SD, WP, ... (a marker has but one)."""
+    migration entry, NONE of a PROT_NONE one, then D, SD, WP, ... (a marker has but one)."""
     state, flags = pte_state(pte), entry_flags(edition, pte)
-    shown = [_SHORT.get(f, f) for f in flags if f not in _HIDDEN]
+    shown = list(dict.fromkeys(short for flag, short in _SHORT.items() if flag in flags))
     if state in ("present", "migrating") and "RW" not in flags:
         shown.insert(0, "RO")
     return " ".join(filter(None, [_KINDS[state], *(shown if state != "marker" else ())]))

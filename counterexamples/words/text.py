@@ -47,14 +47,19 @@ def table(trace: Trace) -> list[str]:
     for row in rows:
         row[0] += " " * (marked and not row[0].endswith(_BY_KERNEL))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [_row(row, widths) for row in rows] + _notes(trace)
+    lines = [_row(row, widths, "  ") for row in rows]
+    if max(map(len, lines)) > WIDTH:
+        lines = [_row(row, widths, " ") for row in rows]
+    under_pte = " " * (lines[0].rindex(rows[0][-1]) + 2)
+    return [part for line in lines for part in textwrap.wrap(
+        line, WIDTH, subsequent_indent=under_pte)] + _notes(trace)
 
 
-def _row(cells: list[str], widths: list[int]) -> str:
+def _row(cells: list[str], widths: list[int], gap: str) -> str:
     number, call, outcome, faults, flags, prot, pte = (
         cell.rjust(max(width, 2)) if at in (0, 3) else cell.ljust(width)
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True)))
-    return f"{number}  {call}  {outcome} {faults}  {flags}  {prot} {pte}".rstrip()
+    return gap.join([number, call, f"{outcome} {faults}", flags, f"{prot} {pte}"]).rstrip()
 
 
 def _notes(trace: Trace) -> list[str]:
