@@ -16,12 +16,9 @@ _TOLD = {"RW", "SOFT_DIRTY", "UFFD_WP", "PROTNONE", "EXCLUSIVE"}
 _LEFT_OUT = {"P", "US", "A", "NX", "PAT"}
 """Of an entry: what the form says, and what no promise speaks of."""
 _ACCESSES = ("store", "load")
-_ENTRY = {"none": "the entry empty", "marker": "a uffd-wp marker", "swap": "a swap entry",
-          "migrating": "a migration entry"}
+_ENTRY = {"none": "the entry empty", "marker": "a uffd-wp marker", "swap": "a swap entry"}
+_MIGRATING = ("a readable migration entry", "a writable migration entry")
 _PAGE, _ZERO_PAGE = "a page mapped", "the zero page mapped"
-_PLAIN = {_PAGE: ", read-only and clean", _ZERO_PAGE: ", read-only and clean",
-          _ENTRY["migrating"]: ", read-only"}
-"""What is said of an entry that has none of the bits that are told."""
 
 
 def explain(trace: Trace, fixed: Trace | None) -> str:
@@ -53,9 +50,12 @@ _NOTHING = _Shown(frozenset(), False, "", frozenset())
 
 
 def _shown(edition: Edition, step: TraceStep) -> _Shown:
-    flags = frozenset(entry_flags(edition, step.values["pte"])) - _LEFT_OUT
+    flags = {"D" if flag == "SAVED_DIRTY" else flag
+             for flag in entry_flags(edition, step.values["pte"])} - _LEFT_OUT
+    form = _form(step, "RW" in flags)
     return _Shown(frozenset(vm_flag_names(step.values["vm_flags"])),
-                  bool(step.values["vm_page_prot"] & PAGE_RW), _form(step), flags)
+                  bool(step.values["vm_page_prot"] & PAGE_RW), form,
+                  frozenset(flags - {"RW"} if form in _MIGRATING else flags))
 
 
 def _changes(edition: Edition, before: TraceStep, after: TraceStep) -> list[str]:
@@ -82,11 +82,13 @@ def _whole(shown: _Shown) -> str:
     flags = sorted(shown.entry & _TOLD)
     if flags and shown.form != _ENTRY["marker"]:
         return f"{shown.form} with {_listed(flags)}"
-    return f"{shown.form}{_PLAIN.get(shown.form, '')}"
+    return f"{shown.form}{', read-only and clean' * (shown.form in (_PAGE, _ZERO_PAGE))}"
 
 
-def _form(step: TraceStep) -> str:
+def _form(step: TraceStep, writable: bool) -> str:
     state = pte_state(int(step.values["pte"]))
+    if state == "migrating":
+        return _MIGRATING[writable]
     if state in _ENTRY:
         return _ENTRY[state]
     return _ZERO_PAGE if step.values["zero_page"] else _PAGE

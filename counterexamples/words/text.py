@@ -18,18 +18,23 @@ def trace_text(trace: Trace, fixed: Trace | None, verdict: str = "violated") -> 
     """The promise, the calls with the state after each, and the explanation."""
     calls = len(trace.ops)
     lines = [f"{trace.prop}: {verdict} on {trace.mapping} in {trace.kernel}",
-             *textwrap.wrap(f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}", WIDTH), "",
-             *textwrap.wrap(trace.claim, WIDTH), "", *table(trace), ""]
-    lines += textwrap.wrap(explain(trace, fixed), WIDTH)
+             *wrapped(f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}"), "",
+             *wrapped(trace.claim), "", *table(trace), ""]
+    lines += wrapped(explain(trace, fixed))
     if fixed is not None:
         lines += beside(fixed)
     return "\n".join(lines) + "\n"
 
 
+def wrapped(told: str) -> list[str]:
+    """Prose in lines; a word with a hyphen in it, which may be a name, is not broken."""
+    return textwrap.wrap(told, WIDTH, break_on_hyphens=False)
+
+
 def beside(other: Trace) -> list[str]:
     """Another edition's run of the same calls, for the end of a text."""
     told = f"The same calls in {other.kernel} ({other.kernel_title}):"
-    return ["", *textwrap.wrap(told, WIDTH), "", *table(other)]
+    return ["", *wrapped(told), "", *table(other)]
 
 
 def table(trace: Trace) -> list[str]:
@@ -52,7 +57,7 @@ def table(trace: Trace) -> list[str]:
         lines = [_row(row, widths, " ") for row in rows]
     under_pte = " " * (lines[0].rindex(rows[0][-1]) + 2)
     return [part for line in lines for part in textwrap.wrap(
-        line, WIDTH, subsequent_indent=under_pte)] + _notes(trace)
+        line, WIDTH, subsequent_indent=under_pte, break_on_hyphens=False)] + _notes(trace)
 
 
 def _row(cells: list[str], widths: list[int], gap: str) -> str:
