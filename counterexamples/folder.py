@@ -27,7 +27,7 @@ EVIDENCE = frozenset((
     CERTIFICATE, itf.FILE, "trace.txt", "command.txt", "repro.c", "lanes.svg", "lanes.png",
     "graph.dot", "graph.graphml", "graph.svg", "graph.png"))
 """The files that a verdict may leave in its folder; what else is there is the user's."""
-MOST_STATES = 20_000
+MOST_STATES = 10_000
 """Beyond so many reachable states graph.graphml has those of the path alone."""
 
 
