@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.checking.cells import (
     MEANINGS,
@@ -51,6 +52,9 @@ from model.cli import (
 from model.engines.registry import ENGINES
 from model.kernel.editions import Edition, UsageError
 from model.processes import CANNOT_TELL
+
+if TYPE_CHECKING:
+    from counterexamples.folder import Pictures
 
 PROG = "model.check"
 PATCHED = "v6.12"
@@ -104,6 +108,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                      "run without selectors, else nothing is written")
     say.add_argument("--resume", action="store_true",
                      help="take from --out DIR what an earlier run has settled")
+    say.add_argument("--png", action="store_true", help="write the pictures as PNG too")
     say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
     say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
     say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
@@ -166,7 +171,7 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs(),
                       args.cache)
-    store = Folder(out, options, not args.no_pictures, args.resume) if out else Store()
+    store = Folder(out, options, _pictures(args), args.resume) if out else Store()
     first = _first if _is_main_job(args) else None
     progress = _Progress(cells, args.quiet, first if args.format == "text" else None)
     ran = run(cells, options, progress, store, first)
@@ -189,6 +194,12 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
 
 def _first(cell: Cell) -> bool:
     return (cell.prop.name, cell.mapping.name) == HEADLINE
+
+
+def _pictures(args: argparse.Namespace) -> Pictures:
+    from counterexamples.folder import Pictures
+
+    return Pictures.asked(args.no_pictures, args.png)
 
 
 def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
@@ -18,6 +19,9 @@ from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
 
 PROG = "model.check"
+
+if TYPE_CHECKING:
+    from counterexamples.folder import Pictures
 KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
 _NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
@@ -41,7 +45,7 @@ def claims(args: argparse.Namespace) -> int:
 
     def write(judged: Judged) -> None:
         if out is not None:
-            traces.update(_written(out, judged, not args.no_pictures))
+            traces.update(_written(out, judged, args))
 
     results = until_interrupted(found, write)
     if live:
@@ -77,12 +81,15 @@ def _report(args: argparse.Namespace, results: list[Judged], traces: Traces) -> 
     return str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict))
 
 
-def _written(out: Path, judged: Judged, pictures: bool) -> Traces:
+def _written(out: Path, judged: Judged, args: argparse.Namespace) -> Traces:
+    from counterexamples.folder import Pictures
+
+    pictures = Pictures.asked(args.no_pictures, args.png)
     return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, a, pictures)
             for a in judged.answers if a.ops is not None}
 
 
-def _write(out: Path, judged: Judged, answer: Answer, pictures: bool) -> str:
+def _write(out: Path, judged: Judged, answer: Answer, pictures: Pictures) -> str:
     from counterexamples.folder import write_claim
     from counterexamples.trace import run_trace
     from model.system.relation.kernel import kernel_system

@@ -129,9 +129,10 @@ def test_results_of_other_sources_are_passed_over(out: Path, monkeypatch: pytest
 def test_only_the_last_verdict_has_evidence(tmp_path: Path) -> None:
     """A file that is the user's stays."""
     cell, = plan(select_editions(["before"], [], []), ["shmem"], [VIOLATED])
+    from counterexamples.folder import Pictures
     from model.checking.saved import Folder
 
-    folder = Folder(tmp_path, Options(), False, False)
+    folder = Folder(tmp_path, Options(), Pictures.NONE, False)
     folder.keep(cell, run([cell], Options(), lambda _: None).results[0])
     (place,) = tmp_path.glob("*/*/*")
     (place / "notes").touch()

@@ -8,7 +8,7 @@ from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.relation.kernel import kernel_system
-from model.system.relation.replay import violates
+from model.system.relation.replay import keeps
 from properties.base import Property
 
 
@@ -21,8 +21,7 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
     """
     for candidate in _neighbours(edition, mapping, prop, ops):
         kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
-        question = prop.question(kernel)
-        if not any(violates(kernel.machine, question, ops[:n]) for n in range(len(ops) + 1)):
+        if keeps(kernel.machine, prop.question(kernel), ops):
             return candidate
     return None
 

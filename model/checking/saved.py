@@ -19,7 +19,7 @@ from model.engines.base import PROVED, VIOLATED
 from model.files import write_whole
 
 if TYPE_CHECKING:
-    from counterexamples.folder import Where
+    from counterexamples.folder import Pictures, Where
 
 RESULTS = ".settled"
 _TOP = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ class Folder(Store):
 
     out: Path
     options: Options
-    pictures: bool
+    pictures: Pictures
     resume: bool
     passed_over: int = 0
 
@@ -70,7 +70,7 @@ class Folder(Store):
         folder = self.out / where(cell).path
         kept = {"result": asdict(result) | {
                     "certificate": result.certificate is not None, "seconds": 0.0},
-                "pictures": self.pictures,
+                "pictures": self.pictures.value,
                 "evidence": {file.name: _digest(file.read_bytes())
                              for file in sorted(folder.iterdir()) if file.name in EVIDENCE}}
         whole = kept | {"digest": self._digest(cell, kept)}
@@ -102,7 +102,7 @@ class Folder(Store):
                                   for name, value in kept["result"].items()}
         fields["certificate"] = texts[CERTIFICATE].decode() if fields["certificate"] else None
         result = CellResult(**fields)
-        drawn = kept["pictures"] or not self.pictures or result.verdict == PROVED
+        drawn = kept["pictures"] >= self.pictures.value or result.verdict == PROVED
         return result if drawn else None
 
     @cached_property
