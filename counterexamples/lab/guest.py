@@ -12,7 +12,7 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, need, static_program
+from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
 
 AGENT = Path(__file__).parent / "agent"
 BOOT_SECONDS = 60.0
@@ -87,15 +87,10 @@ def _nodes(cpus: int) -> list[str]:
 
 def file_system() -> Path:
     """The image of an empty ext4 file system, made once. Raises CannotRun."""
-    image = cache_folder() / f"ext4-{_FILE_SYSTEM_KB}k"
-    if not image.exists():
-        need("mke2fs")
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            made = Path(work) / "made"
-            capture(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
-                     f"{_FILE_SYSTEM_KB}k"])
-            made.rename(image)
-    return image
+    need("mke2fs")
+    return kept(cache_folder(), f"ext4-{_FILE_SYSTEM_KB}k", "", lambda made: capture(
+        ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
+         f"{_FILE_SYSTEM_KB}k"]))
 
 
 def on_host(limit: float = ANSWER_SECONDS) -> Session:

@@ -74,7 +74,7 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
         case "debian":
             package, image = debian.fetch(rest, progress)
             version = f"{package.name} {package.version}"
-            kernel = replace(kernel, modules=(image.parent / "brd.ko",))
+            kernel = replace(kernel, modules=(image.parent / debian.BRD,))
         case "bzimage":
             image = Path(rest)
             version = f"image {image.name}"

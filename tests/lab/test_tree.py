@@ -320,6 +320,19 @@ def test_a_damaged_note_of_the_copy(toy: Path, tmp_path: Path, text: str) -> Non
     assert build(toy, fix) == A.replace("a5", "fixed") + B
 
 
+@pytest.mark.parametrize("kind", ["image", "source"])
+def test_what_is_damaged_is_built_anew(kind: str, toy: Path, tmp_path: Path) -> None:
+    """A truncated image was no kernel for ever; a truncated source another kernel."""
+    archive = tmp_path / "linux-source.tar.xz"
+    with tarfile.open(archive, "w:xz") as packed:
+        packed.add(toy, "linux-source")
+    built = image(archive)
+    hurt = built if kind == "image" else built.parents[1] / "source/mm/a.c"
+    hurt.unlink()  # what is a link in the copy stays whole there
+    hurt.write_text("a")
+    assert build(archive) == A + B
+
+
 def test_a_compile_error(toy: Path, tmp_path: Path) -> None:
     """The compiler's first error and the log; and the next variant is none the worse."""
     wrong = patch_file(tmp_path, "wrong.patch", "mm/b.c", B, "#error\n")
