@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.errors import CannotRun, KernelFailed, NotTried
 from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.replaying import (
     CONFIRMED,
@@ -78,6 +78,8 @@ def on_kernel(kernel: Kernel, edition: Edition, diff: Diff, limit: float) -> lis
             for plan in plans:
                 try:
                     done.append(replay(plan, kernel, session, claimed=True))
+                except NotTried:
+                    raise
                 except CannotRun as error:
                     done.append(Replay(plan, kernel, session.release, (), skipped(str(error))))
     except CannotRun as error:

@@ -106,7 +106,9 @@ def _pack(files: Mapping[str, Path], root: Path, initrd: Path) -> None:
     for name, source in files.items():
         shutil.copyfile(source, root / name)
         (root / name).chmod(0o755)
-    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=True,
+    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=False,
                             input="".join(f"{n}\n" for n in (".", *files)).encode(),
-                            capture_output=True).stdout
-    initrd.write_bytes(gzip.compress(packed, compresslevel=1))
+                            capture_output=True)
+    if packed.returncode:
+        raise CannotRun(f"cpio failed: {packed.stderr.decode(errors='replace').strip()}")
+    initrd.write_bytes(gzip.compress(packed.stdout, compresslevel=1))

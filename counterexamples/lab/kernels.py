@@ -35,14 +35,18 @@ class Kernel:
 
     def start(self, *, files: Mapping[str, Path] | None = None,
               limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
-        """A session with this kernel, which is at hand; `limit` in seconds for each answer.
+        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and for
+        the boot where that is longer than guest.BOOT_SECONDS.
 
-        `files` lie at the root of the guest, which has `cpus`. Raises CannotRun or KernelFailed.
+        `files` lie at the root of the guest, which has `cpus`. Raises CannotRun.
         """
-        if self.image is None:
-            return guest.on_host(limit)
-        return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
-                          cpus=cpus)
+        try:
+            if self.image is None:
+                return guest.on_host(limit)
+            return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
+                              boot_limit=max(limit, guest.BOOT_SECONDS), cpus=cpus)
+        except OSError as error:
+            raise _without(error) from error
 
 
 def named(name: str) -> Kernel:
@@ -68,22 +72,30 @@ def named(name: str) -> Kernel:
 def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
     """The kernel, fetched or built where need be. Raises UsageError or CannotRun."""
     kind, _, rest = kernel.name.partition(":")
-    match kind:
-        case "host":
-            return replace(kernel, version=f"Linux {platform.release()}, this machine's")
-        case "debian":
-            package, image = debian.fetch(rest, progress)
-            version = f"{package.name} {package.version}"
-            kernel = replace(kernel, modules=(image.parent / debian.BRD,))
-        case "bzimage":
-            image = Path(rest)
-            version = f"image {image.name}"
-        case _:
-            source, patches = _tree(rest)
-            image = tree.build(source, patches, cache_folder(), progress)
-            patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
-            version = f"Linux {tree.version(source)}{patched}"
-    return replace(kernel, version=version, image=image, sha256=file_digest(image))
+    try:
+        match kind:
+            case "host":
+                return replace(kernel, version=f"Linux {platform.release()}, this machine's")
+            case "debian":
+                package, image = debian.fetch(rest, progress)
+                version = f"{package.name} {package.version}"
+                kernel = replace(kernel, modules=(image.parent / debian.BRD,))
+            case "bzimage":
+                image = Path(rest)
+                version = f"image {image.name}"
+            case _:
+                source, patches = _tree(rest)
+                image = tree.build(source, patches, cache_folder(), progress)
+                patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
+                version = f"Linux {tree.version(source)}{patched}"
+        return replace(kernel, version=version, image=image, sha256=file_digest(image))
+    except OSError as error:
+        raise _without(error) from error
+
+
+def _without(error: OSError) -> CannotRun:
+    """What the machine refuses: a full disk, a program that may not run."""
+    return CannotRun(f"{error.filename or 'this machine'}: {error.strerror or error}")
 
 
 def edition_of(release: str) -> str | None:
