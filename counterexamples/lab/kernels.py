@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +104,13 @@ def edition_of(release: str) -> str | None:
     names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
     return next((ALIASES.get(name, name) for name in names if name in EDITIONS or name in ALIASES),
                 None)
+
+
+def edition_said(release: str, version: str) -> str | None:
+    """The edition of a kernel by what it says of itself (uname): Debian's release names none."""
+    said = (re.search(r"\bDebian (\d+\.\d+\.\d+)", version)
+            or re.match(r"(\d+\.\d+(?:\.\d+)?)", release))
+    return edition_of(said[1]) if said else None
 
 
 def _usage(check: Callable[[Path], str | None], path: Path) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_now = time.monotonic
 _AT_WORK = 0.2
 """Of its own time: an idle guest takes a twentieth of a CPU for its timers."""
 
@@ -32,7 +33,7 @@ class Pulse:
     def __init__(self, pid: int, console: Path | None) -> None:
         self._pid = pid
         self._console = console
-        self._start = time.monotonic()
+        self._start = _now()
         self._before = self._threads()
         self._samples = [_Sample(0.0, 0.0, self._said())]
 
@@ -43,7 +44,7 @@ class Pulse:
                   waited - self._before.get(thread, (0.0, 0.0))[1])
                  for thread, (ran, waited) in threads.items()]
         waited = max((waited for _, waited in spent), default=0.0)
-        self._samples.append(_Sample(time.monotonic() - self._start - waited,
+        self._samples.append(_Sample(_now() - self._start - waited,
                                      sum(ran for ran, _ in spent), self._said()))
         return self._samples[-1].own
 
