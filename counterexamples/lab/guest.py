@@ -19,7 +19,7 @@ BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 _NODES_MB = (768, 256)
 """The memory of each NUMA node; the CPUs belong to the first."""
-_FILE_SYSTEM_KB = 1024
+_FILE_SYSTEM_KB = 8192
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")

@@ -15,6 +15,7 @@ from counterexamples.words.visible import made_visible
 from model.cli import patched
 from model.kernel import records
 from model.kernel.editions import Edition
+from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
@@ -48,6 +49,7 @@ def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None 
     """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
     Raises UsageError."""
     own, mapping = calls.edition(patch), find_mapping(calls.mapping)
+    allowing(own, mapping, calls.ops)  # what is not modelled there is said of this edition
     promise = PROPERTIES.get(calls.prop)
     near = fixed_edition(own, mapping, promise, calls.ops) if promise else None
     extra = made_visible(whole_system(own, mapping),
