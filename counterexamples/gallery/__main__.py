@@ -23,10 +23,10 @@ from counterexamples import itf
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replay_report import as_text
-from counterexamples.lab.replaying import Replay, plan_of, replay
+from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, folder, writable_folder
-from model.kernel.editions import UsageError, find_edition
+from model.kernel.editions import find_edition
 from model.processes import group, temporary_folder
 from model.system.actions.operations import with_needed
 from model.system.actions.themes import modelled
@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for entry, text in _on(kernel, programs).items():
                 columns[entry].append(text)
     except (CannotRun, KernelFailed) as error:
-        raise UsageError(str(error)) from error
+        print(f"SKIP: {error}")
+        return SKIP
     for entry, texts in columns.items():
         (entry / "kernels.txt").write_text("\n\n".join(texts) + "\n")
     print(f"{len(entries)} counterexamples on {len(kernels)} kernels: {out}")

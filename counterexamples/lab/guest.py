@@ -12,7 +12,7 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, need, static_program
+from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
 from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
@@ -20,7 +20,7 @@ BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 _NODES_MB = (768, 256)
 """The memory of each NUMA node; the CPUs belong to the first."""
-_FILE_SYSTEM_KB = 1024
+_FILE_SYSTEM_KB = 8192
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
@@ -90,15 +90,10 @@ def _nodes(cpus: int) -> list[str]:
 
 def file_system() -> Path:
     """The image of an empty ext4 file system, made once. Raises CannotRun."""
-    image = cache_folder() / f"ext4-{_FILE_SYSTEM_KB}k"
-    if not image.exists():
-        need("mke2fs")
-        with temporary_folder(cache_folder()) as work:
-            made = work / "made"
-            capture(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
-                     f"{_FILE_SYSTEM_KB}k"])
-            made.rename(image)
-    return image
+    need("mke2fs")
+    return kept(cache_folder(), f"ext4-{_FILE_SYSTEM_KB}k", "", lambda made: capture(
+        ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
+         f"{_FILE_SYSTEM_KB}k"]))
 
 
 def on_host(limit: float = ANSWER_SECONDS) -> Session:
@@ -114,7 +109,9 @@ def _pack(files: Mapping[str, Path], root: Path, initrd: Path) -> None:
     for name, source in files.items():
         shutil.copyfile(source, root / name)
         (root / name).chmod(0o755)
-    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=True,
+    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=False,
                             input="".join(f"{n}\n" for n in (".", *files)).encode(),
-                            capture_output=True, process_group=group()).stdout
-    initrd.write_bytes(gzip.compress(packed, compresslevel=1))
+                            capture_output=True, process_group=group())
+    if packed.returncode:
+        raise CannotRun(f"cpio failed: {packed.stderr.decode(errors='replace').strip()}")
+    initrd.write_bytes(gzip.compress(packed.stdout, compresslevel=1))
