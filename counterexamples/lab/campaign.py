@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 
 from counterexamples.lab.observe import Seen, difference
 from counterexamples.lab.session import Run, Runner
-from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs, tour
+from counterexamples.lab.suite import (
+    Mealy,
+    Walked,
+    Word,
+    guided,
+    observable,
+    random_runs,
+    tour,
+)
 from counterexamples.shrink import shrink
+from model.system.actions.themes import ALL
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import StateGraph, explore
 
@@ -46,7 +55,7 @@ class Campaign:
 
     `extra` is how many more states than the model the guided runs allow the kernel (None: they
     only take every transition); `without` are operations that this kernel cannot do, `ignored`
-    what it cannot show.
+    what it cannot show. Of the theme `all` there are random runs alone: its graph is not explored.
     """
 
     def __init__(self, model: KernelSystem, *, theme: str, extra: int | None, runs: int,
@@ -54,10 +63,15 @@ class Campaign:
         self.model = model
         self.theme = theme
         self.actions = model.system.actions
-        self.graph: StateGraph = explore(model.machine)
-        self.machine: Mealy = observable(model, self.graph)
-        self.guided: Sequence[Word] = (tour(self.machine) if extra is None
-                                       else guided(self.machine, extra))
+        self.graph: StateGraph | None = None
+        self.guided: Sequence[Word] = ()
+        self.machine: Mealy | Walked
+        if theme == ALL:
+            self.machine = Walked(model)
+        else:
+            self.graph = explore(model.machine)
+            self.machine = mealy = observable(model, self.graph)
+            self.guided = tour(mealy) if extra is None else guided(mealy, extra)
         self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
 
@@ -67,8 +81,9 @@ class Campaign:
         return f"{self.model.mapping.name} {self.theme}"
 
     @property
-    def transitions(self) -> int:
-        return sum(map(len, self.machine.after))
+    def transitions(self) -> int | None:
+        """Of the explicit graph, where there is one."""
+        return None if self.graph is None else sum(map(len, self.graph.edges))
 
     def names(self, word: Word) -> tuple[str, ...]:
         return tuple(self.actions[action] for action in word)
