@@ -39,7 +39,7 @@ class Tally:
     found_in: Word | None = None
     """The first run in which the model and the kernel differ, again and again."""
     passing: list[tuple[Word, int]] = field(default_factory=list)
-    """Runs that differed once, at that step, and not when they were repeated: something that the
+    """Runs that differed at that step, and not whenever they were repeated: something that the
     model does not know, as a shortage of huge pages, came between."""
     divergence: Word | None = None
     """The same, shrunk; its last step differs."""
@@ -118,10 +118,16 @@ class Campaign:
                 return None
             return next(iter(self._compare(runner, [word], ignored)))[1]
 
-        tally.found_in = next((word for word, _ in tally.passing if differs(word)), None)
-        if tally.found_in is not None:
-            tally.divergence = shrink(self.machine, tally.found_in, differs)
+        for word, _ in tally.passing:
+            if differs(word) is None:
+                continue
+            try:
+                tally.divergence = shrink(self.machine, word, differs)
+            except ValueError:  # not this time
+                continue
+            tally.found_in = word
             tally.passing = []
+            break
         return tally
 
     def _compare(self, runner: Runner, words: Sequence[Word],

@@ -89,7 +89,7 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
         lines += ["  DIVERGENCE, shrunk:",
                   *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
                     for n, row in enumerate(result.rows, start=1))]
-    lines += [f"  differed once at step {step}, not again: {' '.join(campaign.names(word))}"
+    lines += [f"  differed at step {step}, not always: {' '.join(campaign.names(word))}"
               for word, step in tally.passing]
     table = sorted(_covered(result).items())
     if not table:

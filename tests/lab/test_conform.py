@@ -84,6 +84,31 @@ def test_runs_of_all_operations_find_and_shrink_what_no_theme_has() -> None:
     assert runs.names(tally.divergence) == ("store", "ksm", "fork:stay", "store", "ksm")
 
 
+class Fickle(ModelRunner):
+    """Answers the first run otherwise than the model, as often as `wrong` says."""
+
+    def __init__(self, kernel: KernelSystem, wrong: int) -> None:
+        super().__init__(kernel)
+        self.first: tuple[str, ...] = ()
+        self.wrong = wrong
+
+    def answers(self, runs: Iterable[Run]) -> Iterator[tuple[Run, tuple[Seen, ...]]]:
+        for run, seen in super().answers(runs):
+            self.first = self.first or run.ops
+            if run.ops == self.first and self.wrong:
+                self.wrong -= 1
+                seen = (*seen[:-1], replace(seen[-1], faults=9))
+            yield run, seen
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_what_does_not_differ_every_time_is_said_and_is_no_divergence(wrong: int) -> None:
+    runs = Campaign(system("v6.12", "anon"), theme=ALL, extra=None, runs=20, steps=5, seed=1)
+    tally = runs.run(Fickle(system("v6.12", "anon"), wrong))
+    assert (tally.runs, tally.divergence, tally.found_in) == (20, None, None)
+    assert [step for _, step in tally.passing] == [5]
+
+
 def _no_twins(_ed: Edition, _vma: Vma, entry: Entry) -> Entry:
     return entry
 
