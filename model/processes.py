@@ -52,8 +52,8 @@ def end_on_signals(prog: str) -> None:
         with suppress(Exception):  # it may be what was interrupted
             sys.stdout.flush()
         with suppress(OSError):
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2,
-                     f"{prog}: interrupted\n".encode())
+            start = "\r\033[K" if os.isatty(2) else ""  # over the status line
+            os.write(2, f"{start}{prog}: interrupted\n".encode())
         clean_up()
         os._exit(interrupted_code())
 

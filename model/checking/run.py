@@ -194,7 +194,6 @@ class _Work:
             for worker in busy.values():
                 worker.end()
 
-
     def _next(self, left: Sequence[int], group: int) -> int:
         """Where in `left` the next task is for a process that has the system of a group."""
         urgent = self.first(self.tasks[left[0]][1][0][1])
