@@ -13,7 +13,7 @@ state after k good steps from a state in I.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -72,7 +72,7 @@ class Certificate:
         return "\n".join([*head, "(set-logic QF_BV)", self.prelude, *body, ""])
 
 
-class Answers(Protocol):
+class Answers(Hashable, Protocol):
     """What is known to be unsatisfiable, by a digest of the query and of the solver that said so;
     with it the names of the lemmas that it took."""
 
