@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import pytest
 
 from model.checking.difference import compare
-from model.engines.base import PROVED, Limits
-from model.engines.explicit import Exhausted, reaches
+from model.engines.base import Limits
 from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, Edition, find_edition
 from model.kernel.records import Mapping
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
 from model.system.actions.themes import modelled
-from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Property
+from tests.survey import CELLS, verdict
 
 
 def derived() -> dict[str, Edition]:
@@ -37,46 +36,20 @@ def spoken_of(edition: Edition, mapping: Mapping, *allow: str) -> list[Property]
             if p.speaks_of(edition, mapping) and set(p.about) <= set(allow)]
 
 
-def verdicts(edition: Edition, *allow: str,
-             mappings: Iterable[str] = MAPPINGS) -> dict[tuple[str, str], str]:
-    """The verdict of every property on these mappings by the exhausted graph; "vacuous" where it
-    is proved and nothing puts it to the test."""
-    answers = {}
-    for mapping in (MAPPINGS[name] for name in mappings):
-        if not set(allow) <= set(modelled(edition, mapping)):
-            continue
-        kernel = kernel_system(edition, mapping, allow)
-        exhausted = Exhausted(kernel.machine)
-        for prop in spoken_of(edition, mapping, *allow):
-            question = prop.question(kernel)
-            status = exhausted.verdict(question, Limits()).status
-            tested = status != PROVED or reaches(kernel.machine, exhausted.graph(Limits()),
-                                                 question.witness)
-            answers[mapping.name, prop.name] = status if tested else "vacuous"
-    return answers
-
-
-@pytest.mark.parametrize("name", sorted({e.changes: e.name for e in EDITIONS.values()}.values()))
-def test_every_edition_gives_the_expected_verdicts(name: str) -> None:
-    """On every mapping. What an edition less one change does is asked in test_history.py."""
-    edition = EDITIONS[name]
-    expected = {(m, p.name): p.expected(edition, MAPPINGS[m])
-                for m in MAPPINGS for p in spoken_of(edition, MAPPINGS[m])}
-    assert verdicts(edition) == expected
-
-
 @pytest.mark.parametrize("op", [op for op in OPERATIONS if op not in CORE])
 @pytest.mark.parametrize(("edition", "mappings"), [
     ("v6.1", ("anon",)), ("v6.1.170", ("shmem",)), ("v6.12", tuple(MAPPINGS))],
     ids=("v6.1", "v6.1.170", "v6.12"))
 def test_every_other_operation_gives_the_expected_verdicts(
-        edition: str, mappings: tuple[str, ...], op: str) -> None:
-    """Each by itself, with what it needs."""
+        edition: str, mappings: tuple[str, ...], op: str,
+        record_property: Callable[[str, object], None]) -> None:
+    """Each by itself, with what it needs. What the core alone does is asked in test_matrix.py."""
     kernel, allow = EDITIONS[edition], with_needed(op)
-    expected = {(m, p.name): p.expected(kernel, MAPPINGS[m], allow)
-                for m in mappings if set(allow) <= set(modelled(kernel, MAPPINGS[m]))
-                for p in spoken_of(kernel, MAPPINGS[m], *allow)}
-    assert verdicts(kernel, *allow, mappings=mappings) == expected
+    cells = [(p, MAPPINGS[m]) for m in mappings if set(allow) <= set(modelled(kernel, MAPPINGS[m]))
+             for p in spoken_of(kernel, MAPPINGS[m], *allow)]
+    found = {(m.name, p.name): verdict(p, kernel, m, allow) for p, m in cells}
+    assert found == {(m.name, p.name): p.expected(kernel, m, allow) for p, m in cells}
+    record_property(CELLS, len(cells))
 
 
 @pytest.mark.parametrize("change", [c for c in CHANGES if CHANGES[c].effect.startswith("none")])
