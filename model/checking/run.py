@@ -91,12 +91,12 @@ def settle_all(cells: Sequence[Cell], options: Options,
     """The results of the cells, found in this process. Raises KeyboardInterrupt once stopped."""
     work = _Work(options)
     work.plan(_tasks(list(enumerate(cells))))
-    results = [said for task in work.tasks
-               for _, said in work.run(task, work.bounds.__setitem__, stopped)
-               if isinstance(said, CellResult)]
+    found = {number: said for task in work.tasks
+             for number, said in work.run(task, work.bounds.__setitem__, stopped)
+             if isinstance(said, CellResult)}
     if stopped():
         raise KeyboardInterrupt
-    return results
+    return [found[number] for number in range(len(cells))]
 
 
 def _tasks(cells: _Cells) -> list[_Cells]:
