@@ -113,10 +113,26 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
                 programs[source.stem] = built(source, "-static", option)
     assert set(expected.values()) == {0, 1}
     with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
+        session.probe("anon")  # turns swap on, as a block device
         lines: list[str] = []
         ended = {name: session.execute(f"/{name}", lines.append) for name in programs}
     assert ended == expected, [line for line in lines if "<- other" in line]
     assert {line.split(" ")[0] for line in lines} == {"KTAP", "1..1", "#", "ok", "not"}
+
+
+def test_swap_is_made_where_there_is_none(tmp_path: Path) -> None:
+    """Of a file, which is gone at the end; a huge page would not be swapped as one."""
+    programs = {}
+    for mapping, ops in (("anon", ("store", "pageout", "load", "swapoff", "pageout")),
+                         ("thp", ("store", "pageout"))):
+        source = tmp_path / f"{mapping}.c"
+        source.write_text(text("v6.12", mapping, ops))
+        programs[mapping] = built(source, "-static")
+    lines: list[str] = []
+    with at_hand(named("debian:6.12"), print).start(files=programs) as session:
+        ended = [session.execute(f"/{name}", lines.append) for name in ("anon", "anon", "thp")]
+    assert ended == [1, 1, SKIP], lines
+    assert lines[-1] == ("ok 1 test on thp # SKIP swap on a block device, as zram: No such device")
 
 
 STORM = """
