@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
@@ -75,8 +75,10 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
     edition, kind = where.edition, MAPPINGS[where.mapping]
     promise = PROPERTIES[where.prop]
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
-                      because=promise.reason(edition, kind, where.allow))
-    near = fixed_edition(edition, kind, promise, ops, where.allow)
+                      because=promise.reason(edition, kind, ops))
+    near = fixed_edition(edition, kind, promise, ops)
+    if near == edition.base != edition:  # the patch file did it, whatever else is known to
+        trace = replace(trace, because="")
     if near is None:
         return trace, None
     return trace, run_trace(kernel_system(near, kind, ops), ops, prop=where.prop,

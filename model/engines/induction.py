@@ -21,63 +21,98 @@ from model.engines.base import (
     incremental_solver,
     solve,
 )
-from model.system.relation.transition import Lemma, Question, TransitionSystem
+from model.system.relation.nodes import node_of
+from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
 NAME = "induction"
 
 
-def houdini(system: TransitionSystem, candidates: Sequence[Lemma],
-            limits: Limits) -> tuple[Lemma, ...]:
+class Kept:
+    """What was found of single steps: which branch keeps which set of lemmas. Systems that have the
+    branch in common need not ask again."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, object] = {}
+
+    def __contains__(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> bool:
+        return _nodes(key) in self._known
+
+    def add(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> None:
+        self._known[_nodes(key)] = key  # a node is free for another term once its own is gone
+
+
+def _nodes(key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> tuple[object, ...]:
+    lemmas, branch = key
+    return frozenset(map(node_of, lemmas)), tuple(map(node_of, branch))
+
+
+def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limits,
+            kept: Kept | None = None) -> tuple[Lemma, ...]:
     """The largest subset of `candidates` whose conjunction is inductive.
 
     Raises OutOfTime.
     """
-    kept = [c for c in candidates if system.at_init(c.formula)]
-    before = [z3.Bool(f"before!{i}") for i in range(len(kept))]
-    after = [z3.Bool(f"after!{i}") for i in range(len(kept))]
-    solver = incremental_solver()
-    solver.add(system.legal_action)
-    for lemma, b, a in zip(kept, before, after, strict=True):
-        solver.add(z3.Implies(b, lemma.formula), a == system.after(lemma.formula))
-    alive = list(range(len(kept)))
-    while alive:
+    kept = Kept() if kept is None else kept
+    told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
+    first = system.all_at_init([c.formula for c in told]) if told else []
+    alive = [c for c, holds in zip(told, first, strict=True) if holds]
+    actions = list(range(len(system.branches)))
+    while (broken := _first_broken(system, alive, actions, limits, kept)) is not None:
+        action, alive = broken
+        actions.remove(action)  # it will break more, or has told the most
+        actions.insert(0, action)
+    return tuple(alive)
+
+
+def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequence[int],
+                  limits: Limits, kept: Kept) -> tuple[int, list[Lemma]] | None:
+    """The first action that does not keep all of the lemmas, and those that it keeps in the state
+    that shows it; None where each action keeps all."""
+    solver: z3.Solver | None = None
+    formulas = [lemma.formula for lemma in lemmas]
+    for action in actions:
+        branch = system.branches[action][:len(system.variables)]
+        if (formulas, branch) in kept:
+            continue
+        if solver is None:
+            solver = incremental_solver()
+            solver.add(formulas)
+        after = substitute(z3.And(formulas), system.variables, branch)
         solver.push()
-        solver.add(z3.Or([z3.Not(after[i]) for i in alive]))
-        broken = solve(solver, limits, *(before[i] for i in alive))
-        model = solver.model() if broken else None
+        solver.add(z3.Not(after))
+        if solve(solver, limits):
+            model = solver.model()
+            return action, [lemma for lemma, said in zip(lemmas, after.children(), strict=True)
+                            if not z3.is_false(model.eval(said, model_completion=True))]
         solver.pop()
-        if model is None:
-            break
-        alive = [i for i in alive if not z3.is_false(model.eval(after[i]))]
-    return tuple(kept[i] for i in alive)
+        kept.add((formulas, branch))
+    return None
+
+
+def _simplified(lemma: Lemma) -> Lemma:
+    formula = z3.simplify(lemma.formula)
+    assert isinstance(formula, z3.BoolRef)
+    return Lemma(lemma.name, formula)
 
 
 class InductiveInvariant:
     """An inductive set of lemmas of one system, found once and asked about many promises."""
 
-    def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma],
-                 limits: Limits) -> None:
+    def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma], limits: Limits,
+                 kept: Kept | None = None) -> None:
         """Raises OutOfTime."""
-        self.lemmas = houdini(system, candidates, limits)
-        self._names = [z3.Bool(f"lemma!{i}") for i in range(len(self.lemmas))]
+        self.lemmas = houdini(system, candidates, limits, kept)
         self._solver = incremental_solver()
-        self._solver.add(system.legal_action)
-        for name, lemma in zip(self._names, self.lemmas, strict=True):
-            self._solver.add(z3.Implies(name, lemma.formula))
+        self._solver.add(system.legal_action, *(lemma.formula for lemma in self.lemmas))
 
     def prove(self, question: Question, limits: Limits) -> Proof | None:
         """A proof from the lemmas, or None. Raises OutOfTime."""
         self._solver.push()
         try:
             self._solver.add(z3.Not(question.good))
-            if solve(self._solver, limits, *self._names):
-                return None
-            core = {str(name) for name in self._solver.unsat_core()}
+            return None if solve(self._solver, limits) else Proof(self.lemmas)
         finally:
             self._solver.pop()
-        pairs = zip(self._names, self.lemmas, strict=True)
-        leans_on = frozenset(lemma.name for name, lemma in pairs if str(name) in core)
-        return Proof(self.lemmas, leans_on=leans_on)
 
 
 def induction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:

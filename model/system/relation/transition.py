@@ -69,8 +69,12 @@ class TransitionSystem:
 
     def at_init(self, formula: z3.BoolRef) -> bool:
         """The truth of `formula` (over the variables) in the initial state."""
-        value = z3.simplify(substitute(formula, self.variables, self.initial))
-        return bool(z3.is_true(value))
+        return self.all_at_init([formula])[0]
+
+    def all_at_init(self, formulas: Sequence[z3.BoolRef]) -> list[bool]:
+        """The truth of each formula in the initial state."""
+        values = substitute(packed(formulas), self.variables, self.initial)
+        return [bool(z3.is_true(value)) for value in z3.simplify(values).children()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,13 @@ class Lemma:
 
     name: str
     formula: z3.BoolRef
+
+
+def packed(terms: Sequence[z3.ExprRef]) -> z3.BoolRef:
+    """One term whose children are `terms`: what is done to all of them is done once to what they
+    share."""
+    pack: z3.BoolRef = z3.Function("pack", *(t.sort() for t in terms), z3.BoolSort())(*terms)
+    return pack
 
 
 def substitute(formula: z3.BoolRef, old: Sequence[z3.ExprRef],
