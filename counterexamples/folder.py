@@ -123,11 +123,14 @@ def _only(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Make these the evidence in `folder`. All else of an earlier verdict goes before anything is
     written: where a file cannot be, evidence is missing, but none is false."""
     contents = {name: c.encode() if isinstance(c, str) else c for name, c in files.items()}
+    if contents:
+        folder.mkdir(parents=True, exist_ok=True)
     there = {name for name, content in contents.items() if _holds(folder / name, content)}
-    for name in EVIDENCE - there:
+    for name in sorted(EVIDENCE - there):
         (folder / name).unlink(missing_ok=True)
-    for name in contents.keys() - there:
-        write_whole(folder / name, contents[name])
+    for name, content in contents.items():
+        if name not in there:
+            write_whole(folder / name, content)
 
 
 def _holds(path: Path, content: bytes) -> bool:
