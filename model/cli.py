@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from model import streams
 from model.kernel.editions import Edition, UsageError, unknown
 
 TOOL = "ptecheck"
@@ -131,14 +132,12 @@ def wants_colour(stream: TextIO) -> bool:
 def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
     line."""
+    streams.take()
     try:
-        code = main()
-        sys.stdout.flush()
-    except UsageError as error:
+        code = streams.run(main)
+    except (UsageError, streams.Unsaid) as error:
         fail(prog, str(error))
     except BrokenPipeError:
-        sys.stderr.close()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)

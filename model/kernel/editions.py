@@ -19,6 +19,7 @@ import z3
 from model.kernel.changes import ALIASES, CHANGES, RELEASES, Change
 from model.kernel.logic import Bool
 
+_SHOWN = 200
 
 class UsageError(ValueError):
     """Something the user named does not exist; the message names the nearest right spelling."""
@@ -26,9 +27,15 @@ class UsageError(ValueError):
 
 def unknown(kind: str, name: str, known: list[str]) -> UsageError:
     """The error for a misspelt `name`; lists what there is when nothing is near."""
+    name = shortened(name)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+def shortened(text: str) -> str:
+    """What the user gave, as an error in one line can show it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def choice(change: str) -> z3.BoolRef:
