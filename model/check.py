@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
                      help=", ".join(["auto", *ENGINES]))
     how.add_argument("--depth", type=whole(1), metavar="N", help="bound of the search, in calls")
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each cell")
-    how.add_argument("--jobs", type=whole(1), metavar="N",
+    how.add_argument("--jobs", type=whole(1, 1024), metavar="N",
                      help="processes at once; default: one for each CPU")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from model import streams
-from model.kernel.editions import Edition, UsageError, unknown
+from model.kernel.editions import Edition, UsageError, shortened, unknown
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
+MANY = 1_000_000_000
+SHORTEST, LONGEST = 0.001, 1_000_000
 
 
 def tool() -> dict[str, str]:
@@ -61,30 +64,27 @@ def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """An argument type: a whole number from `least` up."""
+def whole(least: int, most: int = MANY) -> Callable[[str], int]:
+    """An argument type: a whole number from `least` to `most`, in digits alone."""
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
-        return value
+        if not re.fullmatch("0*[0-9]{1,18}", text, re.ASCII) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a whole number from "
+                                             f"{least} to {most}")
+        return int(text)
 
     return parse
 
 
 def seconds(text: str) -> float:
-    """An argument type: a number of seconds above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
+    """An argument type: a number of seconds, of a millisecond or more: timers count those, in 32
+    bits."""
+    number = r"0*([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)(e[-+]?[0-9]{1,2})?"
+    if (not re.fullmatch(number, text, re.ASCII | re.IGNORECASE)
+            or not SHORTEST <= float(text) <= LONGEST):
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a number of seconds from "
+                                         f"{SHORTEST} to {LONGEST}")
+    return float(text)
 
 
 def add_patch_argument(parser: argparse._ActionsContainer) -> None:
