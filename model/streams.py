@@ -53,10 +53,12 @@ def _told(act: Callable[..., object], *given: str) -> None:
 
 
 def take() -> None:
-    """Make standard output and error these. One that the caller has closed fails when it is written
-    to; no other file gets its number."""
-    sys.stdout = _of(sys.stdout, 1, _Output)
-    sys.stderr = _of(sys.stderr, 2, _Errors)
+    """Make standard output and error these, where they are the process's own. One that the caller
+    has closed fails when it is written to; no other file gets its number."""
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _of(sys.stdout, 1, _Output)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _of(sys.stderr, 2, _Errors)
 
 
 def _of(stream: TextIO | None, number: int, kind: type[io.TextIOWrapper]) -> TextIO:
