@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
                    help="as for replay; default: debian:6.12")
     p.add_argument("--seconds", type=whole(1, 86_400), default=10, metavar="N",
                    help="of each case, up to a day; default: 10")
-    p.add_argument("--pages", type=whole(1, 10_000), default=128, metavar="N",
-                   help="that migrate together, up to 10,000; default: 128")
+    p.add_argument("--pages", type=whole(1, 1024), default=128, metavar="N",
+                   help="that migrate together, up to 1024; default: 128")
     return p
 
 

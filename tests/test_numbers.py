@@ -68,4 +68,4 @@ def test_an_error_names_the_option_and_the_range(capsys: pytest.CaptureFixture[s
     assert stop.value.code == 2
     assert capsys.readouterr().err == (
         "counterexamples.stress: argument --pages: '99999999999999999999' is not a whole number "
-        "from 1 to 10000\n")
+        "from 1 to 1024\n")
