@@ -39,7 +39,6 @@ from model.cli import (
     writable_folder,
 )
 from model.engines.base import Limits
-from model.files import write_whole
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
 from model.system.actions.operations import CORE
@@ -135,7 +134,7 @@ def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison])
                                 headline(c, found))
             paths[number, place] = Written(*map(str, sides))
             inside[number, place] = Written(*(str(s.relative_to(out)) for s in sides))
-    write_whole(out / REPORT, as_json(a, b, comparisons, inside) + "\n")
+    (out / REPORT).write_text(as_json(a, b, comparisons, inside) + "\n")
     return paths
 
 

@@ -1,31 +1,19 @@
-"""The rules for files: written whole or not at all, and never through a name that another run
-writes too; what a user names is read up to a size, for some files have no end."""
+"""The one rule for files: written whole or not at all, and never through a name that another run
+writes too."""
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from contextlib import suppress
+from errno import EFBIG
 from pathlib import Path
-
-LARGEST = 64 << 20
-"""In bytes: a thousand times what a patch file or a trace needs."""
-
-
-def read_whole(path: str | Path, most: int = LARGEST) -> bytes:
-    """What is in a file. Raises OSError, also for one that is larger than `most` bytes."""
-    with open(path, "rb") as file:
-        found = file.read(most + 1)
-    if len(found) > most:
-        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB", str(path))
-    return found
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write `content` (text as UTF-8, names of files in it byte by byte) to `path`, making its
-    folder. What stood there stays until all of it is written. Raises OSError."""
-    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
+    """Write `content` (text as UTF-8) to `path`, making its folder. What stood there stays until
+    all of it is written. Raises OSError."""
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -45,3 +33,17 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+LARGEST = 64 << 20
+"""In bytes: a thousand times what a patch file or a trace needs."""
+
+
+def read_whole(path: str | Path, most: int = LARGEST) -> bytes:
+    """What is in a file that a user names. Raises OSError, also for one of more than `most` bytes:
+    some files have no end."""
+    with open(path, "rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise OSError(EFBIG, f"larger than {most >> 20} MiB", str(path))
+    return found

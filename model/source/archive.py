@@ -22,8 +22,7 @@ _HEADER = _FOOTER = 12
 _RECORD = 512
 _HEAD = 64 << 10
 _LARGEST = 128 << 20
-"""Of a block, in bytes of its data, which is held in memory; what xz packs in one thread is a single
-block."""
+"""Of a block, in bytes of its data, which is held in memory; what one thread packs is one block."""
 
 
 class Unordered(Exception):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
+from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, shortened
 from model.source.archive import Unordered, files_of
 
 PACKAGES = Path("/usr/src")
@@ -62,9 +62,16 @@ class Tree:
 def open_tree(name: str, wanted: Collection[str]) -> Tree:
     """The tree of a folder, a .tar.xz, or an installed linux-source package; of an archive only the
     files `wanted` are read. Raises UsageError, in one line, for what is none of these."""
-    path = Path(name)
     if not name:
         raise UsageError("an empty name is no kernel tree; '.' is the current folder")
+    path = Path(name)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"no kernel tree {shortened(name)!r}: {said}") from error
     if not path.exists() and "/" not in name and not name.endswith(".tar.xz"):
         path = PACKAGES / f"{name}.tar.xz"
     if path.is_dir():
