@@ -19,12 +19,13 @@ from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, whole
-from model.kernel.editions import UsageError
 
 PROG = "counterexamples.stress"
 SOURCE = Path(__file__).parent / "gallery" / "races" / "stress.c"
 CPUS = 2
 SKIP = 4
+MOST = {"seconds": 86_400, "pages": 1024}
+"""Of a case; and of what the guest's file system and its second node have room for."""
 ANSWER_SECONDS = 150.0
 """One round can take ten seconds where the machine is busy."""
 
@@ -34,9 +35,9 @@ def parser() -> argparse.ArgumentParser:
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kernel", default="debian:6.12", metavar="KERNEL",
                    help="as for replay; default: debian:6.12")
-    p.add_argument("--seconds", type=whole(1, 86_400), default=10, metavar="N",
+    p.add_argument("--seconds", type=whole(1, MOST["seconds"]), default=10, metavar="N",
                    help="of each case, up to a day; default: 10")
-    p.add_argument("--pages", type=whole(1, 1024), default=128, metavar="N",
+    p.add_argument("--pages", type=whole(1, MOST["pages"]), default=128, metavar="N",
                    help="that migrate together, up to 1024; default: 128")
     return p
 
@@ -51,11 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _progress(f"{kernel.version}: {args.seconds} s for each case")
         with kernel.start(files={"stress": program}, limit=ANSWER_SECONDS, cpus=CPUS) as session:
             return session.execute(str(program) if kernel.image is None else "/stress", _tell)
-    except CannotRun as error:
+    except (CannotRun, KernelFailed) as error:
         print(f"SKIP: {error}")
         return SKIP
-    except KernelFailed as error:
-        raise UsageError(str(error)) from error
 
 
 def _tell(line: str) -> None:

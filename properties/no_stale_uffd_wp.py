@@ -1,7 +1,7 @@
 """Bits that nobody owns come back to bite the next owner."""
 
 from model.system.asking.language import conj, implies
-from properties.base import Property, Violated, registrable
+from properties.base import REGISTRABLE, Property, Violated, registrable
 from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
@@ -13,7 +13,8 @@ PROPERTY = Property(
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
-    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),
+    memory=REGISTRABLE,
+    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED, by="unregister"),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),

@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, shortened
+from model.processes import group, temporary_folder
 from model.source.archive import Unordered, files_of
 
 PACKAGES = Path("/usr/src")
@@ -49,7 +49,8 @@ class Tree:
         def git(*words: str) -> str | None:
             try:
                 done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True,
-                                      check=False)
+                                      check=False, stdin=subprocess.DEVNULL,
+                                      process_group=group())
             except OSError:
                 return None
             return done.stdout.decode(errors="replace") if done.returncode == 0 else None
@@ -111,14 +112,14 @@ def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
     with suppress(Unordered, OSError, ValueError, lzma.LZMAError, tarfile.TarError):
         return {path: content.decode(errors="replace")
                 for path, content in files_of(archive, wanted).items()}
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
             done = subprocess.run(
                 ["tar", "-xf", archive, "-C", folder, "--strip-components=1", "--force-local",
                  "--wildcards", "--no-wildcards-match-slash",
                  *(f"*/{path}" for path in sorted(wanted))],
-                capture_output=True, text=True, check=False,
-                env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
+                capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                process_group=group(), env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
         except OSError as error:
             raise UsageError(f"{str(archive)!r} cannot be unpacked: {error}") from error
         # that a file of another release is not there makes tar fail too
@@ -127,4 +128,4 @@ def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
         if wrong:
             raise UsageError(f"{str(archive)!r} cannot be unpacked: {wrong[0]}")
         return {path: text for path in wanted
-                if (text := _of_folder(Path(folder))(path)) is not None}
+                if (text := _of_folder(folder)(path)) is not None}
