@@ -13,6 +13,7 @@ import pytest
 from counterexamples import conform, gallery, replay
 from counterexamples.gallery import __main__ as gallery_command
 from counterexamples.lab import guest
+from counterexamples.lab.compare import UNFORCED
 from counterexamples.lab.errors import CannotRun, NotTried
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.lab.tools import static_program
