@@ -23,7 +23,7 @@ WRONG_BISECT = 128
 """What stops `git bisect run`: the command line is wrong, whatever the revision."""
 FILE_WIDTH = 80
 MANY = 1_000_000_000
-SHORTEST, LONGEST = 0.001, 1_000_000
+SHORTEST, LONGEST = 0.000001, 1_000_000
 
 
 def tool() -> dict[str, str]:
@@ -112,13 +112,12 @@ def whole(least: int, most: int = MANY) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """An argument type: a number of seconds, of a millisecond or more: timers count those, in 32
-    bits."""
+    """An argument type: a number of seconds; some timers count milliseconds, in 32 bits."""
     number = r"0*([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)(e[-+]?[0-9]{1,2})?"
     if (not re.fullmatch(number, text, re.ASCII | re.IGNORECASE)
             or not SHORTEST <= float(text) <= LONGEST):
         raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a number of seconds from "
-                                         f"{SHORTEST} to {LONGEST}")
+                                         f"{SHORTEST:f} to {LONGEST}")
     return float(text)
 
 

@@ -150,7 +150,7 @@ def test_other_operations_are_allowed_by_name(tmp_path: Path) -> None:
     (("check", "--format", "jsn"), "jsn", "json"),
     (("check", "--depth", "-1"), "-1", "a whole number from 1 to"),
     (("check", "--depth", "many"), "many", "a whole number from 1 to"),
-    (("check", "--timeout", "-3"), "-3", "a number of seconds from 0.001"),
+    (("check", "--timeout", "-3"), "-3", "a number of seconds from 0.000001"),
     (("check", "--allow", "dontned"), "dontned", "dontneed"),
     (("check", "--jobs", "0"), "0", "a whole number from 1 to"),
     (("check", "--kernal", "v6.1"), "--kernal", "--kernel"),

@@ -75,3 +75,12 @@ def test_what_the_encoding_lacks_is_escaped(tmp_path: Path) -> None:
     done = run(["model.simulate", "--mapping", "größe→", "store"], tmp_path, "",
                PYTHONIOENCODING="ascii")
     assert (done.returncode, "'gr\\xf6\\xdfe\\u2192'" in done.stderr) == (2, True)
+
+
+def test_git_bisect_ends_where_the_report_cannot_be_written(tmp_path: Path) -> None:
+    """What it would take for "bad" is any code from 1 to 127 but 125."""
+    for command in (["model.check"], ["model.backport", "v6.1"]):
+        asked = ["--kernel", "v6.1"] if command == ["model.check"] else []
+        done = run([*command, *asked, "--bisect", "--property", "softdirty-complete", "--mapping",
+                    "anon"], tmp_path, ">/dev/full")
+        assert (done.returncode, done.stderr.count("\n")) == (128, 1)
