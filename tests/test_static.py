@@ -26,7 +26,7 @@ MAY_IMPORT = {
                             "model.system.relation", "model.system.asking"},
     "model.system.patching": {"model.files", "model.kernel", "model.system.state",
                               "model.system.actions", "model.system.relation",
-                              "model.system.patching"},
+                              "model.system.patching", "model.processes"},
     "model.source": {"model.files", "model.kernel", "model.processes", "model.source"},
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
