@@ -59,10 +59,10 @@ def parser() -> argparse.ArgumentParser:
                    help="name or glob, repeatable; default: all")
     p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
                    help="random runs for each mapping and theme, after guided ones; default: 1000")
-    p.add_argument("--steps", type=whole(1), default=10, metavar="N",
+    p.add_argument("--steps", type=whole(1, 1000), default=10, metavar="N",
                    help="operations in a random run; default: 10")
     p.add_argument("--seed", type=whole(0), default=1, metavar="S", help="default: 1")
-    p.add_argument("--extra-states", type=whole(0), metavar="N",
+    p.add_argument("--extra-states", type=whole(0, 9), metavar="N",
                    help="states beyond the model's that the guided runs look for; twenty times the "
                    "runs for each; default: 0")
     p.add_argument("--theme", action="append", metavar="THEME",
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
                    "all that can be asked for")
     p.add_argument("--tour", action="store_true",
                    help="guided runs of a theme that take every transition, and no more")
-    p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
+    p.add_argument("--jobs", type=whole(1, 1024), default=os.cpu_count() or 1, metavar="N",
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "

@@ -17,10 +17,10 @@ import sys
 from collections.abc import Sequence
 
 from counterexamples.lab import guest
-from counterexamples.lab.differing import FORMATS, Report, on_kernel, read
+from counterexamples.lab.differing import FORMATS, Diff, Report, on_kernel, read
 from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.kernels import at_hand, named
-from counterexamples.lab.replaying import SKIP
+from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.replaying import SKIP, Plan, Replay, skipped
 from model.cli import Parser, entry, folder, one_of, seconds
 from model.kernel.editions import UsageError
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         a, b = (at_hand(kernel, say) for kernel in kernels)
     except CannotRun as error:
-        print(f"SKIP: {error}")
+        print(_untried(diff, kernels, str(error)) if args.format == "json" else f"SKIP: {error}")
         return SKIP
     columns = []
     for kernel, edition in ((a, diff.a), (b, diff.b)):
@@ -63,6 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = Report(diff, (a, b), list(zip(*columns, strict=True)))
     print(FORMATS[args.format](report))
     return report.code
+
+
+def _untried(diff: Diff, kernels: tuple[Kernel, Kernel], why: str) -> str:
+    """The report of a diff of which nothing was tried, as JSON."""
+    a, b = ([Replay(Plan(edition, s.mapping, s.kind, s.ops), kernel, None, (), skipped(why))
+             for s in diff.shown]
+            for edition, kernel in zip((diff.a, diff.b), kernels, strict=True))
+    return FORMATS["json"](Report(diff, kernels, list(zip(a, b, strict=True))))
 
 
 def _silent(line: str) -> None:

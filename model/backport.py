@@ -27,6 +27,7 @@ from model.checking.backport_report import (
 )
 from model.checking.backporting import COMMITS, Answer, Bench, answer
 from model.checking.cells import Cell, bisect_code, plan, select_editions
+from model.checking.formats import Files, as_json
 from model.checking.run import default_jobs, run
 from model.checking.series import UNKNOWN, Course, course
 from model.checking.settle import Options
@@ -108,7 +109,7 @@ def _asked(args: argparse.Namespace) -> int:
                          f"{', '.join(args.mapping or ['any mapping'])} in "
                          f"{', '.join(e.name for e in editions)} with these operations")
     if args.bisect:
-        return _bisect(cells, args.timeout)
+        return _bisect(args, cells)
     if args.series:
         return _series(args, editions, cells)
     return _backport(args, editions[0], cells)
@@ -185,10 +186,13 @@ def _series(args: argparse.Namespace, editions: Sequence[Edition], cells: Sequen
     return Exit.UNDECIDED if undecided else Exit.ANSWERED
 
 
-def _bisect(cells: Sequence[Cell], timeout: float | None) -> int:
-    ran = run(cells, Options(timeout=timeout, jobs=default_jobs()), lambda _: None)
-    for r in ran.results:
-        print(f"{r.prop} on {r.scope} in {r.kernel}: {r.verdict}")
+def _bisect(args: argparse.Namespace, cells: Sequence[Cell]) -> int:
+    ran = run(cells, Options(timeout=args.timeout, jobs=default_jobs()), lambda _: None)
+    if args.format == "json":
+        print(as_json(ran.results, [Files()] * len(ran.results)))
+    else:
+        for r in ran.results:
+            print(f"{r.prop} on {r.scope} in {r.kernel}: {r.verdict}")
     return bisect_code(ran.results, interrupted=ran.interrupted)
 
 

@@ -97,7 +97,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                      help=", ".join(["auto", *ENGINES]))
     how.add_argument("--depth", type=whole(1), metavar="N", help="bound of the search, in calls")
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each cell")
-    how.add_argument("--jobs", type=whole(1), metavar="N",
+    how.add_argument("--jobs", type=whole(1, 1024), metavar="N",
                      help="processes at once; default: one for each CPU")
     how.add_argument("--no-cache", dest="cache", action="store_false",
                      help=f"prove anew what an earlier run has proved; ${OFF} says it too")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from model.kernel.editions import Edition, UsageError, unknown
+from model import streams
+from model.kernel.editions import Edition, UsageError, shortened, unknown
 from model.processes import end_on_signals, interrupted_code
 
 TOOL = "ptecheck"
@@ -21,6 +23,8 @@ USAGE, INTERNAL = 2, 255
 WRONG_BISECT = 128
 """What stops `git bisect run`: the command line is wrong, whatever the revision."""
 FILE_WIDTH = 80
+MANY = 1_000_000_000
+SHORTEST, LONGEST = 0.000001, 1_000_000
 
 
 def tool() -> dict[str, str]:
@@ -96,30 +100,26 @@ def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """An argument type: a whole number from `least` up."""
+def whole(least: int, most: int = MANY) -> Callable[[str], int]:
+    """An argument type: a whole number from `least` to `most`, in digits alone."""
 
     def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
-        return value
+        if not re.fullmatch("0*[0-9]{1,18}", text, re.ASCII) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a whole number from "
+                                             f"{least} to {most}")
+        return int(text)
 
     return parse
 
 
 def seconds(text: str) -> float:
-    """An argument type: a number of seconds above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
+    """An argument type: a number of seconds; some timers count milliseconds, in 32 bits."""
+    number = r"0*([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)(e[-+]?[0-9]{1,2})?"
+    if (not re.fullmatch(number, text, re.ASCII | re.IGNORECASE)
+            or not SHORTEST <= float(text) <= LONGEST):
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a number of seconds from "
+                                         f"{SHORTEST:f} to {LONGEST}")
+    return float(text)
 
 
 def folder(text: str) -> Path:
@@ -192,14 +192,15 @@ def wants_colour(stream: TextIO) -> bool:
 def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
     line."""
+    streams.take()
     end_on_signals(prog)
     try:
-        code = main()
-        sys.stdout.flush()
+        code = streams.run(main)
     except UsageError as error:
         fail(prog, str(error))
+    except streams.Unsaid as error:
+        fail(prog, str(error), WRONG_BISECT if "--bisect" in sys.argv[1:] else USAGE)
     except BrokenPipeError:
-        unread()
         code = 0
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
@@ -228,12 +229,7 @@ def tell(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        unread()
-
-
-def unread() -> None:
-    """What else is written to stdout goes nowhere, without a word."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(sys.stdout)
 
 
 class StatusLine:

@@ -52,16 +52,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     chosen = _select(args.function)
-    tree = open_tree(args.tree, wanted_files())
+    wanted = wanted_files(chosen, proofs=not args.digests)
+    tree = open_tree(args.tree, wanted)
     edition = tree.edition(args.edition)
     if args.record:
-        if args.function or args.against:
+        if args.function or args.against is not None:
             raise UsageError("--record keeps the digests of all functions: give it no --function "
                              "and no --against")
         count = save(tree.version, edition, Source(tree.read))
         print(f"recorded {count} definitions of Linux {tree.version} for {edition.name}")
         return 0
-    against = open_tree(args.against, wanted_files()) if args.against else None
+    against = (None if args.against is None
+               else open_tree(args.against, wanted))
     comparison = compare(tree, edition, chosen, against, proofs=not args.digests)
     comparison = with_properties(comparison, lambda functions: resting(edition, functions))
     print(as_json(comparison, tool()) if args.format == "json" else

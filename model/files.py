@@ -52,3 +52,17 @@ def _write(half: Path, data: bytes) -> None:
             os.link(f"/proc/self/fd/{handle}", half.name, dst_dir_fd=folder, follow_symlinks=True)
         finally:
             os.close(folder)
+
+
+LARGEST = 64 << 20
+"""In bytes: a thousand times what a patch file or a trace needs."""
+
+
+def read_whole(path: str | Path, most: int = LARGEST) -> bytes:
+    """What is in a file that a user names. Raises OSError, also for one of more than `most` bytes:
+    some files have no end."""
+    with open(path, "rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB", str(path))
+    return found

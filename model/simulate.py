@@ -2,6 +2,8 @@
 
     python -m model.simulate --kernel v6.1 --mapping shmem store clear_refs store
     python -m model.simulate --batch RUNS     one run a line: ID EDITION MAPPING OP OP ...
+
+In RUNS empty lines and lines that begin with # are passed over; a line has at most a million bytes.
 """
 
 from __future__ import annotations
@@ -9,31 +11,36 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache, lru_cache
+from itertools import count
+from typing import Any, BinaryIO
 
 from counterexamples.trace import run_trace
 from counterexamples.words.text import table
 from model.cli import Parser, add_patch_argument, entry, one_of, patched
-from model.kernel.editions import Edition, UsageError, find_edition
+from model.kernel.editions import Edition, UsageError, find_edition, shortened
 from model.system.actions.operations import find_operation
 from model.system.actions.themes import allowing
-from model.system.relation.kernel import KernelSystem, whole_system
+from model.system.relation.kernel import KernelSystem, Step, whole_system
 from model.system.state.mappings import find_mapping
 
 PROG = "model.simulate"
+LONGEST_LINE = 1_000_000
+"""In bytes: some hundred thousand operations, which take as many kilobytes while they run."""
+_STEPS_KEPT = 50_000
+_FORM = "'ID EDITION MAPPING OP OP ...'"
 
 
 def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--kernel", default="after", metavar="EDITION", help="default: after")
+    p.add_argument("--kernel", metavar="EDITION", help="default: after")
     add_patch_argument(p)
-    p.add_argument("--mapping", default="shmem", metavar="MAPPING", help="default: shmem")
-    p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
-                   help="text, json")
+    p.add_argument("--mapping", metavar="MAPPING", help="default: shmem")
+    p.add_argument("--format", type=one_of("format", ("text", "json")),
+                   help="text, json; default: text, of --batch json")
     p.add_argument("--batch", metavar="FILE", help="runs to make, '-' for standard input; prints "
                    "one JSON object a line")
     p.add_argument("ops", nargs="*", metavar="OP", help="operations, in order")
@@ -43,14 +50,15 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
     if args.batch is not None:
-        if args.ops:
-            raise UsageError("--batch takes its operations from the file: give no OP beside it")
+        if args.ops or args.kernel or args.mapping or args.format == "text":
+            raise UsageError("--batch takes editions, mappings and operations from the file and "
+                             "prints JSON: give no --kernel, --mapping, OP or text beside it")
         batch(args.batch, args.patch)
         return 0
     if not args.ops:
         raise UsageError("no operation given: name some, as in 'store clear_refs store'")
-    edition = patched(find_edition(args.kernel), args.patch)
-    kernel = whole_system(edition, find_mapping(args.mapping))
+    edition = patched(find_edition(args.kernel or "after"), args.patch)
+    kernel = whole_system(edition, find_mapping(args.mapping or "shmem"))
     ops = _modelled(kernel, args.ops)
     if args.format == "json":
         print(json.dumps(observed(kernel, ops), indent=1))
@@ -67,39 +75,73 @@ def observed(kernel: KernelSystem, ops: Sequence[str]) -> list[dict[str, Any]]:
 def batch(name: str, patch: str | None = None) -> None:
     """Run every line of a file, with the functions of `patch` in every edition. A line that cannot
     be run is a UsageError with its number; the runs before it have been printed by then."""
-    edition = cache(lambda name: patched(find_edition(name), patch))
+    find = cache(lambda name: patched(find_edition(name), patch))
+    done = 0
+    with _opened(name) as file:
+        for number, line in _lines(name, file):
+            try:
+                done += _run_line(line, find)
+            except UsageError as error:
+                sys.stdout.flush()
+                raise UsageError(f"line {number}: {error}") from error
+    if not done:
+        raise UsageError(f"no run in {name!r}: one a line, {_FORM}")
+
+
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    """The file, or standard input. Raises UsageError."""
+    if name == "-":
+        if sys.stdin is None:
+            raise UsageError("cannot read '-': standard input is closed")
+        return nullcontext(sys.stdin.buffer)
+    with _reading(name):
+        return open(name, "rb")
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
     try:
-        if name == "-":
-            _run_lines(sys.stdin, edition)
-        else:
-            with Path(name).open(encoding="utf-8") as lines:
-                _run_lines(lines, edition)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name!r} is not text: {error.reason}") from error
-    except OSError as error:
-        raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
+        yield
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"cannot read {name!r}: {said}") from error
 
 
-def _run_lines(lines: Iterable[str], find: Callable[[str], Edition]) -> None:
-    for number, line in enumerate(lines, start=1):
-        words = line.split()
-        if not words:
-            continue
-        try:
-            run, steps = _run_line(words, find)
-        except UsageError as error:
+def _lines(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines by number. Raises UsageError where one is too long to be a run."""
+    for number in count(1):
+        with _reading(name):
+            line = file.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
             sys.stdout.flush()
-            raise UsageError(f"line {number}: {error}") from error
-        sys.stdout.write(json.dumps({"id": run, "steps": steps}) + "\n")
+            raise UsageError(f"line {number}: longer than {LONGEST_LINE} bytes: a run has at most "
+                             "so many")
+        yield number, line
 
 
-def _run_line(words: list[str],
-              find: Callable[[str], Edition]) -> tuple[str, list[dict[str, Any]]]:
+def _run_line(line: bytes, find: Callable[[str], Edition]) -> bool:
+    """Whether the line has a run, which is then printed. Raises UsageError."""
+    try:
+        words = line.decode("utf-8-sig").split()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"not UTF-8 text: {error.reason}") from error
+    if not words or words[0].startswith("#"):
+        return False
     if len(words) < 4:
-        raise UsageError(f"{' '.join(words)!r} is not 'ID EDITION MAPPING OP OP ...'")
+        raise UsageError(f"{shortened(' '.join(words))!r} is not {_FORM}")
     run, edition, mapping, *ops = words
     kernel = whole_system(find(edition), find_mapping(mapping))
-    return run, observed(kernel, _modelled(kernel, ops))
+    steps = ", ".join(_told(kernel, step) for step in kernel.run(_modelled(kernel, ops)))
+    sys.stdout.write(f'{{"id": {json.dumps(run)}, "steps": [{steps}]}}\n')
+    return True
+
+
+@lru_cache(_STEPS_KEPT)
+def _told(kernel: KernelSystem, step: Step) -> str:
+    """A step as JSON; most of them come again."""
+    return json.dumps(kernel.observe(step))
 
 
 def _modelled(kernel: KernelSystem, ops: Sequence[str]) -> list[str]:

@@ -284,7 +284,10 @@ def test_reports() -> None:
 def test_exit_codes_of_bisect(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--bisect", "--property", "softdirty-complete", "--mapping", "shmem"]
     assert main(["v6.3", *asked]) == 0
-    assert main(["v6.1", *asked]) == 1
+    capsys.readouterr()
+    assert main(["v6.1", *asked, "--format", "json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["results"]
+    assert (row["kernel"], row["verdict"]) == ("v6.1", "violated")
     assert main(["--series", "v6.3", "v6.1", *asked]) == 1
     assert main(["v6.3", *asked, "--timeout", "0.000001"]) == 125
     capsys.readouterr()

@@ -281,7 +281,7 @@ def test_other_operations_by_name_and_theme(capsys: pytest.CaptureFixture[str]) 
     (["before", "after", "--theme", "calls", "--each"], "--theme", "--each"),
     (["before", "after", "--mapping", "anon", "--allow", "split"], "split", "not modelled for"),
     (["before", "after", "--mapping", "anon", "--theme", "huge"], "huge", "models"),
-    (["before", "after", "--depth", "0"], "0", "a whole number from 1 up"),
+    (["before", "after", "--depth", "0"], "0", "a whole number from 1 to"),
     (["before", "after", "--format", "jsn"], "jsn", "json"),
     (["before", "after", "--out", "/dev/null/x"], "/dev/null/x", "a folder that can be written"),
 ])

@@ -218,7 +218,7 @@ def test_a_function_that_changes_the_vma_is_not_the_models() -> None:
 
 def test_missing_tools_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tree_sitter", None)
-    with pytest.raises(UsageError, match=r"no tree_sitter .*pip install 'ptecheck\[drift\]'"):
+    with pytest.raises(UsageError, match=r"no tree_sitter .*pip install -e '\.\[drift\]'"):
         Unit("")
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UsageError, match="no gcc to read the tree's C with: apt-get install gcc"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from counterexamples import gallery, itf, replay, stress
+from counterexamples import gallery, itf, replay
 from counterexamples.lab.replaying import plan_of
 from model.kernel.editions import UsageError
 
@@ -76,9 +76,3 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path,
         replay.main([str(tmp_path / "large.json"), "--kernel", "host"])
 
 
-@pytest.mark.parametrize(("option", "most"), stress.MOST.items())
-def test_stress_names_its_limits(option: str, most: int) -> None:
-    """The compiler's words and its caret came instead."""
-    for number in (most + 1, 99999999999999999999):
-        with pytest.raises(UsageError, match=f"^--{option} is at most {most}$"):
-            stress.main([f"--{option}", str(number)])

@@ -21,6 +21,7 @@ import z3
 from model.kernel.changes import ALIASES, CHANGES, RELEASES, Change
 from model.kernel.logic import Bool
 
+_SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike
 _HASH = re.compile("[0-9a-f]{7,40}")
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
@@ -39,6 +40,7 @@ _FEW = 80  # characters: more names than that are not listed in an error
 
 def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> UsageError:
     """The error for a misspelt `name`: what is near, else what there is, or how to list it."""
+    name = shortened(name)
     near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     listed = ", ".join(known)
     if near:
@@ -48,6 +50,11 @@ def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> Usag
     else:
         hint = f"known: {listed}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
+
+
+def shortened(text: str) -> str:
+    """What the user gave, as an error in one line can show it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def choice(change: str) -> z3.BoolRef:

@@ -64,8 +64,9 @@ def parser() -> Parser:
         import tree_sitter
         import tree_sitter_c
     except ImportError as error:
-        raise UsageError(f"no {error.name} to parse C with: pip install 'ptecheck[drift]', or "
-                         "--digests for digests alone") from error
+        raise UsageError(f"no {error.name} to parse C with: pip install tree-sitter tree-sitter-c "
+                         "(in a checkout, pip install -e '.[drift]'), or --digests for digests "
+                         "alone") from error
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 

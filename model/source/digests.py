@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypedDict
 
 import model.kernel
+from model.files import write_whole
 from model.kernel.editions import Edition, UsageError
 from model.kernel.mirror import MIRRORS
 from model.source.leaves import LEAVES, Leaf
@@ -78,9 +79,11 @@ def _places(path: str, name: str, also: tuple[str, ...]) -> Iterator[Place]:
         yield other or path, part or name
 
 
-def wanted_files() -> set[str]:
-    """Every file that may hold a definition, and those that proofs read."""
-    return {path for item in items() for path, _ in item.places} | {*HEADERS, *SOURCES}
+def wanted_files(chosen: Iterable[Item] | None = None, *, proofs: bool = True) -> set[str]:
+    """Every file that may hold a definition of the items, by default of all; and those that proofs
+    read."""
+    read = {*HEADERS, *SOURCES} if proofs else set()
+    return read | {path for item in chosen or items() for path, _ in item.places}
 
 
 class Source:
@@ -141,7 +144,7 @@ def save(version: str, edition: Edition, source: Source) -> int:
     for other in [v for v, r in known.items() if r["edition"] == edition.name and v != version]:
         del known[other]
     try:
-        RECORDS.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+        write_whole(RECORDS, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write {str(RECORDS)!r}: {error.strerror}; --record needs a "
                          "checkout of the model that can be written to") from error

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import subprocess
+import tarfile
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
+from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, shortened
 from model.processes import group, temporary_folder
+from model.source.archive import Unordered, files_of
 
 PACKAGES = Path("/usr/src")
 
@@ -59,7 +63,16 @@ class Tree:
 def open_tree(name: str, wanted: Collection[str]) -> Tree:
     """The tree of a folder, a .tar.xz, or an installed linux-source package; of an archive only the
     files `wanted` are read. Raises UsageError, in one line, for what is none of these."""
+    if not name:
+        raise UsageError("an empty name is no kernel tree; '.' is the current folder")
     path = Path(name)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"no kernel tree {shortened(name)!r}: {said}") from error
     if not path.exists() and "/" not in name and not name.endswith(".tar.xz"):
         path = PACKAGES / f"{name}.tar.xz"
     if path.is_dir():
@@ -94,12 +107,17 @@ def _of_folder(folder: Path) -> Callable[[str], str | None]:
 
 
 def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
-    """The files of an archive that are wanted, by their path below its one folder."""
+    """The files of an archive that are wanted, by their path below its one folder. What cannot be
+    looked up in it, tar unpacks; what is wrong with it, tar says."""
+    with suppress(Unordered, OSError, ValueError, lzma.LZMAError, tarfile.TarError):
+        return {path: content.decode(errors="replace")
+                for path, content in files_of(archive, wanted).items()}
     with temporary_folder() as folder:
         try:
             done = subprocess.run(
-                ["tar", "-xf", archive, "-C", folder, "--strip-components=1", "--wildcards",
-                 "--no-wildcards-match-slash", *(f"*/{path}" for path in sorted(wanted))],
+                ["tar", "-xf", archive, "-C", folder, "--strip-components=1", "--force-local",
+                 "--wildcards", "--no-wildcards-match-slash",
+                 *(f"*/{path}" for path in sorted(wanted))],
                 capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
                 process_group=group(), env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
         except OSError as error:

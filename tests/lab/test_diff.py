@@ -11,6 +11,7 @@ import pytest
 from counterexamples import differ
 from counterexamples.lab import guest
 from counterexamples.lab.differing import Diff, Report, Shown, as_text, on_kernel, read
+from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.session import Session
 from model import diff
@@ -114,6 +115,26 @@ def test_a_folder_that_no_diff_has_left_is_one_line(
     said = capsys.readouterr()
     assert (end.value.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert named in said.err
+
+
+def test_nothing_tried_is_a_report_too(capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked for JSON reads JSON, wherever it ends."""
+    diff.main(["before", "after", "--mapping", "anon", "--out", str(tmp_path), "--quiet"])
+    capsys.readouterr()
+
+    def nowhere(kernel: Kernel, say: object) -> Kernel:
+        raise CannotRun("no QEMU")
+
+    monkeypatch.setattr(differ, "at_hand", nowhere)
+    asked = [str(tmp_path), "bzimage:/boot/a", "host"]
+    monkeypatch.setattr(differ, "named", lambda name: scripted(name, "before"))
+    assert differ.main([*asked, "--format", "json"]) == 4
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["verdict"], result["a"]["line"], result["b"]["steps"]) == (
+        "not tried", "SKIP: no QEMU", [])
+    assert differ.main(asked) == 4
+    assert capsys.readouterr().out == "SKIP: no QEMU\n"
 
 
 def test_a_report_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str],

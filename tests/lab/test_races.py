@@ -43,4 +43,4 @@ def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         stress.main(["--seconds", "0"])
     assert stop.value.code == 2
     assert capsys.readouterr().err == ("counterexamples.stress: argument --seconds: '0' is not "
-                                       "a whole number from 1 up\n")
+                                       "a whole number from 1 to 86400\n")

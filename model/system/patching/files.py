@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
+from model.files import read_whole
 from model.kernel.editions import Edition, UsageError, find_change
 from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
@@ -79,7 +80,7 @@ def load(file: str) -> PatchFile:
         raise UsageError(f"{file!r} is named as a commit, which an edition may have too: give the "
                          "file another name")
     try:
-        text = path.read_bytes()
+        text = read_whole(file)
         code = compile(text, file, "exec", dont_inherit=True)
     except OSError as error:
         raise UsageError(f"cannot read {file!r}: {error.strerror}") from error
