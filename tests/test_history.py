@@ -25,12 +25,15 @@ def explored(edition: Edition, mapping: str,
 
 
 def verdict(promise: str, edition: Edition, told: Told) -> str:
-    """By the exhausted graph; it must be as is expected."""
+    """By the exhausted graph; it must be as is expected, for a reason that fits the calls."""
     kernel, exhausted = explored(edition, told.mapping, told.allow)
     prop = PROPERTIES[promise]
-    found = exhausted.verdict(prop.question(kernel), Limits()).status
-    assert found == prop.expected(edition, kernel.mapping, told.allow), (promise, edition.name)
-    return found
+    found = exhausted.verdict(prop.question(kernel), Limits())
+    assert found.status == prop.expected(edition, kernel.mapping, told.allow), (
+        promise, edition.name)
+    if found.trace is not None:
+        assert prop.reason(edition, kernel.mapping, found.trace), (promise, edition.name)
+    return found.status
 
 
 def pair(change: str) -> tuple[Edition, Edition]:

@@ -75,7 +75,7 @@ class TransitionSystem:
         """The truth of each formula in the initial state."""
         pack = z3.Function("pack", *[z3.BoolSort()] * (len(formulas) + 1))
         values = z3.simplify(substitute(pack(*formulas), self.variables, self.initial))
-        return [bool(z3.is_true(values.arg(i))) for i in range(len(formulas))]
+        return [decided(values.arg(i)) for i in range(len(formulas))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +110,14 @@ class Lemma:
 
     name: str
     formula: z3.BoolRef
+
+
+def decided(value: z3.ExprRef) -> bool:
+    """The truth value that Z3 made of a formula without variables. It leaves one as it is where
+    Ctrl-C stops it: raises KeyboardInterrupt."""
+    if not (z3.is_true(value) or z3.is_false(value)):
+        raise KeyboardInterrupt
+    return bool(z3.is_true(value))
 
 
 def substitute(formula: z3.BoolRef, old: Sequence[z3.ExprRef],
