@@ -259,7 +259,7 @@ def test_the_last_good_and_the_first_bad() -> None:
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["v6.1", "--property", "softdirty-complete", "--mapping", "hugetlb"]
     assert main(asked) == Exit.NO_SET
-    assert "clear_refs, store breaks softdirty-complete whatever is taken" \
+    assert "clear_refs, store breaks softdirty-complete whichever are taken" \
         in capsys.readouterr().out
     assert main([*asked, "--format", "json"]) == Exit.NO_SET
     (row,) = json.loads(capsys.readouterr().out)["answers"]
