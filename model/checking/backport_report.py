@@ -39,8 +39,8 @@ def _answer(a: Answer) -> list[str]:
     for mapping, search in a.alone.items():
         lines += [f"  {mapping}: {_calls(a.broken[mapping])}"]
         if not search.sets:
-            offer = (f"none of the {a.offered} known changes on offer is enough, nor any set of them"
-                     if a.offered else "no known change is left to take")
+            offer = (f"no set of the {a.offered} known changes on offer is enough" if a.offered
+                     else "no known change is left to take")
             lines.append(f"    {offer}; what later kernels did is not known here:")
             last = " whichever are taken" if a.offered and len(search.refutations) == 1 else ""
             lines += [f"    {_calls(r.trace)} breaks {r.prop}{last}" for r in search.refutations]
