@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from model.kernel.editions import Edition, UsageError, unknown
-from model.processes import end_on_signals, end_with, interrupted_code
+from model.processes import end_on_signals, interrupted_code
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
@@ -160,13 +160,7 @@ def with_patch(editions: Sequence[Edition], file: str | None,
         patch = load(file)
         return [e for edition in editions for e in (edition, patch.applied(edition))]
 
-    own = os.getpid()
-
-    def beside() -> None:
-        end_with(own)
-        applied()
-
-    tried(file, beside, LOADING if seconds is None else max(seconds, _LEAST))
+    tried(file, applied, LOADING if seconds is None else max(seconds, _LEAST))
     return applied()
 
 
