@@ -6,9 +6,10 @@ it does to other promises. With --series: along editions in the order given, the
 first bad one, and which of the changes between them did it.
 
 Exit codes: 0 each promise asked for has an answer or holds already; 12 for one of them no set of
-known changes is enough on some mapping; 30 undecided; 75 the model contradicts itself; 2 wrong
-usage. A series ends with 0 or 30. With --bisect nothing is mended: 0 good, 1 bad (any of the
-promises on any mapping in any of the editions), 125 cannot tell, 128 wrong usage.
+known changes is enough on some mapping (what later kernels did is not known); 30 undecided; 75 the
+model contradicts itself; 2 wrong usage. A series ends with 0 or 30. With --bisect nothing is
+mended: 0 good, 1 bad (any of the promises on any mapping in any of the editions), 125 cannot tell,
+128 wrong usage.
 """
 
 from __future__ import annotations

@@ -25,10 +25,12 @@ def explored(edition: Edition, mapping: Mapping,
 
 
 def verdict(prop: Property, edition: Edition, mapping: Mapping, allow: tuple[str, ...]) -> str:
-    """proved, violated, or vacuous where it is kept and nothing puts it to the test."""
+    """proved; violated, or unexplained where the calls fit no known cause; vacuous where it is kept
+    and nothing puts it to the test."""
     kernel, exhausted = explored(edition, mapping, allow)
     question = prop.question(kernel)
-    if exhausted.violation(question, Limits()) is not None:
-        return "violated"
+    trace = exhausted.violation(question, Limits())
+    if trace is not None:
+        return "violated" if prop.reason(edition, mapping, trace) else "unexplained"
     graph = exhausted.graph(Limits())
     return "proved" if reaches(kernel.machine, graph, question.witness) else "vacuous"

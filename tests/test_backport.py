@@ -16,12 +16,13 @@ from model.checking.backport_report import answers_json, answers_text
 from model.checking.backporting import COMMITS, Answer, Bench, answer, breaks_now, member
 from model.checking.cells import Cell
 from model.checking.series import BAD, GOOD, SILENT, course
-from model.engines.base import Limits, OutOfTime
+from model.engines.base import Limits, OutOfTime, says
 from model.engines.minimal import minimal_sets
 from model.kernel.editions import EDITIONS, UsageError, choice, find_edition
 from model.system.actions.operations import CORE
 from model.system.relation.family import Family
 from model.system.relation.kernel import kernel_system
+from model.system.relation.transition import decided
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
@@ -246,7 +247,8 @@ def test_the_last_good_and_the_first_bad() -> None:
     lost, mended = got.turns
     assert got.first_lost == lost
     assert (lost.before, lost.after, lost.lost) == ("v6.1.170", "v6.1", True)
-    assert lost.between == ("+c88033efe9a3", "+0cef0bb836e3", "+hugetlb-fork-swap")
+    assert lost.between == ("+c88033efe9a3", "+0cef0bb836e3", "+hugetlb-fork-swap",
+                            "+fe6cf984939d")
     assert lost.by == (("+c88033efe9a3",),)
     assert ("+931298e103c2",) in mended.by
     assert lost.good.verdict == mended.good.verdict == "proved"
@@ -258,7 +260,7 @@ def test_the_last_good_and_the_first_bad() -> None:
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["v6.1", "--property", "softdirty-complete", "--mapping", "hugetlb"]
     assert main(asked) == Exit.NO_SET
-    assert "clear_refs, store breaks softdirty-complete whatever is taken" \
+    assert "clear_refs, store breaks softdirty-complete whichever are taken" \
         in capsys.readouterr().out
     assert main([*asked, "--format", "json"]) == Exit.NO_SET
     (row,) = json.loads(capsys.readouterr().out)["answers"]
@@ -309,3 +311,25 @@ def test_wrong_usage_is_one_line(argv: list[str], told: str) -> None:
     with pytest.raises(UsageError, match=told) as error:
         main(argv)
     assert "\n" not in str(error.value)
+
+
+def test_what_z3_was_stopped_before_it_had_said_is_no_answer(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation that Ctrl-C stops raises, or leaves a formula as it is; neither is "false"."""
+    a, b = z3.Bools("a b")
+    solver = z3.Solver()
+    solver.add(a)
+    assert solver.check() == z3.sat
+    assert (says(solver.model(), a), says(solver.model(), z3.Not(a))) == (True, False)
+
+    def stopped(*_: object, **__: object) -> z3.ExprRef:
+        raise z3.Z3Exception(b"canceled")
+
+    monkeypatch.setattr(z3.ModelRef, "eval", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        list(minimal_sets({"a": a}, [], lambda _: None, Limits()))
+    monkeypatch.setattr(z3.ModelRef, "eval", lambda *_, **__: z3.Or(a, b))
+    with pytest.raises(KeyboardInterrupt):
+        list(minimal_sets({"a": a}, [], lambda _: None, Limits()))
+    with pytest.raises(KeyboardInterrupt):
+        decided(z3.Or(a, b))

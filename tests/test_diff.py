@@ -95,6 +95,17 @@ def test_what_a_release_changed(a: str, b: str, mapping: str,
     assert [(c.kind, c.mends, c.breaks, c.operations) for c in result.classes] == expected
 
 
+@pytest.mark.parametrize(("a", "b", "kind"), [
+    ("v6.12.100", "v6.12", FIX), ("v6.12", "v6.12.100", REGRESSION)])
+def test_data_that_can_be_lost_counts_before_all_else(a: str, b: str, kind: str) -> None:
+    """The mprotect of 6.12.100 takes the dirty bit from a huge page; what shows is that the other
+    kernel, which splits a page that is dirty, calls it soft-dirty."""
+    (found,) = compared(a, b, "thp", "pageout").classes
+    assert found.kind == kind
+    assert {*found.mends, *found.breaks} == {"data-kept"}
+    assert found.operations == ("store", "mprotect:none", "clear_refs", "pageout")
+
+
 @pytest.mark.parametrize(("edition", "broken"), [("before", True), ("after", False)])
 def test_a_fix_is_a_promise_broken_by_one_side_alone(edition: str, broken: bool) -> None:
     """Said again by the simulator's own check of a violation."""
@@ -162,6 +173,9 @@ DONE = Field("outcome", "EINVAL", "ok")
      "softdirty-complete"),
     ([SOFT_DIRTY], "uffd-wp-complete", "softdirty-armed", FIX, "uffd-wp-complete", ""),
     ([SOFT_DIRTY], "", "", NEUTRAL, "", ""),
+    ([SOFT_DIRTY], "data-kept", "softdirty-precise", FIX, "data-kept", ""),
+    ([SOFT_DIRTY], "softdirty-complete", "data-kept", REGRESSION, "", "data-kept"),
+    ([faults(0, 1)], "data-kept", "", FIX, "data-kept", ""),
 ])
 def test_promises_decide_before_precision_and_the_ground_after(
         fields: list[Field], a: str, b: str, kind: str, mends: str, breaks: str) -> None:

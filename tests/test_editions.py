@@ -19,7 +19,8 @@ from model.kernel.editions import EDITIONS, Edition, UsageError, find_change, fi
     ("after-931298e103c2", "before"),
     ("v6.3+no-try", "v6.3-no-try"),
     ("v6.1.187-hugetlb-fork-swap", "v6.1.170"),
-    ("v6.12.100+hugetlb-fork-swap", "v6.12-pmd-modify-dirty"),
+    ("v6.12.100+hugetlb-fork-swap", "v6.12.113-pmd-modify-dirty"),
+    ("v6.12.100+hugetlb-fork-swap+pmd-modify-dirty", "v6.12.113"),
     ("v6.1+931298e103c2-f369b07c8614", "v6.1-f369b07c8614+931298e103c2"),
     ("v6.12.117-f369b07c8614deadbeef", "v6.12-f369b07c8614"),
 ])
@@ -46,7 +47,9 @@ def test_there_and_back_is_where_it_began() -> None:
 @pytest.mark.parametrize(("name", "told"), [
     ("v5.15", "the nearest before it is 'v5.14'"),
     ("v6.10", "the nearest before it is 'v6.9'"),
-    ("v6.1.180", "the nearest before it is 'v6.1.170'"),
+    ("v6.1.173", "the nearest before it is 'v6.1.170'"),
+    ("v6.1.171", "the nearest before it is 'v6.1.170'"),
+    ("v6.12.114", "the nearest before it is 'v6.12.113'"),
     ("v6.1.50", "the nearest before it is 'v6.0'"),
     ("v99.1", f"nothing after {RELEASES[-3].name!r} is modelled"),
     ("v4.4", "the oldest that is modelled is 'v5.7'"),

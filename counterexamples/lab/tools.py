@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
-from model import files
+from model.files import cache_folder as user_cache
 from model.processes import group, temporary_folder
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
@@ -21,8 +21,8 @@ PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc
 
 
 def cache_folder() -> Path:
-    """The folder of files.cache_folder(), made. Raises CannotRun where it cannot be."""
-    folder = files.cache_folder()
+    """The folder of model.files, made. Raises CannotRun where it cannot be."""
+    folder = user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -39,10 +39,10 @@ def _answer(a: Answer) -> list[str]:
     for mapping, search in a.alone.items():
         lines += [f"  {mapping}: {_calls(a.broken[mapping])}"]
         if not search.sets:
-            offer = (f"no set of the {a.offered} changes on offer makes it hold" if a.offered
-                     else "there is no change left to take")
-            lines.append(f"    {offer}:")
-            last = " whatever is taken" if len(search.refutations) == 1 else ""
+            offer = (f"no set of the {a.offered} known changes on offer is enough" if a.offered
+                     else "no known change is left to take")
+            lines.append(f"    {offer}; what later kernels did is not known here:")
+            last = " whichever are taken" if a.offered and len(search.refutations) == 1 else ""
             lines += [f"    {_calls(r.trace)} breaks {r.prop}{last}" for r in search.refutations]
         elif len(a.together) > 1:
             found = " or ".join(" ".join(c for c in CHANGES if c in s) for s in search.sets)

@@ -16,10 +16,13 @@ from model.engines.base import Limits
 from model.engines.product import Difference, Product, Side, product
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
+from model.system.asking.language import as_term
+from model.system.asking.view import View
 from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem, Step, kernel_system
 from properties import PROPERTIES
 from properties.base import Property
+from properties.data_kept import DATA_KEPT, dirty
 
 FIX, REGRESSION, NEUTRAL = "fix", "regression", "neutral"
 GAINED, LOST = "precision gained", "precision lost"
@@ -120,11 +123,13 @@ def _classes(kernels: _Kernels, found: Product,
              promises: Sequence[Property]) -> list[DifferenceClass]:
     """The classes in the order of their traces: the first member of each has the plainest."""
     judges = [_Judge(k, promises) for k in kernels] if found.differences else []
+    data = [_Data(found, side, k) for side, k in enumerate(kernels)] if found.differences else []
     members: dict[Hashable, list[_Judged]] = {}
     for difference in found.differences:
         fields = _fields(*_seen(kernels, difference))
-        broken = [judge.broken(state, difference.action) for judge, state in
-                  zip(judges, found.pair(difference.before), strict=True)]
+        broken = [judge.broken(state, difference.action) | lost.by(difference)
+                  for judge, lost, state in
+                  zip(judges, data, found.pair(difference.before), strict=True)]
         judged = _Judged(difference, fields, *verdict(fields, *broken))
         members.setdefault(judged.key, []).append(judged)
     return [_class(kernels, judges, found, alike[0], len(alike)) for alike in members.values()]
@@ -183,13 +188,15 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str],
     """The kind of a difference in `fields`, given the promises that each side breaks there; and
     those that decide it: broken by A alone, by B alone.
 
-    Promises to programs decide first: where B alone breaks one it is a regression, else where A
-    alone does a fix. Faults alone are precision. Then the ground that promises rest on decides
-    likewise, where both sides did the call and so stand on it; then precision; what none of them
-    tells apart is neutral.
+    Data decides first: where B alone can have lost what was stored it is a regression, where A
+    alone can a fix. Then promises to programs: where B alone breaks one it is a regression, else
+    where A alone does a fix. Faults alone are precision. Then the ground that promises rest on
+    decides likewise, where both sides did the call and so stand on it; then precision; what none of
+    them tells apart is neutral.
     """
     names = [f.name for f in fields]
-    for role, worse, better in (("promise", REGRESSION, FIX), ("", LOST, GAINED),
+    for role, worse, better in (("data", REGRESSION, FIX), ("promise", REGRESSION, FIX),
+                                ("", LOST, GAINED),
                                 ("ground", REGRESSION, FIX), ("precision", LOST, GAINED)):
         if role == "ground" and "outcome" in names:
             continue
@@ -203,7 +210,45 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str],
 
 def _named(names: frozenset[str], role: str) -> tuple[str, ...]:
     """Those of a role, in the order of reports."""
+    if role == "data":
+        return (DATA_KEPT.name,) if DATA_KEPT.name in names else ()
     return tuple(name for name, p in PROPERTIES.items() if p.role == role and name in names)
+
+
+class _Data:
+    """Whether one side of a product can have lost what was stored."""
+
+    def __init__(self, found: Product, side: int, kernel: KernelSystem) -> None:
+        self._found, self._side = found, side
+        self._kept = kernel.machine.step_predicate(DATA_KEPT.question(kernel).allowed)
+        self._dirty = kernel.machine.predicate(
+            as_term(dirty(View(kernel.edition, kernel.before))))
+        self._lost: dict[int, bool] = {0: False}
+
+    def by(self, difference: Difference) -> frozenset[str]:
+        """The name of what is broken where it has, on the way to a difference or at it."""
+        lost = self._before(difference.before) or (
+            difference.action is not None and self._at(difference.before, difference.action))
+        return frozenset({DATA_KEPT.name} if lost else ())
+
+    def _at(self, number: int, action: int) -> bool:
+        return not self._kept(self._found.pair(number)[self._side], action)
+
+    def _before(self, number: int) -> bool:
+        """A page whose dirty bit was taken, and that has not become dirty again."""
+        way = []
+        while number not in self._lost:
+            way.append(number)
+            step = self._found.graph.parent[number]
+            assert step is not None
+            number = step[0]
+        for after in reversed(way):
+            step = self._found.graph.parent[after]
+            assert step is not None
+            self._lost[after] = (self._lost[step[0]] or self._at(*step)) and not self._dirty(
+                self._found.pair(after)[self._side])
+            number = after
+        return self._lost[number]
 
 
 class _Judge:

@@ -12,7 +12,13 @@ from typing import Protocol
 
 import z3
 
-from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
+from model.system.relation.transition import (
+    Lemma,
+    Question,
+    TransitionSystem,
+    decided,
+    substitute,
+)
 
 PROVED, BOUNDED, VIOLATED, UNKNOWN = "proved", "bounded", "violated", "unknown"
 
@@ -115,6 +121,17 @@ def solve(solver: z3.Solver, limits: Limits, *assumptions: z3.BoolRef) -> bool:
         limits.remaining()
         raise OutOfTime(f"the solver gave up: {why}")
     return bool(result == z3.sat)
+
+
+def says(model: z3.ModelRef, formula: z3.BoolRef) -> bool:
+    """What a model says of a formula. Raises KeyboardInterrupt where Ctrl-C stopped Z3 before it
+    had said it."""
+    try:
+        return decided(model.eval(formula, model_completion=True))
+    except z3.Z3Exception as error:
+        if "canceled" in str(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def incremental_solver(context: z3.Context | None = None) -> z3.Solver:

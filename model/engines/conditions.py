@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import z3
 
-from model.engines.base import Limits, OutOfTime, incremental_solver, solve
+from model.engines.base import Limits, OutOfTime, incremental_solver, says, solve
 
 Observation = tuple[bool, ...]
 Cube = tuple[tuple[int, bool], ...]
@@ -37,7 +37,7 @@ def observations(atoms: Sequence[z3.BoolRef], formula: z3.BoolRef,
     found: set[Observation] = set()
     while solve(solver, limits):
         model = solver.model()
-        seen = tuple(z3.is_true(model.eval(name, model_completion=True)) for name in names)
+        seen = tuple(says(model, name) for name in names)
         found.add(seen)
         solver.add(z3.Or([z3.Not(_literal(name, value))
                           for name, value in zip(names, seen, strict=True)]))
@@ -94,8 +94,7 @@ def _primes(true: Sequence[Observation], false: Sequence[Observation],
         solver.add(*(z3.Implies(pick, z3.Not(chosen[i, not seen[i]])) for i in range(width)))
     while solve(solver, limits):
         model = solver.model()
-        cube = tuple(lit for lit in literals
-                     if z3.is_true(model.eval(chosen[lit], model_completion=True)))
+        cube = tuple(lit for lit in literals if says(model, chosen[lit]))
         for literal in cube:
             fewer = tuple(lit for lit in cube if lit != literal)
             if not any(_of(fewer, seen) for seen in false):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import z3
 
-from model.engines.base import Limits, solve
+from model.engines.base import Limits, says, solve
 
 Judge = Callable[[frozenset[str]], z3.BoolRef | None]
 """None where the set is accepted, else what speaks against it: a formula that is true of it."""
@@ -23,7 +23,8 @@ def minimal_sets(choices: Mapping[str, z3.BoolRef], rules: Sequence[z3.BoolRef],
     subset is such a set; small ones first. Nothing is asked of the judge but that he is truthful:
     more choices may make worse what fewer made good.
 
-    Raises OutOfTime, and ValueError for a judge whose reason is not true of the set.
+    Raises OutOfTime, KeyboardInterrupt where Ctrl-C stopped Z3, and ValueError for a judge whose
+    reason is not true of the set.
     """
     solver = z3.Solver()
     solver.add(*rules)
@@ -35,13 +36,12 @@ def minimal_sets(choices: Mapping[str, z3.BoolRef], rules: Sequence[z3.BoolRef],
             size += 1
             continue
         model = solver.model()
-        chosen = frozenset(name for name, term in choices.items()
-                           if z3.is_true(model.eval(term, model_completion=True)))
+        chosen = frozenset(name for name, term in choices.items() if says(model, term))
         against = judge(chosen)
         if against is None:
             yield chosen
             solver.add(z3.Not(z3.And([choices[name] for name in chosen])))
-        elif not z3.is_true(model.eval(against, model_completion=True)):
+        elif not says(model, against):
             raise ValueError(f"the reason against {sorted(chosen)} does not speak of that set")
         else:
             solver.add(z3.Not(against))

@@ -216,8 +216,8 @@ def _unknown_edition(name: str) -> UsageError:
         return unknown("edition", name, list(EDITIONS))
     if f"v{name}" in {**EDITIONS, **ALIASES}:
         return UsageError(f"unknown edition {name!r}; did you mean 'v{name}'?")
-    aliased = set(ALIASES.values())
-    exact = {**{e: e for e in EDITIONS if e not in aliased}, **ALIASES}
+    short = {e for e in ALIASES.values() if e.count(".") == 1}  # without its number
+    exact = {**{e: e for e in EDITIONS if e not in short}, **ALIASES}
     numbers = sorted((_number(found), e) for n, e in exact.items()
                      if (found := _RELEASE.fullmatch(n)))
     before = [e for number, e in numbers if number <= _number(asked)]

@@ -57,6 +57,8 @@ def _child(attempt: Callable[[], object], seconds: float, writing: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # what they do is the parent's
+        signal.signal(number, signal.SIG_DFL)
     faulthandler.disable()
     faulthandler.dump_traceback_later(seconds, file=writing, exit=True)
     with suppress(BaseException):

@@ -74,7 +74,7 @@ class TransitionSystem:
     def all_at_init(self, formulas: Sequence[z3.BoolRef]) -> list[bool]:
         """The truth of each formula in the initial state."""
         values = substitute(packed(formulas), self.variables, self.initial)
-        return [bool(z3.is_true(value)) for value in z3.simplify(values).children()]
+        return [decided(value) for value in z3.simplify(values).children()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,14 @@ class Lemma:
 
     name: str
     formula: z3.BoolRef
+
+
+def decided(value: z3.ExprRef) -> bool:
+    """The truth value that Z3 made of a formula without variables. It leaves one as it is where
+    Ctrl-C stops it: raises KeyboardInterrupt."""
+    if not (z3.is_true(value) or z3.is_false(value)):
+        raise KeyboardInterrupt
+    return bool(z3.is_true(value))
 
 
 def packed(terms: Sequence[z3.ExprRef]) -> z3.BoolRef:
