@@ -11,6 +11,7 @@ PROPERTY = Property(
           "mode.",
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
+    allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
     violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),

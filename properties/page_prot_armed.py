@@ -10,6 +10,7 @@ PROPERTY = Property(
     claim="vm_page_prot is write-protected whenever anybody wants write notification.",
     origin="mm/vma.c, vma_set_page_prot(); the ground 931298e103c2 stands on",
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
+    allowed=lambda t: conj(t.protection_as_called, t.registration_as_called, t.tracking_as_called),
     speaks_of=lambda e, m: registrable(e, m) or (m.shared and not m.hugetlb),
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),

@@ -13,6 +13,7 @@ PROPERTY = Property(
     claim="While tracking is on, a writable entry is soft-dirty already.",
     origin="fs/proc/task_mmu.c, clear_soft_dirty(): write-protect, so that the fault can record",
     safe=lambda s: implies(conj(s.tracked, s.writable), s.soft_dirty),
+    allowed=lambda t: t.tracking_as_called,
     witness=lambda t: conj(t.after.tracked, t.after.writable),
     violated=(
         Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED),

@@ -21,6 +21,7 @@ PROPERTY = Property(
           "writable.",
     origin="mm/uffd: sanity check write bit for uffd-wp protected ptes (6.2)",
     safe=lambda s: implies(conj(s.registered, s.uffd_wp), negate(s.write_bit)),
+    allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
     speaks_of=registrable,
     violated=(
