@@ -1,9 +1,9 @@
 """python -m model.mutants: which promises would notice a wrong kernel function.
 
 A mutant is a small wrong edit of one function. Each promise is tried against it by the exhausted
-state graph, on the edition and mapping that it is for; where none tells it there, on the other
-mappings that call the function. The answers are a table, model/mutation/table.txt. What has changed
-since it was written, a function, a mutant or a promise, is asked anew.
+state graph, on the edition and mapping that it is for. The answers are a table,
+model/mutation/table.txt; what has changed since it was written, a function, a mutant or a promise,
+is asked anew.
 
 exit codes: 0 each mutant is told, or has its reason; 1 one is not, or has a reason no more, or
 --check finds that something has changed; 2 wrong usage
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from model.cli import Parser, StatusLine, entry
 from model.kernel.editions import unknown
@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--all", action="store_true",
-                   help="ask everything anew: what other functions do has no part in a row's digest")
+                   help="ask everything anew: a row's digests leave out what other functions do")
+    p.add_argument("--everywhere", action="store_true",
+                   help="ask those that no promise tells on the other mappings too")
     p.add_argument("--check", action="store_true", help="name what has changed, and ask nothing")
     p.add_argument("--function", action="append", metavar="NAME", default=[],
                    help="ask the mutants of these alone: names or globs, repeatable")
@@ -40,7 +42,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     chosen, rows = _chosen(args.function), load()
-    changed = {m.name: "you ask" if args.all else stale(m, rows.get(m.name)) for m in chosen}
+    changed = {m.name: stale(m, rows.get(m.name)) for m in chosen}
+    for mutant in chosen:
+        untold = args.everywhere and mutant.name in rows and not rows[mutant.name].promises
+        if args.all or untold:
+            changed[mutant.name] = "you ask"
     due = [m for m in chosen if changed[m.name]]
     if args.check:
         for mutant in due:
@@ -51,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for number, mutant in enumerate(sorted(due, key=_world), start=1):
             progress(f"{number} of {len(due)}: {mutant.name}", number == len(due))
-            rows[mutant.name] = asked(mutant)
+            rows[mutant.name] = asked(mutant, args.everywhere)
             print(rows[mutant.name], flush=True)
     finally:
-        save(rows[m.name] for m in MUTANTS if m.name in rows)
+        save(replace(rows[m.name], reason=m.untold) for m in MUTANTS if m.name in rows)
     wrong = [line for m in chosen if (line := complaint(m, rows[m.name]))]
     print(*wrong, _sum(chosen, rows), sep="\n")
     return int(bool(wrong))

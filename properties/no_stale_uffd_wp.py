@@ -1,4 +1,7 @@
-"""Bits that nobody owns come back to bite the next owner."""
+"""Bits that nobody owns come back to bite the next owner.
+
+Registered is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies
 from properties.base import Property, Violated, registrable

@@ -1,4 +1,7 @@
-"""What every function that maps a page relies on."""
+"""What every function that maps a page relies on.
+
+Who wants notification is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated, registrable

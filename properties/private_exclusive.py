@@ -8,7 +8,7 @@ _FORKS = ("fork", "fork:stay", "fork:write", "fork:child")
 PROPERTY = Property(
     name="private-exclusive",
     claim="An entry of a private mapping is writable only where it maps an anonymous page that the "
-          "process owns exclusively, and not after fork.",
+          "process owns exclusively, and after fork nowhere.",
     origin="mmap(2), MAP_PRIVATE; include/linux/page-flags.h, PG_anon_exclusive",
     safe=lambda s: True if s.mapping.shared else implies(s.writable, s.owned),
     allowed=lambda t: True if t.before.mapping.shared else implies(

@@ -1,4 +1,7 @@
-"""The state that soft-dirty completeness rests on."""
+"""The state that soft-dirty completeness rests on.
+
+That tracking is on since clear_refs, and the VMA says so, is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies
 from properties.base import Property, Violated

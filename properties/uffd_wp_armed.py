@@ -1,4 +1,7 @@
-"""The state that uffd-wp completeness rests on."""
+"""The state that uffd-wp completeness rests on.
+
+Registered is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated, registrable

@@ -37,11 +37,11 @@ class Row:
         return f"{self.name} | {self.where} | {tells} | {self.digests}"
 
 
-def asked(mutant: Mutant) -> Row:
+def asked(mutant: Mutant, everywhere: bool = False) -> Row:
     """The row of a mutant, asked anew."""
-    found = told(mutant)
+    found = told(mutant, everywhere)
     promises = tuple(sorted(map(_tells, found)))
-    mapping = found[0].mapping if found else "everywhere"
+    mapping = found[0].mapping if found else mutant.mapping
     where = " ".join((mutant.edition, mapping, *(f"+{op}" for op in mutant.allow.split())))
     return Row(mutant.name, where, promises, mutant.untold, _digests(mutant, promises))
 

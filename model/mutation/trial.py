@@ -45,11 +45,11 @@ class Told:
     trace: Trace | None
 
 
-def told(mutant: Mutant, mappings: tuple[str,...]=()) -> list[Told]:
-    """The promises that tell the mutant from the right function on its mapping; where none does, on
-    the first of the others on which one does, among those where the function is called."""
+def told(mutant: Mutant, everywhere: bool = False) -> list[Told]:
+    """The promises that tell the mutant from the right function on its mapping; with `everywhere`,
+    where none does, on the first of the others on which one does."""
     edition = find_edition(mutant.edition)
-    for mapping in mappings or dict.fromkeys((mutant.mapping, *MAPPINGS)):
+    for mapping in dict.fromkeys((mutant.mapping, *(MAPPINGS if everywhere else ()))):
         there = _world(edition, mapping, mutant.allow)
         found = there.told(mutant) if there else []
         if found:

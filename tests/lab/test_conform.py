@@ -15,10 +15,11 @@ from counterexamples.lab.observe import Seen, seen_by_model
 from counterexamples.lab.session import Run
 from counterexamples.lab.suite import observable
 from model.kernel.editions import find_edition
+from model.mutation.mutant import Mutant, applied
+from model.mutation.rows import MUTANTS
 from model.system.relation.kernel import KernelSystem, kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
-from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied
 from tests.lab.test_suite import same
 
 MAX_STATES = 5000
@@ -71,8 +72,7 @@ def observably_same(one: KernelSystem, other: KernelSystem) -> bool:
                 observable(other, explore(other.machine, max_states=MAX_STATES)))
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *SURVIVORS],
-                         ids=lambda m: f"{m.function}-{(*MUTANTS, *SURVIVORS).index(m)}")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "-"))
 def test_a_wrong_model_is_found_or_no_program_could(mutant: Mutant) -> None:
     """Within some 1,600 runs; and where none of them differs, none at all does."""
     right = KernelSystem(find_edition(mutant.edition), find_mapping(mutant.mapping))

@@ -16,7 +16,8 @@ MUTANTS = (
            "a moved page is as it was", mapping="anon", allow="mremap"),
     Mutant("mremap", "move_page_tables", "return move_huge_pte(ed, vma, entry)",
            "return move_ptes(ed, vma, entry)", "huge pages become soft-dirty", mapping="hugetlb",
-           allow="mremap"),
+           allow="mremap", untold="pagemap does not show the soft-dirty bits of hugetlb",
+           shown="law:test_move"),
     Mutant("mremap", "move_vma", "break_ksm(ed, vma, entry)", "entry", "a KSM page moves",
            edition="v6.1", mapping="anon", allow="mremap ksm"),
     # --- fork.py
@@ -83,8 +84,6 @@ MUTANTS = (
     Mutant("rmap", "try_to_unmap_one", "ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)",
            "pte_swp_mkexclusive(swp)", "a page that a child shares comes back as the process's own",
            mapping="anon", allow="fork:stay pageout"),
-    Mutant("rmap", "page_vma_mkclean_one", "pte_wrprotect(ed, pte)", "pte",
-           "a page that was written back stays writable", mapping="file", allow="writeback"),
     # --- swapfile.py
     Mutant("swapfile", "pte_same_as_swp",
            'disj(ed.has("099dd6878b9b"), negate(pte_swp_uffd_wp(entry.pte)))',

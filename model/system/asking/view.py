@@ -361,8 +361,8 @@ class StepView:
 
     @property
     def tracking_as_called(self) -> Bool:
-        """clear_refs begins to track, and no call but mmap ends it."""
-        return disj(self.op("mmap"), self._switched(
+        """clear_refs begins to track, where it can, and no call but mmap ends it."""
+        return disj(self.before.mapping.hugetlb, self.op("mmap"), self._switched(
             self.before.tracked, self.after.tracked, self.op("clear_refs"), False))
 
     @property
