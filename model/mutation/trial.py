@@ -18,7 +18,6 @@ from model.kernel.editions import Edition, find_edition
 from model.kernel.task_mmu import pagemap_read
 from model.mutation.mutant import Mutant, applied
 from model.system.actions.effects import Effect
-from model.system.actions.operations import OPERATIONS
 from model.system.actions.themes import allowing, modelled
 from model.system.asking.used import called
 from model.system.relation.compiled import Machine, Values, compile_terms
@@ -49,48 +48,62 @@ def told(mutant: Mutant, everywhere: bool = False) -> list[Told]:
     """The promises that tell the mutant from the right function on its mapping; with `everywhere`,
     where none does, on the first of the others on which one does."""
     edition = find_edition(mutant.edition)
+    allow = mutant.allow.split()
     for mapping in dict.fromkeys((mutant.mapping, *(MAPPINGS if everywhere else ()))):
-        there = _world(edition, mapping, mutant.allow)
-        found = there.told(mutant) if there else []
-        if found:
+        known = modelled(edition, find_mapping(mapping))
+        built = tuple(op for op in known if op != _OF_OTHERS or op in allow)
+        if set(allow) <= set(known) and (found := _world(edition, mapping, built).told(mutant)):
             return found
     return []
 
 
-class _World:
-    """One edition and mapping, and the promises by the operations that they are tried with: the
-    core, `allow` and what they are about."""
+_OF_OTHERS = "collapse"
+"""It asks about the other pages of a mapping too, which a state has for its sake."""
 
-    def __init__(self, edition: Edition, mapping: str, allow: Collection[str]) -> None:
-        where = find_mapping(mapping)
-        self.promises: dict[tuple[str, ...], list[str]] = {}
-        for name, prop in PROPERTIES.items():
-            if prop.concerns(edition, where):
-                operations = allowing(edition, where, (*allow, *prop.about))
-                self.promises.setdefault(operations, []).append(name)
-        every = {op for operations in self.promises for op in operations}
+
+@cache
+def _world(edition: Edition, mapping: str, operations: tuple[str, ...]) -> _World:
+    return _World(edition, mapping, operations)
+
+
+class _World:
+    """One edition and mapping, and the steps of these operations without a mutant."""
+
+    def __init__(self, edition: Edition, mapping: str, operations: tuple[str, ...]) -> None:
         with called() as common:
-            self.kernel = KernelSystem(edition, where, [op for op in OPERATIONS if op in every])
+            self.kernel = KernelSystem(edition, find_mapping(mapping), operations)
             pagemap_read(edition, self.kernel.before.vma, self.kernel.before.entry)
         self._common = common
+        self._step = cache(self._watched)
         self._right = cache(self._explored)
 
-    @cached_property
-    def _steps(self) -> dict[str, tuple[set[str], Step]]:
-        """Of each operation, the kernel functions that it calls and its step."""
-        found = {}
-        for op in self.kernel.actions:
-            with called() as own:
-                effect = self.kernel.effect(op, self.kernel.before)
-            found[op] = own, self._built(effect)
+    def _watched(self, op: str) -> tuple[set[str], Step]:
+        """The kernel functions that an operation calls, and its step."""
+        with called() as own:
+            effect = self.kernel.effect(op, self.kernel.before)
+        return own, self._built(effect)
+
+    def _together(self, allow: Collection[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """The promises by the operations that they are tried with: the core, `allow` and what they
+        are about."""
+        edition, mapping = self.kernel.edition, self.kernel.mapping
+        found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for name, prop in PROPERTIES.items():
+            if prop.concerns(edition, mapping):
+                operations = allowing(edition, mapping, (*allow, *prop.about))
+                found[operations] = (*found.get(operations, ()), name)
         return found
 
     def told(self, mutant: Mutant) -> list[Told]:
         """What tells the mutant here."""
-        touched = [op for op, (own, _) in self._steps.items() if mutant.function in own]
+        together = self._together(mutant.allow.split())
+        tried = {op for operations in together for op in operations}
+        touched = [op for op in self.kernel.actions
+                   if op in tried and mutant.function in self._step(op)[0]]
         if not touched and mutant.function not in self._common:
             return []
-        right = {operations: self._right(operations) for operations in self.promises}
+        right = {operations: self._right(operations, promises)
+                 for operations, promises in together.items()}
         with applied(mutant) as edition:
             wrong = KernelSystem(edition, self.kernel.mapping, self.kernel.actions)
             steps = {op: self._built(wrong.effect(op, self.kernel.before)) for op in touched}
@@ -105,12 +118,12 @@ class _World:
                       if (after[name] is None) != (before is None)]
         return found
 
-    def _explored(self, operations: tuple[str, ...]) -> tuple[_Asked, _Running,
-                                                              dict[str, Trace | None]]:
-        """The right system of these operations, and what breaks its promises."""
+    def _explored(self, operations: tuple[str, ...],
+                  promises: tuple[str, ...]) -> tuple[_Asked, _Running, dict[str, Trace | None]]:
+        """The right system of these operations, and what breaks these promises."""
         asked = _Asked(self.kernel.edition, self.kernel.mapping, operations)
-        machine = _Running(asked, {op: self._steps[op][1] for op in operations}, None)
-        return asked, machine, _traces(asked, machine, self.promises[operations])
+        machine = _Running(asked, {op: self._step(op)[1] for op in operations}, None)
+        return asked, machine, _traces(asked, machine, promises)
 
     def _built(self, effect: Effect) -> Step:
         results = (*flatten(effect.state), effect.outcome, effect.faults)
@@ -120,18 +133,6 @@ class _World:
     def _variables(self) -> tuple[z3.ExprRef, ...]:
         return _Asked(self.kernel.edition, self.kernel.mapping,
                       self.kernel.actions).system.variables
-
-
-@cache
-def _made(edition: Edition, mapping: str, allow: tuple[str, ...]) -> _World:
-    return _World(edition, mapping, allow)
-
-
-def _world(edition: Edition, mapping: str, allow: str) -> _World | None:
-    """None where something of `allow` is not modelled."""
-    beyond = tuple(allow.split())
-    return (_made(edition, mapping, beyond)
-            if set(beyond) <= set(modelled(edition, find_mapping(mapping))) else None)
 
 
 class _Asked(KernelSystem):
