@@ -72,7 +72,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
-                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}")
+                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
+                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
+                   "machine makes it wait does not count")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")

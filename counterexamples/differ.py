@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from counterexamples.lab import guest
 from counterexamples.lab.differing import FORMATS, Report, on_kernel, read
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.lab.replaying import SKIP
-from model.cli import Parser, entry, one_of, seconds
+from model.cli import Parser, entry, folder, one_of, seconds
 from model.kernel.editions import UsageError
 
 PROG = "counterexamples.differ"
@@ -31,13 +30,15 @@ PROG = "counterexamples.differ"
 def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("folder", type=Path, metavar="DIR", help="what model.diff --out DIR has left")
+    p.add_argument("folder", type=folder, metavar="DIR", help="what model.diff --out DIR has left")
     p.add_argument("a", metavar="A", help="the kernel of the diff's first edition")
     p.add_argument("b", metavar="B", help="the kernel of its second edition")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
-                   help=f"limit for each answer of a kernel; default: {guest.ANSWER_SECONDS:g}")
+                   help=f"limit for each answer of a kernel; default: {guest.ANSWER_SECONDS:g}; "
+                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
+                   "machine makes it wait does not count")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 
 from counterexamples import itf
@@ -12,13 +15,31 @@ from counterexamples.trace import Trace, run_trace
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.text import beside, trace_text
 from counterexamples.words.visible import made_visible
+from model.files import write_whole
 from model.kernel.editions import Edition, find_edition
 from model.system.relation.kernel import kernel_system
-from model.system.relation.reach import explore
+from model.system.relation.reach import TooManyStates
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 CERTIFICATE = "certificate.smt2"
+EVIDENCE = frozenset((
+    CERTIFICATE, itf.FILE, "trace.txt", "command.txt", "repro.c", "lanes.svg", "lanes.png",
+    "graph.dot", "graph.graphml", "graph.svg", "graph.png"))
+"""The files that a verdict may leave in its folder; what else is there is the user's."""
+MOST_STATES = 10_000
+"""Beyond so many reachable states graph.graphml has those of the path alone."""
+
+
+class Pictures(Enum):
+    """Which pictures and graphs to write: none, as SVG, or as PNG too."""
+
+    NONE, SVG, PNG = range(3)
+
+    @classmethod
+    def asked(cls, no_pictures: bool, png: bool) -> Pictures:
+        """By the options of the commands."""
+        return cls.NONE if no_pictures else cls.PNG if png else cls.SVG
 
 
 @dataclass(frozen=True)
@@ -47,20 +68,23 @@ class Where:
                 f"{allow}")
 
 
+@lru_cache(maxsize=8)
 def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]:
     """A violation, and the same calls in the nearest edition that keeps the promise."""
     edition, kind = where.edition, MAPPINGS[where.mapping]
     promise = PROPERTIES[where.prop]
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
-                      because=promise.reason(edition, kind, where.allow))
-    near = fixed_edition(edition, kind, promise, ops, where.allow)
+                      because=promise.reason(edition, kind, ops))
+    near = fixed_edition(edition, kind, promise, ops)
+    if near == edition.base != edition:  # the patch file did it, whatever else is known to
+        trace = replace(trace, because="")
     if near is None:
         return trace, None
     return trace, run_trace(kernel_system(near, kind, ops), ops, prop=where.prop,
                             claim=promise.claim)
 
 
-def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: bool) -> None:
+def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: Pictures) -> None:
     """Write the folder. Raises OSError."""
     trace, fixed = with_fixed(where, ops)
     _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
@@ -68,7 +92,7 @@ def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures
 
 
 def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
-                pictures: bool) -> Path:
+                pictures: Pictures) -> Path:
     """Write the folder of the calls that decide a claim (`trace.prop`), and beside them another
     edition's run; return the path of its ITF trace. Raises OSError."""
     text = trace_text(trace, None, verdict) + "\n".join([*(beside(other) if other else ()), ""])
@@ -79,19 +103,40 @@ def write_claim(out: Path, trace: Trace, other: Trace | None, verdict: str,
 
 
 def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors: str,
-           kernel: str, pictures: bool) -> None:
+           kernel: str, pictures: Pictures) -> None:
     """`selectors` and `kernel` are arguments of the commands that find and run the trace again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / itf.FILE).write_text(itf.dumps(trace))
-    (folder / "trace.txt").write_text(text)
-    (folder / "command.txt").write_text(
-        f"python -m model.check {selectors}\n"
-        f"python -m model.simulate --kernel {kernel} --mapping {trace.mapping} "
-        f"{' '.join(trace.ops)}\n")
+    files: dict[str, str | bytes] = {
+        itf.FILE: itf.dumps(trace),
+        "trace.txt": text,
+        "command.txt": f"python -m model.check {selectors}\n"
+                       f"python -m model.simulate --kernel {kernel} --mapping {trace.mapping} "
+                       f"{' '.join(trace.ops)}\n"}
     if set(trace.ops) <= set(CALLS):
-        (folder / "repro.c").write_text(_reproducer(trace, fixed))
-    if pictures:
-        _draw(folder, trace, fixed)
+        files["repro.c"] = _reproducer(trace, fixed)
+    if pictures is not Pictures.NONE:
+        files |= _drawn(trace, fixed, pictures)
+    _only(folder, files)
+
+
+def _only(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Make these the evidence in `folder`. All else of an earlier verdict goes before anything is
+    written: where a file cannot be, evidence is missing, but none is false."""
+    contents = {name: c.encode() if isinstance(c, str) else c for name, c in files.items()}
+    there = {name for name, content in contents.items() if _holds(folder / name, content)}
+    for name in EVIDENCE - there:
+        (folder / name).unlink(missing_ok=True)
+    for name in contents.keys() - there:
+        write_whole(folder / name, contents[name])
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def forget(out: Path, where: Where) -> None:
+    """Take away the evidence of an earlier verdict on `where`, for one that has none. Raises
+    OSError."""
+    _only(out / where.path, {})
 
 
 def _reproducer(trace: Trace, fixed: Trace | None) -> str:
@@ -104,21 +149,30 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
                    len(shown))
 
 
-def _draw(folder: Path, trace: Trace, fixed: Trace | None) -> None:
-    from counterexamples.pictures import graph, lanes  # networkx and matplotlib are slow to import
+def _drawn(trace: Trace, fixed: Trace | None, pictures: Pictures) -> dict[str, str | bytes]:
+    from counterexamples.pictures import graph, graph_picture, graphml, lane_picture, lanes, svg
 
     kernel = kernel_system(trace.edition, MAPPINGS[trace.mapping], trace.ops)
     title = f"{trace.prop} on {trace.mapping} in {trace.kernel}"
-    lanes.draw(lanes.lanes(trace), title, trace.claim,
-               lanes.lanes(fixed) if fixed else None,
-               f"the same calls in {fixed.kernel}" if fixed else "", folder / "lanes")
     path = graph.path_graph(trace, fixed)
-    graph.write(path, graph.reachable_graph(kernel, explore(kernel.machine), trace.ops), folder)
-    graph.draw(path, title, folder / "graph")
+    canvases = {
+        "lanes": lane_picture.draw(lanes.lanes(trace), title, trace.claim,
+                                   lanes.lanes(fixed) if fixed else None,
+                                   f"the same calls in {fixed.kernel}" if fixed else ""),
+        "graph": graph_picture.draw(path, title)}
+    try:
+        states = graphml.of_states(kernel, trace.ops, MOST_STATES)
+    except TooManyStates:
+        states = graphml.of_path(path)
+    files: dict[str, str | bytes] = {"graph.dot": graph.dot(path), "graph.graphml": states}
+    files |= {f"{name}.svg": svg.svg(canvas) for name, canvas in canvases.items()}
+    if pictures is Pictures.PNG:
+        from counterexamples.pictures.png import png
+        files |= {f"{name}.png": png(canvas) for name, canvas in canvases.items()}
+    return files
 
 
 def write_certificate(out: Path, where: Where, text: str) -> None:
-    """Write the certificate of a proof. Raises OSError."""
-    folder = out / where.path
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CERTIFICATE).write_text(text)
+    """Write the certificate of a proof; a counterexample of an earlier verdict goes. Raises
+    OSError."""
+    _only(out / where.path, {CERTIFICATE: text})

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from counterexamples.trace import Trace
+from counterexamples.trace import FRESH, Trace
 from model.cli import patched
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.actions.operations import find_operation
 
 FILE = "trace.itf.json"
 """The name of a trace in the folder of a counterexample."""
+LONGEST = 1000
+"""Calls of one run: many times what any trace has, and what a guest's serial line can hold."""
 _STEP = ("op", "outcome", "faults")
+_WORD = 200
+"""Characters of a name."""
 
 
 def dumps(trace: Trace) -> str:
@@ -63,15 +69,46 @@ class Calls:
 
 
 def calls(text: str) -> Calls:
-    """The calls of an ITF trace. Raises UsageError, naming what is wrong, for other text."""
+    """The calls of an ITF trace. Raises UsageError, in one short line, for other text."""
     try:
         data = json.loads(text)
-        meta = data["#meta"]
-        ops = tuple(state["op"] for state in data["states"][1:])
-        found = Calls(str(meta["kernel"]), str(meta["mapping"]), str(meta["property"]), ops,
-                      str(meta.get("base", "")), str(meta.get("patch", "")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"not an ITF trace of this tool: {error!r}") from error
-    for op in ops:
-        find_operation(str(op))
-    return found
+    except RecursionError as error:
+        raise _other("its brackets are nested too deep") from error
+    except ValueError as error:
+        raise _other(str(error)) from error
+    meta = data.get("#meta") if isinstance(data, dict) else None
+    if not isinstance(meta, dict):
+        raise _other("it has no '#meta'")
+    names = {key: _word(meta.get(key, ""), key)
+             for key in ("kernel", "mapping", "property", "base", "patch")}
+    if missing := [key for key in ("kernel", "mapping") if not names[key]]:
+        raise _other(f"its '#meta' names no {missing[0]}")
+    states = data.get("states")
+    if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
+        raise _other("its 'states' are no list of objects")
+    ops = [_word(state.get("op"), f"op of state {n}") for n, state in enumerate(states)]
+    if ops[:1] != [FRESH]:
+        raise _other(f"it does not start from {FRESH!r}")
+    return Calls(names["kernel"], names["mapping"], names["property"], checked(ops[1:]),
+                 names["base"], names["patch"])
+
+
+def checked(ops: Sequence[str]) -> tuple[str, ...]:
+    """The calls of one run by name. Raises UsageError where there is none, for one that does not
+    exist, and for more than any run has."""
+    if not ops:
+        raise UsageError("no calls to run: a trace has at least one")
+    if len(ops) > LONGEST:
+        raise UsageError(f"{len(ops)} calls are more than one run may have: {LONGEST}")
+    return tuple(find_operation(op).name for op in ops)
+
+
+def _word(value: Any, what: str) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > _WORD:
+        shown = reprlib.repr(value)
+        raise _other(f"its {what} is {shown if len(shown) <= _WORD else type(value).__name__}")
+    return value
+
+
+def _other(why: str) -> UsageError:
+    return UsageError(f"not an ITF trace of this tool: {why}; name the {FILE} of a counterexample")

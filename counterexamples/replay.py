@@ -22,10 +22,11 @@ from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
 from model.kernel.editions import UsageError, find_edition
-from model.system.actions.operations import find_operation
 from model.system.state.mappings import find_mapping
 
 PROG = "counterexamples.replay"
+_MOST = 20_000_000
+"""Characters of a trace: a thousand calls have three million."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
-                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}")
+                   help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
+                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
+                   "machine makes it wait does not count")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 
@@ -78,7 +81,7 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
         if args.mapping:
             raise UsageError("a trace says its mapping: --mapping is for operations")
         return plan_of(itf.calls(_read(first)), chosen, args.patch)
-    ops = tuple(find_operation(op).name for op in args.what)
+    ops = itf.checked(args.what)
     if chosen is None and kernel.edition is None:
         raise UsageError(f"which edition models {kernel.name} is not known: name one with "
                          "--edition")
@@ -88,11 +91,17 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
 
 def _read(name: str) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8")
+        with Path(name).open(encoding="utf-8") as file:
+            text = file.read(_MOST + 1)
     except OSError as error:
         raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name!r} is not text: {error.reason}") from error
+    except ValueError as error:
+        raise UsageError(f"{name!r} names no file: {error}") from error
+    if len(text) > _MOST:
+        raise UsageError(f"{name!r} has more than {_MOST:,} characters: no trace of this tool has")
+    return text
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from counterexamples import itf
 from counterexamples.trace import run_trace
-from counterexamples.words.text import WIDTH, table
+from counterexamples.words.text import table, wrapped
+from model.files import write_whole
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.relation.kernel import kernel_system
@@ -20,13 +20,12 @@ def write_sides(folder: Path, editions: tuple[Edition, Edition], mapping: Mappin
                 ops: Sequence[str], told: str) -> tuple[Path, Path]:
     """Write EDITION/trace.itf.json for both and trace.txt, which begins with `told`; return the
     paths of the two traces. Raises OSError."""
-    paths, lines = [], [*textwrap.wrap(f"{told}, on {mapping.name}", WIDTH)]
+    paths, lines = [], [*wrapped(f"{told}, on {mapping.name}")]
     for edition in editions:
         trace = run_trace(kernel_system(edition, mapping, ops), ops, prop="difference", claim=told)
         path = folder / edition.name / itf.FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(itf.dumps(trace))
+        write_whole(path, itf.dumps(trace))
         paths.append(path)
-        lines += ["", *textwrap.wrap(f"{edition.name} ({edition.title}):", WIDTH), *table(trace)]
-    (folder / "trace.txt").write_text("\n".join(lines) + "\n")
+        lines += ["", *wrapped(f"{edition.name} ({edition.title}):"), *table(trace)]
+    write_whole(folder / "trace.txt", "\n".join(lines) + "\n")
     return paths[0], paths[1]

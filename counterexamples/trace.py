@@ -13,13 +13,19 @@ from model.kernel.bits import (
     PAGE_SAVED_DIRTY,
     PTE_FLAG_NAMES,
     PTE_KNL_ERRATUM,
+    PTE_MARKER_UFFD_WP,
+    SWP_EXCLUSIVE,
     SWP_MIG_DIRTY,
+    SWP_MIGRATION_READ,
+    SWP_MIGRATION_READ_6_1,
     SWP_OFFSET_MASK,
     SWP_OFFSET_SHIFT,
     SWP_PTE_MARKER,
     SWP_PTE_MARKER_6_1,
+    SWP_SOFT_DIRTY,
     SWP_TYPE_MASK,
     SWP_TYPE_SHIFT,
+    SWP_UFFD_WP,
     VM_FLAG_NAMES,
 )
 from model.kernel.editions import Edition
@@ -118,13 +124,45 @@ def pte_state(pte: int) -> str:
         return "none"
     if pte & (PAGE_PRESENT | PAGE_PROTNONE):
         return "present" if pte & PAGE_PRESENT else "protnone"
-    kind = (pte & SWP_TYPE_MASK) >> SWP_TYPE_SHIFT
+    kind = _swap_type(pte)
     if kind == 0:
         return "swap"
     # The type of a marker before 6.2 is that of a writable migration entry since: the frame number
     # tells them apart, which the model leaves 0, while a marker says in its place what it marks.
-    offset = (~pte & SWP_OFFSET_MASK) >> SWP_OFFSET_SHIFT & ~SWP_MIG_DIRTY
-    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) and offset else "migrating"
+    marks = _swap_offset(pte) & ~SWP_MIG_DIRTY
+    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) and marks else "migrating"
+
+
+def _swap_type(pte: int) -> int:
+    return (pte & SWP_TYPE_MASK) >> SWP_TYPE_SHIFT
+
+
+def _swap_offset(pte: int) -> int:
+    return (~pte & SWP_OFFSET_MASK) >> SWP_OFFSET_SHIFT
+
+
+def swap_flags(edition: Edition, pte: int) -> list[str]:
+    """What an entry without a page keeps for the page's return: RW and D of a migration entry,
+    SOFT_DIRTY, UFFD_WP (of a marker too), and EXCLUSIVE (PageAnonExclusive). The type of a
+    migration entry says RW, or RO and EXCLUSIVE, or RO."""
+    state, flags = pte_state(pte), list[str]()
+    if state == "marker":
+        return ["UFFD_WP"] if _swap_offset(pte) & PTE_MARKER_UFFD_WP else []
+    exclusive = state == "swap" and bool(pte & SWP_EXCLUSIVE)
+    if state == "migrating":
+        first = SWP_MIGRATION_READ if edition.has("15520a3f0469") else SWP_MIGRATION_READ_6_1
+        exclusive, writable = (_swap_type(pte) == first + kind for kind in (1, 2))
+        flags += ["RW"] * writable + ["D"] * bool(_swap_offset(pte) & SWP_MIG_DIRTY)
+    if state in ("migrating", "swap"):
+        flags += ["SOFT_DIRTY"] * bool(pte & SWP_SOFT_DIRTY)
+        flags += ["UFFD_WP"] * bool(pte & SWP_UFFD_WP)
+    return flags + ["EXCLUSIVE"] * exclusive
+
+
+def entry_flags(edition: Edition, pte: int) -> list[str]:
+    """The bits of an entry by name, whether it maps a page (`pte_flags`) or not (`swap_flags`)."""
+    mapped = pte_state(pte) in ("present", "protnone")
+    return pte_flags(edition, pte) if mapped else swap_flags(edition, pte)
 
 
 ENTRY_WORDS = {"none": "empty", "marker": "uffd-wp marker", "swap": "swap entry",

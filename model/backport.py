@@ -8,7 +8,7 @@ first bad one, and which of the changes between them did it.
 Exit codes: 0 each promise asked for has an answer or holds already; 12 for one of them no set of
 known changes is enough on some mapping; 30 undecided; 75 the model contradicts itself; 2 wrong
 usage. A series ends with 0 or 30. With --bisect nothing is mended: 0 good, 1 bad (any of the
-promises on any mapping in any of the editions), 125 cannot tell.
+promises on any mapping in any of the editions), 125 cannot tell, 128 wrong usage.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from enum import IntEnum
 
 from model.checking.backport_report import (
@@ -30,10 +30,11 @@ from model.checking.cells import Cell, bisect_code, plan, select_editions
 from model.checking.run import default_jobs, run
 from model.checking.series import UNKNOWN, Course, course
 from model.checking.settle import Options
-from model.cli import Parser, entry, one_of, seconds
+from model.cli import USAGE, WRONG_BISECT, Parser, cut_short, entry, fail, one_of, seconds
 from model.engines.base import Limits
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition, UsageError, find_change
+from model.processes import Stopped, until_interrupted
 from properties import PROPERTIES
 
 PROG = "model.backport"
@@ -48,8 +49,8 @@ class Exit(IntEnum):
     CONTRADICTION = 75
 
 
-def parser() -> argparse.ArgumentParser:
-    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
+def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False, wrong=wrong,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("editions", nargs="*", metavar="EDITION",
                    help="one; with --series two or more, oldest first (names or globs)")
@@ -77,7 +78,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_intermixed_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    wrong = WRONG_BISECT if "--bisect" in words else USAGE
+    args = parser(wrong).parse_intermixed_args(words)
+    try:
+        return _asked(args)
+    except UsageError as error:
+        if wrong == USAGE:
+            raise
+        fail(PROG, str(error), wrong)
+
+
+def _asked(args: argparse.Namespace) -> int:
+    """Raises UsageError."""
     if not args.editions:
         raise UsageError("which edition? for example: python -m model.backport v6.1; "
                          "python -m model.check --list has them all")
@@ -104,17 +117,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _backport(args: argparse.Namespace, base: Edition, cells: Sequence[Cell]) -> int:
     changes, may_change = _offered(base, args.offer, args.may_drop)
     bench = Bench(base, changes, cells[0].allow)
-    answers: list[Answer] = []
-    for prop in dict.fromkeys(c.prop for c in cells):
-        mappings = [c.mapping for c in cells if c.prop is prop]
-        _say(f"{prop.name} on {len(mappings)} mapping{'s' if len(mappings) > 1 else ''} ...")
-        found = answer(bench, prop, mappings, may_change, Limits(seconds=args.timeout), args.keep)
-        if args.property or found.broken or found.reason:
-            answers.append(found)
+    props = list(dict.fromkeys(c.prop for c in cells))
+
+    def found(stopped: Stopped) -> Generator[Answer, None, None]:
+        for prop in props:
+            mappings = [c.mapping for c in cells if c.prop is prop]
+            _say(f"{prop.name} on {len(mappings)} mapping{'s' if len(mappings) > 1 else ''} ...")
+            yield answer(bench, prop, mappings, may_change,
+                         Limits(seconds=args.timeout, stopped=stopped), args.keep)
+
+    taken = until_interrupted(found)
+    answers = [a for a in taken if args.property or a.broken or a.reason]
     if args.format == "json":
         print(answers_json(answers))
     else:
-        print(answers_text(answers) or f"every promise asked for holds in {base.name}")
+        asked = "asked for" if len(taken) == len(props) else "that was tried before the signal"
+        print(answers_text(answers) or f"every promise {asked} holds in {base.name}")
+    if cut_short(PROG, len(taken), len(props)):
+        return Exit.UNDECIDED
     return max((_code(a) for a in answers), key=list(Exit).index, default=Exit.ANSWERED)
 
 
@@ -144,26 +164,32 @@ def _code(a: Answer) -> Exit:
 
 
 def _series(args: argparse.Namespace, editions: Sequence[Edition], cells: Sequence[Cell]) -> int:
-    courses: list[Course] = []
-    for prop, mapping in dict.fromkeys((c.prop, c.mapping) for c in cells):
-        _say(f"{prop.name} on {mapping.name} ...")
-        found = course(editions, prop, mapping, cells[0].allow, Limits(seconds=args.timeout))
-        if args.property or found.turns:
-            courses.append(found)
+    pairs = list(dict.fromkeys((c.prop, c.mapping) for c in cells))
+
+    def found(stopped: Stopped) -> Generator[Course, None, None]:
+        for prop, mapping in pairs:
+            _say(f"{prop.name} on {mapping.name} ...")
+            yield course(editions, prop, mapping, cells[0].allow,
+                         Limits(seconds=args.timeout, stopped=stopped))
+
+    taken = until_interrupted(found)
+    courses = [c for c in taken if args.property or c.turns]
     if args.format == "json":
         print(courses_json(courses))
     else:
-        print(courses_text(courses) or "every promise asked for is the same in all of them")
+        asked = "asked for" if len(taken) == len(pairs) else "that was tried before the signal"
+        print(courses_text(courses) or f"every promise {asked} is the same in all of them")
+    if cut_short(PROG, len(taken), len(pairs)):
+        return Exit.UNDECIDED
     undecided = any(s.verdict == UNKNOWN for c in courses for s in c.stops)
     return Exit.UNDECIDED if undecided else Exit.ANSWERED
 
 
 def _bisect(cells: Sequence[Cell], timeout: float | None) -> int:
-    results, interrupted = run(cells, Options(timeout=timeout, jobs=default_jobs()),
-                               lambda *_: None)
-    for r in results:
+    ran = run(cells, Options(timeout=timeout, jobs=default_jobs()), lambda _: None)
+    for r in ran.results:
         print(f"{r.prop} on {r.scope} in {r.kernel}: {r.verdict}")
-    return 125 if interrupted else bisect_code(results)
+    return bisect_code(ran.results, interrupted=ran.interrupted)
 
 
 def _say(line: str) -> None:

@@ -8,54 +8,70 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.checking.cells import (
+    MEANINGS,
+    WORST_FIRST,
     Cell,
     CellResult,
     Exit,
     bisect_code,
     exit_code,
     judged,
-    listing,
     plan,
     select_editions,
 )
-from model.checking.report import Files, TextReport, as_json, as_junit, as_ktap
-from model.checking.run import Store, default_jobs, run
-from model.checking.saved import Saved
+from model.checking.formats import Files, as_json, as_junit, as_ktap, passes
+from model.checking.listing import ALL, SECTIONS, listing
+from model.checking.report import TextReport, headline
+from model.checking.run import Ran, Store, default_jobs, run
+from model.checking.saved import Folder, where
 from model.checking.settle import Options
 from model.cli import (
+    USAGE,
+    WRONG_BISECT,
     Parser,
     StatusLine,
     add_patch_argument,
+    columns,
+    complain,
     entry,
+    fail,
+    folder,
     one_of,
     seconds,
+    tell,
     wants_colour,
     whole,
     with_patch,
     writable_folder,
 )
 from model.engines.registry import ENGINES
-from model.kernel.editions import UsageError
+from model.kernel.editions import Edition, UsageError
+from model.processes import CANNOT_TELL
 
 if TYPE_CHECKING:
-    from counterexamples.folder import Where
+    from counterexamples.folder import Pictures
 
 PROG = "model.check"
 PATCHED = "v6.12"
 """The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
 FORMATS = ("text", "json", "ktap", "junit")
+HEADLINE = ("softdirty-complete", "shmem")
+"""The promise of the patch, and its mapping: the main job settles and tells it first."""
+CODES = "ends with\n" + "\n".join(f"  {code:3}  {told}" for code, told in MEANINGS.items()) + f"""
+of several the worst: {' '.join(str(int(code)) for code in WORST_FIRST)}.
+With --bisect: 0 all proved, 1 a promise is broken, {CANNOT_TELL} cannot tell (as of a patch file
+that does not load), {WRONG_BISECT} wrong usage, which ends the bisection."""
 
 
-def parser() -> argparse.ArgumentParser:
-    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
-               formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
+    p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False, epilog=CODES,
+               formatter_class=argparse.RawDescriptionHelpFormatter, wrong=wrong)
     pick = p.add_argument_group("what to check (names or globs, repeatable)")
     pick.add_argument("--kernel", action="append", metavar="EDITION",
                       help=f"default: before, after; with --patch: {PATCHED}")
@@ -72,7 +88,9 @@ def parser() -> argparse.ArgumentParser:
     add_patch_argument(pick)
     pick.add_argument("--claims", action="store_true",
                       help="decide what the messages of the patches claim, sentence by sentence")
-    pick.add_argument("--list", action="store_true", help="say what there is, and end")
+    pick.add_argument("--list", nargs="?", const=ALL, metavar="SECTION",
+                      type=one_of("section", (ALL, *SECTIONS)), help="say what there is, and end: "
+                      f"{', '.join(SECTIONS)} (of --format json); default: all but the last")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
                      help=", ".join(["auto", *ENGINES]))
@@ -80,15 +98,17 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each cell")
     how.add_argument("--jobs", type=whole(1), metavar="N",
                      help="processes at once; default: one for each CPU")
+    how.add_argument("--no-cache", dest="cache", action="store_false",
+                     help="prove anew what an earlier run has proved")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
                      help=", ".join(FORMATS))
-    say.add_argument("--out", type=Path, metavar="DIR",
+    say.add_argument("--out", type=folder, metavar="DIR",
                      help=f"write counterexamples and certificates; default: {DEFAULT_OUT} for the "
                      "run without selectors, else nothing is written")
     say.add_argument("--resume", action="store_true",
-                     help="keep what is settled under --out DIR, and take from there what an "
-                     "earlier run has settled")
+                     help="take from --out DIR what an earlier run has settled")
+    say.add_argument("--png", action="store_true", help="write the pictures as PNG too")
     say.add_argument("--no-pictures", action="store_true", help="write no pictures and graphs")
     say.add_argument("--strict", action="store_true", help="any violation is an error (exit 12)")
     say.add_argument("--bisect", action="store_true", help="exit 0 good, 1 bad, 125 cannot tell")
@@ -98,61 +118,88 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    wrong = WRONG_BISECT if "--bisect" in words else USAGE
+    args = parser(wrong).parse_args(words)
     if args.list:
-        print(listing())
+        tell(listing(args.list, columns(sys.stdout)))
         return Exit.MET
+    try:
+        return _asked(args)
+    except UsageError as error:
+        if wrong == USAGE:
+            raise
+        fail(PROG, str(error), wrong)
+
+
+def _asked(args: argparse.Namespace) -> int:
+    """What does not depend on a patch file first: what is wrong there is wrong in every revision.
+    Raises UsageError."""
     if args.claims:
         from model.claims import claims
         return claims(args)
     kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
-    cells = plan(with_patch(select_editions(kernels, args.added, args.dropped), args.patch),
-                 args.mapping or ["*"], args.property or ["*"],
-                 args.allow or (["*"] if args.each else []), each=args.each)
-    main_job = not (args.kernel or args.mapping or args.property or args.added or args.dropped
-                    or args.allow or args.each or args.patch)
-    out: Path | None = args.out or (DEFAULT_OUT if main_job else None)
+    editions = select_editions(kernels, args.added, args.dropped)
+    _cells(args, editions)
+    out: Path | None = args.out or (DEFAULT_OUT if _is_main_job(args) else None)
     if out is not None:
         writable_folder(out)
     if args.resume and out is None:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
+    try:
+        return _checked(args, _cells(args, with_patch(editions, args.patch, args.timeout)),
+                        out)
+    except (UsageError, OSError) as error:
+        if not args.bisect:
+            raise
+        complain(PROG, str(error))
+        return CANNOT_TELL
+
+
+def _cells(args: argparse.Namespace, editions: Sequence[Edition]) -> list[Cell]:
+    return plan(editions, args.mapping or ["*"], args.property or ["*"],
+                args.allow or (["*"] if args.each else []), each=args.each)
+
+
+def _is_main_job(args: argparse.Namespace) -> bool:
+    return not (args.kernel or args.mapping or args.property or args.added or args.dropped
+                or args.allow or args.each or args.patch)
+
+
+def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) -> int:
+    """Settle them, tell it, and what the run ends with."""
     start = time.monotonic()
-    options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs())
-    store = _Folder(out, not args.no_pictures,
-                    Saved(out / ".settled", options) if args.resume else None) if out else Store()
-    results, interrupted = run(cells, options, _Progress(len(cells), args.quiet), store)
-    files = [_files(out, c, r) for c, r in zip(cells, results, strict=True)]
+    options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs(),
+                      args.cache)
+    store = Folder(out, options, _pictures(args), args.resume) if out else Store()
+    first = _first if _is_main_job(args) else None
+    progress = _Progress(cells, args.quiet, first if args.format == "text" else None)
+    ran = run(cells, options, progress, store, first)
+    files = [_files(out if i not in ran.unkept else None, *pair)
+             for i, pair in enumerate(zip(cells, ran.results, strict=True))]
     if not args.quiet:
-        print(_report(args, cells, results, files))
+        tell(_report(args, cells, ran.results, files))
         if args.format == "text":
-            _closing(out, results, interrupted, time.monotonic() - start)
-    if interrupted:
-        _deepest_bounds(results)
-    about = judged(results)
-    return bisect_code(about) if args.bisect else exit_code(about, args.strict)
+            tell(_closing(args, out, ran, time.monotonic() - start))
+    if isinstance(store, Folder) and store.passed_over and not args.quiet:
+        complain(PROG, f"{store.passed_over} damaged or foreign results under {out} passed over")
+    if ran.interrupted:
+        complain(PROG, _cut_short(ran.results))
+    for number, why in ran.unkept.items():
+        complain(PROG, f"{out}/{where(cells[number]).path}: evidence is missing: {why}")
+    about = judged(ran.results)
+    return (bisect_code(about, interrupted=ran.interrupted) if args.bisect else
+            exit_code(about, args.strict, interrupted=ran.interrupted, missing=bool(ran.unkept)))
 
 
-@dataclass(frozen=True)
-class _Folder(Store):
-    """--out: the evidence of each cell, and with --resume the results that are settled."""
+def _first(cell: Cell) -> bool:
+    return (cell.prop.name, cell.mapping.name) == HEADLINE
 
-    out: Path
-    pictures: bool
-    saved: Saved | None
 
-    def known(self, cell: Cell) -> CellResult | None:
-        return self.saved.get(cell) if self.saved else None
+def _pictures(args: argparse.Namespace) -> Pictures:
+    from counterexamples.folder import Pictures
 
-    def keep(self, cell: Cell, result: CellResult, fresh: bool) -> None:
-        from counterexamples.folder import write_certificate, write_counterexample
-
-        files = _files(self.out, cell, result)
-        if files.trace is not None:
-            write_counterexample(self.out, _where(cell), result.trace or (), self.pictures)
-        if files.certificate is not None:
-            write_certificate(self.out, _where(cell), result.certificate or "")
-        if self.saved and fresh:
-            self.saved.put(cell, result)
+    return Pictures.asked(args.no_pictures, args.png)
 
 
 def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
@@ -162,22 +209,33 @@ def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
     from counterexamples import itf
     from counterexamples.folder import CERTIFICATE
 
-    folder = out / _where(cell).path
+    folder = out / where(cell).path
     return Files(str(folder / itf.FILE) if result.verdict == "violated" else None,
                  str(folder / CERTIFICATE) if result.certificate is not None else None)
 
 
 class _Progress:
-    """Cells done and left and the slowest so far, on stderr."""
+    """Cells done and left and the slowest so far, on stderr; and on stdout the headline as soon as
+    it is known, if there is one: the results of those cells that are `first`."""
 
-    def __init__(self, cells: int, quiet: bool) -> None:
-        self._cells = cells
+    def __init__(self, cells: Sequence[Cell], quiet: bool,
+                 first: Callable[[Cell], bool] | None) -> None:
+        self._cells = len(cells)
+        self._headline: dict[tuple[str, str, str], CellResult | None] = {
+            (c.prop.name, c.mapping.name, c.edition.name): None
+            for c in cells if first and first(c) and not quiet}
         self._done = 0
         self._slowest: CellResult | None = None
         self._tell = StatusLine(quiet)
 
     def __call__(self, result: CellResult) -> None:
         self._done += 1
+        if (key := (result.prop, result.mapping, result.kernel)) in self._headline:
+            self._headline[key] = result
+            found = [r for r in self._headline.values() if r]
+            if len(found) == len(self._headline):
+                self._tell.clear()
+                tell(f"{headline(found, columns(sys.stdout))}\n")
         if self._slowest is None or result.seconds > self._slowest.seconds:
             self._slowest = result
         self._tell(f"{self._done} done, {self._cells - self._done} left; slowest "
@@ -195,18 +253,12 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
         case "junit":
             return as_junit(results, args.strict)
     colour = wants_colour(sys.stdout)
-    text = str(TextReport(results, colour=colour, strict=args.strict, verbose=args.verbose))
+    text = str(TextReport(results, columns(sys.stdout), colour=colour, strict=args.strict,
+                          verbose=args.verbose))
     if len(cells) == 1 or args.verbose or (args.patch and len(cells) == 2):
         text += "".join(_trace(c, r, args.verbose, colour)
                         for c, r in zip(cells, results, strict=True) if r.trace is not None)
     return text
-
-
-def _where(cell: Cell) -> Where:
-    from counterexamples.folder import Where
-
-    return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
-                 cell.edition if cell.edition.patch else None)
 
 
 def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
@@ -214,7 +266,7 @@ def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     from counterexamples.folder import with_fixed
     from counterexamples.words.text import trace_text
 
-    trace, fixed = with_fixed(_where(cell), result.trace or ())
+    trace, fixed = with_fixed(where(cell), result.trace or ())
     told = "\n\n" + trace_text(trace, fixed).rstrip()
     if verbose:
         from counterexamples.pictures import lanes
@@ -222,21 +274,29 @@ def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     return told
 
 
-def _closing(out: Path | None, results: Sequence[CellResult], interrupted: bool,
-             took: float) -> None:
-    settled = sum(r.verdict in ("proved", "violated") for r in results)
-    print(f"\n{settled} of {len(results)} settled, {sum(r.met for r in results)} as expected, "
-          f"in {took:.1f} s" + (", interrupted" if interrupted else ""))
+def _closing(args: argparse.Namespace, out: Path | None, ran: Ran, took: float) -> str:
+    results = ran.results
+    told = f"{sum(r.settled for r in results)} of {len(results)} settled, "
+    if args.strict:
+        told += f"{sum(passes(r, strict=True) for r in results)} as --strict wants, "
+    else:
+        told += f"{sum(r.met for r in results)} as expected, "
+    told += f"in {took:.1f} s" + ", interrupted" * ran.interrupted
     if out is not None:
-        print(f"traces, pictures and certificates: {out}/PROPERTY/EDITION/MAPPING/")
+        told += f"\ntraces, pictures and certificates: {out}/PROPERTY/EDITION/MAPPING/"
+    return f"\n{told}"
 
 
-def _deepest_bounds(results: Sequence[CellResult]) -> None:
-    print(f"{PROG}: interrupted", file=sys.stderr)
-    for r in results:
-        if r.reason == "interrupted":
-            told = f"safe up to {r.depth} calls" if r.depth else "no bound reached"
-            print(f"  {r.prop} on {r.scope} in {r.kernel}: {told}", file=sys.stderr)
+def _cut_short(results: Sequence[CellResult]) -> str:
+    """One line, however many are open."""
+    left = [r for r in results if r.cut_short]
+    bounds = [r.depth for r in left if r.depth]
+    told = f"interrupted, {len(left)} of {len(results)} left open"
+    if not bounds:
+        return told
+    least = min(bounds)
+    return (f"{told}; {len(bounds)} of these safe up to {least} call{'s' * (least > 1)}"
+            + " or more" * (len(bounds) > 1))
 
 
 if __name__ == "__main__":

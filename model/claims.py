@@ -5,16 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
-from model.cli import wants_colour, writable_folder
+from model.cli import cut_short, wants_colour, writable_folder
 from model.kernel.editions import UsageError, find_edition
+from model.processes import Stopped, interrupted_code, until_interrupted
 from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
 
+PROG = "model.check"
+
+if TYPE_CHECKING:
+    from counterexamples.folder import Pictures
 KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
 _NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
@@ -26,16 +33,22 @@ def claims(args: argparse.Namespace) -> int:
     editions = select_editions(args.kernel or list(KERNELS), args.added, args.dropped)
     mappings = [MAPPINGS[m] for m in select("mapping", args.mapping or ["*"], list(MAPPINGS))]
     out = None if args.out is None else writable_folder(args.out)
-    start, results, traces = time.monotonic(), list[Judged](), Traces()
-    for number, edition in enumerate(editions):
-        if not args.quiet and sys.stderr.isatty():
-            print(f"\r\033[K{edition.name}, {len(editions) - number} left", end="",
-                  file=sys.stderr, flush=True)
-        for judged in judge(list(CLAIMS.values()), edition, mappings, args.timeout):
-            results.append(judged)
-            if out is not None:
-                traces |= _written(out, judged, not args.no_pictures)
-    if not args.quiet and sys.stderr.isatty():
+    start, traces = time.monotonic(), Traces()
+    live = not args.quiet and sys.stderr.isatty()
+
+    def found(stopped: Stopped) -> Generator[Judged, None, None]:
+        for number, edition in enumerate(editions):
+            if live:
+                print(f"\r\033[K{edition.name}, {len(editions) - number} left", end="",
+                      file=sys.stderr, flush=True)
+            yield from judge(list(CLAIMS.values()), edition, mappings, args.timeout, stopped)
+
+    def write(judged: Judged) -> None:
+        if out is not None:
+            traces.update(_written(out, judged, args))
+
+    results = until_interrupted(found, write)
+    if live:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     if not results:
         raise UsageError("no claim speaks of any of these editions and mappings: a userfaultfd "
@@ -44,6 +57,10 @@ def claims(args: argparse.Namespace) -> int:
         print(_report(args, results, traces))
         if args.format == "text":
             _closing(results, out, time.monotonic() - start)
+    asked = sum(any(claim.speaks_of(e, m) for m in mappings)
+                for e in editions for claim in CLAIMS.values())
+    if cut_short(PROG, len(results), asked):
+        return interrupted_code()
     return exit_code(results, args.strict)
 
 
@@ -64,12 +81,15 @@ def _report(args: argparse.Namespace, results: list[Judged], traces: Traces) -> 
     return str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict))
 
 
-def _written(out: Path, judged: Judged, pictures: bool) -> Traces:
+def _written(out: Path, judged: Judged, args: argparse.Namespace) -> Traces:
+    from counterexamples.folder import Pictures
+
+    pictures = Pictures.asked(args.no_pictures, args.png)
     return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, a, pictures)
             for a in judged.answers if a.ops is not None}
 
 
-def _write(out: Path, judged: Judged, answer: Answer, pictures: bool) -> str:
+def _write(out: Path, judged: Judged, answer: Answer, pictures: Pictures) -> str:
     from counterexamples.folder import write_claim
     from counterexamples.trace import run_trace
     from model.system.relation.kernel import kernel_system

@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from model.kernel.editions import Edition, UsageError, unknown
+from model.processes import end_on_signals, interrupted_code
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
+WRONG_BISECT = 128
+"""What stops `git bisect run`: the command line is wrong, whatever the revision."""
+FILE_WIDTH = 80
 
 
 def tool() -> dict[str, str]:
@@ -29,24 +34,54 @@ def tool() -> dict[str, str]:
     return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
 
 
+class _Version(argparse.Action):
+    """--version: the tool and the solver, which is slow to ask and so asked for this alone."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="say the version, and end")
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: object, option_string: str | None = None) -> NoReturn:
+        told = tool()
+        print(f"{told['name']} {told['version']}, {told['solver']}")
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line that names the nearest right spelling."""
+    """An argument parser with --version, whose errors are one line that names the nearest right
+    spelling and end with `wrong`."""
+
+    def __init__(self, *args: Any, wrong: int = USAGE, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._wrong = wrong
+        self.add_argument("--version", action=_Version)
 
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
-            word = message[len(prefix):].split()[0]
-            options = [o for action in self._actions for o in action.option_strings]
-            near = difflib.get_close_matches(word.split("=")[0], options, n=1)
-            message = f"unknown option {word!r}; " + (
-                f"did you mean {near[0]!r}?" if near else "--help lists them")
-        fail(self.prog.rpartition(" ")[2], message)
+            message = self._unrecognized(message[len(prefix):].split()[0])
+        fail(self.prog.rpartition(" ")[2], message, self._wrong)
+
+    def _unrecognized(self, word: str) -> str:
+        named = [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+        if not word.startswith("-"):
+            takes = f"{' '.join(named)} and options" if named else "options alone"
+            return f"{word!r} is no option, and one word too many: this command takes {takes}"
+        options = [o for action in self._actions for o in action.option_strings]
+        near = difflib.get_close_matches(word.split("=")[0], options, n=1)
+        return f"unknown option {word!r}; " + (
+            f"did you mean {near[0]!r}?" if near else "--help lists them")
 
 
-def fail(prog: str, message: str) -> NoReturn:
-    """Say what is wrong in one line and end with exit code 2."""
+def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:
+    """Say what is wrong in one line and end with `code`."""
+    complain(prog, message)
+    raise SystemExit(code)
+
+
+def complain(prog: str, message: str) -> None:
+    """Say what is wrong, in one line on stderr."""
     print(f"{prog}: {' '.join(str(message).split())}", file=sys.stderr)
-    raise SystemExit(USAGE)
 
 
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
@@ -86,28 +121,47 @@ def seconds(text: str) -> float:
     return value
 
 
+def folder(text: str) -> Path:
+    """An argument type: a folder by name; an empty one, as of an unset variable, names none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no folder; '.' is the current one")
+    return Path(text)
+
+
 def add_patch_argument(parser: argparse._ActionsContainer) -> None:
     """--patch FILE.py, for a command that has editions."""
     parser.add_argument("--patch", metavar="FILE.py", help="kernel functions of your own instead "
                         "of the edition's (guide: model/kernel/PATCHING.md); the file is executed")
 
 
-def patched(edition: Edition, file: str | None) -> Edition:
-    """`edition` with the functions of a patch file, if one is given. Raises UsageError."""
-    return with_patch([edition], file)[-1]
+def patched(edition: Edition, file: str | None, seconds: float | None = None) -> Edition:
+    """`edition` with the functions of a patch file, if one is given. Raises UsageError, as
+    `with_patch`."""
+    return with_patch([edition], file, seconds)[-1]
 
 
-def with_patch(editions: Sequence[Edition], file: str | None) -> list[Edition]:
+LOADING = 60.0
+"""Seconds that a patch file may take to be executed and tried, where no limit is given."""
+_LEAST = 10.0  # seconds that it may take whatever limit is given
+
+
+def with_patch(editions: Sequence[Edition], file: str | None,
+               seconds: float | None = None) -> list[Edition]:
     """The editions, each followed by itself with the functions of a patch file, if one is given.
 
-    Raises UsageError.
+    Raises UsageError, also where the file ends the process or takes longer than `seconds`.
     """
     if file is None:
         return list(editions)
-    from model.system.patching.files import load  # what it needs is slow to import
+    from model.system.patching.files import load  # what these need is slow to import
+    from model.system.patching.trial import tried
 
-    patch = load(file)
-    return [e for edition in editions for e in (edition, patch.applied(edition))]
+    def applied() -> list[Edition]:
+        patch = load(file)
+        return [e for edition in editions for e in (edition, patch.applied(edition))]
+
+    tried(file, applied, LOADING if seconds is None else max(seconds, _LEAST))
+    return applied()
 
 
 def writable_folder(path: Path) -> Path:
@@ -123,6 +177,13 @@ def writable_folder(path: Path) -> Path:
     return path
 
 
+def columns(stream: TextIO) -> int:
+    """How wide lines may be: as the terminal is; in a file always the same."""
+    if not stream.isatty():
+        return FILE_WIDTH
+    return shutil.get_terminal_size((FILE_WIDTH, 24)).columns
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Colour on a terminal only, and never where NO_COLOR is set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
@@ -131,18 +192,18 @@ def wants_colour(stream: TextIO) -> bool:
 def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
     line."""
+    end_on_signals(prog)
     try:
         code = main()
         sys.stdout.flush()
     except UsageError as error:
         fail(prog, str(error))
     except BrokenPipeError:
-        sys.stderr.close()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread()
         code = 0
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
-        code = 130
+        code = interrupted_code()
     except OSError as error:
         fail(prog, f"{error.filename or 'a file'}: {error.strerror or error}")
     except Exception as error:
@@ -152,6 +213,27 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
               "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
         code = INTERNAL
     raise SystemExit(code)
+
+
+def cut_short(prog: str, done: int, asked: int) -> bool:
+    """Whether a signal has left open any of what was asked for, which is told in a line."""
+    if done < asked:
+        print(f"{prog}: interrupted, {asked - done} of {asked} left open", file=sys.stderr)
+    return done < asked
+
+
+def tell(text: str) -> None:
+    """Print a text at once. Where nobody reads stdout any more the command goes on: its exit code
+    is an answer too."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        unread()
+
+
+def unread() -> None:
+    """What else is written to stdout goes nowhere, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class StatusLine:
@@ -175,3 +257,8 @@ class StatusLine:
         elif time.monotonic() >= self._next:
             self._next += self._EVERY
             print(line, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line off the terminal: something else is printed there."""
+        if self._terminal and not self._quiet:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -13,14 +13,14 @@ the promises that tell the editions apart. It is a fix or a regression where one
 promise there, precision where only faults are fewer (gained) or more (lost), else neutral.
 
 Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was
-found but the search was cut short.
+found but the search was cut short, and where a signal cut the run short.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from model.checking.cells import plan
@@ -30,7 +30,9 @@ from model.cli import (
     Parser,
     StatusLine,
     add_patch_argument,
+    cut_short,
     entry,
+    folder,
     one_of,
     patched,
     seconds,
@@ -41,6 +43,7 @@ from model.cli import (
 from model.engines.base import Limits
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
+from model.processes import Stopped, until_interrupted
 from model.system.actions.operations import CORE
 from model.system.actions.themes import modelled, themes_named
 from model.system.state.mappings import MAPPINGS
@@ -72,27 +75,30 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each mapping")
     p.add_argument("--format", type=one_of("format", ("text", "json")), default="text",
                    help="text, json")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write both sides of each trace there, "
-                   "for counterexamples.replay and counterexamples.differ")
+    p.add_argument("--out", type=folder, metavar="DIR", help="write both sides of each trace "
+                   "there, for counterexamples.replay and counterexamples.differ")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
-    a, b = find_edition(args.a), patched(find_edition(args.b), args.patch)
+    a, b = find_edition(args.a), patched(find_edition(args.b), args.patch, args.timeout)
     scopes = _scopes(args, a, b)
     if args.out is not None:
         writable_folder(args.out)
-    comparisons = []
-    progress = _Progress(len(scopes), args.quiet)
-    for mapping, allow in scopes:
-        limits = Limits(args.depth, args.timeout)
-        comparisons.append(compare(a, b, mapping, allow, limits))
-        progress(comparisons[-1])
+
+    def found(stopped: Stopped) -> Generator[Comparison, None, None]:
+        for mapping, allow in scopes:
+            limits = Limits(args.depth, args.timeout, stopped=stopped)
+            yield compare(a, b, mapping, allow, limits)
+
+    comparisons = until_interrupted(found, _Progress(len(scopes), args.quiet))
     paths = {} if args.out is None else _write(args.out, a, b, comparisons)
     print(as_json(a, b, comparisons, paths) if args.format == "json" else
-          as_text(a, b, comparisons, colour=wants_colour(sys.stdout)))
+          as_text(a, b, comparisons, asked=len(scopes), colour=wants_colour(sys.stdout)))
+    if cut_short(PROG, len(comparisons), len(scopes)):
+        return UNDECIDED
     if any(c.classes for c in comparisons):
         return DIFFERENT
     return SAME if all(c.complete for c in comparisons) else UNDECIDED

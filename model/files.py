@@ -3,32 +3,44 @@ writes too."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write `content` (text as UTF-8) to `path`, making its folder. What stood there stays until
-    all of it is written. Raises OSError."""
-    data = content.encode() if isinstance(content, str) else content
+    """Write `content` (text as UTF-8, names of files in it byte by byte) to `path`, making its
+    folder. What stood there stays until all of it is written. Raises OSError."""
+    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    half = path.parent / f".{path.name}.{os.urandom(6).hex()}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        _write(half, data)
+        os.replace(half, path)
     except BaseException as error:
         with suppress(OSError):
-            os.unlink(name)
-        if isinstance(error, OSError) and error.filename in (None, name):
+            half.unlink()
+        if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _write(half: Path, data: bytes) -> None:
+    """A file without a name until it is whole: one whose writer is killed is gone by itself.
+    (open(2), O_TMPFILE; not every file system has it.)"""
+    try:
+        handle = os.open(half.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT):
+            raise
+        half.write_bytes(data)
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        folder = os.open(half.parent, os.O_PATH)
+        try:  # dst_dir_fd makes it linkat(2), which follows /proc's link as asked
+            os.link(f"/proc/self/fd/{handle}", half.name, dst_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)

@@ -26,7 +26,7 @@ PROPERTY = Property(
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         Violated("hugetlb private-hugetlb", ("-f369b07c8614", "+60d5b473d61b"),
-                 UNREGISTERED + ENDLESS),
+                 UNREGISTERED + ENDLESS, by="unregister"),
         Violated("hugetlb private-hugetlb", ("+60d5b473d61b",),
                  REREGISTERED + ENDLESS, by="register:missing"),
         Violated("hugetlb private-hugetlb", ("-c88033efe9a3", "+60d5b473d61b"),

@@ -13,14 +13,19 @@ from model.system.asking.view import StepView, View
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.transition import Lemma, Question
 
+OPENING = "mprotect:rw mprotect:w mprotect:rwx"
+"""How mprotect allows writing, for `Violated.by`."""
+UNPROTECTING = "unwp unregister close"
+"""What takes write-protection from entries."""
+
 
 @dataclass(frozen=True)
 class Violated:
     """Where a promise is expected to be broken, and the understanding behind it.
 
     `mappings` are names, with spaces between. `when` lists changes: ``-id`` for "the edition lacks
-    it", ``+id`` for "has it"; all must hold. `by` are operations beyond the core, with spaces
-    between, one of which must be allowed; ``close&open`` for both.
+    it", ``+id`` for "has it"; all must hold. `by` are the operations it takes, with spaces between,
+    one of which must be there; ``close&open`` for both. Without `by` it takes none in particular.
     """
 
     mappings: str
@@ -28,11 +33,16 @@ class Violated:
     because: str
     by: str = ""
 
-    def applies(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> bool:
-        causes = [set(ops.split("&")) for ops in self.by.split()]
+    def applies(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> bool:
+        """Whether it can be met there with `ops`, all that is allowed or all that was done."""
         return (mapping.name in self.mappings.split()
                 and all(edition.has(w[1:]) == (w[0] == "+") for w in self.when)
-                and (not causes or any(cause <= set(allow) for cause in causes)))
+                and self.named(ops) is not None)
+
+    def named(self, ops: Collection[str]) -> int | None:
+        """How many of `ops` it names, at most; None where those it takes are not among them."""
+        causes = [set(cause.split("&")) for cause in self.by.split()] or [set()]
+        return max((len(cause) for cause in causes if cause <= set(ops)), default=None)
 
 
 def _always(_: object) -> Bool:
@@ -49,6 +59,10 @@ def registrable(edition: Edition, mapping: Mapping) -> bool:
                                  and not mapping.regular)
 
 
+REGISTRABLE = "what a userfaultfd can write-protect there"
+"""The words for `registrable`."""
+
+
 @dataclass(frozen=True)
 class Property:
     """A promise.
@@ -59,8 +73,9 @@ class Property:
     otherwise.
 
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
-    which editions and mappings it speaks. `of_stores` marks a promise about the record of stores:
-    broken by a store that nobody hears of (disarming), or by any other step (forgetting).
+    which editions and mappings it speaks, `memory` the same in words. `of_stores` marks a promise
+    about the record of stores: broken by a store that nobody hears of (disarming), by one of a
+    device, which asks no page table (unrecorded), or by any other step (forgetting).
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
     see; or "precision", what a program may expect to cost nothing.
@@ -75,6 +90,7 @@ class Property:
     violated: tuple[Violated, ...] = ()
     about: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
+    memory: str = ""
     of_stores: bool = False
     role: Literal["promise", "ground", "precision"] = "promise"
 
@@ -86,21 +102,35 @@ class Property:
 
     def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
         """"violated" or "proved", from understanding; `allow` are operations beyond the core."""
-        return "violated" if self.reason(edition, mapping, allow) else "proved"
+        allowed = (*CORE, *self.about, *allow)
+        return "violated" if any(v.applies(edition, mapping, allowed)
+                                 for v in self.violated) else "proved"
 
-    def reason(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
-        """Why a violation is expected; empty where none is."""
-        allowed = (*self.about, *allow)
-        return next((v.because for v in self.violated if v.applies(edition, mapping, allowed)), "")
+    def causes(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> list[Violated]:
+        """What is known to break it there and fits the calls `ops` of a violation: first what
+        names most of them."""
+        return sorted((v for v in self.violated if v.applies(edition, mapping, ops)),
+                      key=lambda v: -(v.named(ops) or 0))
+
+    def reason(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> str:
+        """Why the calls `ops` break it there; empty where no known cause fits them."""
+        return next((v.because for v in self.causes(edition, mapping, ops)), "")
 
     def loss(self, ops: Sequence[str]) -> str:
-        """Of a violation by `ops`: whether later stores go silent or a past one is forgotten."""
+        """Of a violation by `ops`: whether later stores go silent, a past one is forgotten, or one
+        that passes by the page tables was never recorded."""
         if not self.of_stores or not ops:
             return ""
         by = next((op for op in reversed(ops) if op not in CORE), "")
+        if ops[-1] == "pin:write":
+            return "unrecorded by pin:write: the store is never recorded"
         if ops[-1] == "store":
             return f"disarming by {by}: the store goes silent" if by else ""
         return f"forgetting by {ops[-1]}: the record of a store is dropped"
+
+    def lemma(self, kernel: KernelSystem) -> Lemma:
+        """What this promise says of every state."""
+        return Lemma(self.name, as_term(self.safe(View(kernel.edition, kernel.before))))
 
     def question(self, kernel: KernelSystem) -> Question:
         """This promise, put to one edition and mapping."""

@@ -19,4 +19,5 @@ PROPERTY = Property(
                        "close touched no entry"),),
     about=("close",),
     speaks_of=lambda e, m: registrable(e, m) and not m.hugetlb,
+    memory="what a userfaultfd can write-protect, other than hugetlb",
 )

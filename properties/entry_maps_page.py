@@ -19,9 +19,10 @@ PROPERTY = Property(
                  "page, and gives it the bits of a present entry", by="dontneed"),
         Violated("hugetlb", ("-1d8d14641fd9", "+51d3d5eb74ff"),
                  "mprotect leaves pages of a registered VMA read-only, and hugetlb_wp() gives the "
-                 "next store a copy of its own"),
+                 "next store a copy of its own", by="register"),
         Violated("hugetlb", ("-1d8d14641fd9", "-f96f7a40874d"),
                  "soft-dirty tracking write-protects vm_page_prot, mprotect leaves pages "
-                 "read-only, and hugetlb_wp() gives the next store a copy of its own"),
+                 "read-only, and hugetlb_wp() gives the next store a copy of its own",
+                 by="clear_refs"),
     ),
 )

@@ -18,4 +18,5 @@ PROPERTY = Property(
     ),
     about=("close", "open:unpopulated"),
     speaks_of=lambda _, m: m.anonymous,
+    memory="anonymous memory",
 )

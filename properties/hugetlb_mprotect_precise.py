@@ -18,6 +18,7 @@ PROPERTY = Property(
     allowed=lambda t: conj(t.stays_dirty, implies(_opened(t), t.after.writable)),
     witness=_opened,
     violated=(Violated("hugetlb", ("-f96f7a40874d",), "soft-dirty tracking, which hugetlb does not "
-                       "have, write-protects vm_page_prot"),),
+                       "have, write-protects vm_page_prot", by="clear_refs"),),
     speaks_of=lambda _, m: m.hugetlb and m.shared,
+    memory="shared hugetlb memory",
 )

@@ -21,16 +21,17 @@ PROPERTY = Property(
         Violated("shmem shmem-thp hugetlb", ("-3c811f7883c4", *when), _READ_ONLY + left, by)
         for left, when, by in (
             (_MADE + "un-protected from it by `unregister`",
-             ("+931298e103c2", "+51d3d5eb74ff"), ""),
-            (_MADE + "left so by `unregister`", ("-f369b07c8614", "+51d3d5eb74ff"), ""),
+             ("+931298e103c2", "+51d3d5eb74ff"), "unregister"),
+            (_MADE + "left so by `unregister`", ("-f369b07c8614", "+51d3d5eb74ff"),
+             "unregister"),
             (_MADE + "left so by `close`", ("-c88033efe9a3", "+51d3d5eb74ff"), "close"),
             (_MADE + "left so by a registration without WP", ("+51d3d5eb74ff",),
              "register:missing"),
             (_MADE + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
-            ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap"),
+            ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap&wp"),
             ("change_protection() made its migration entry readable", (), "migrate:begin"),
             ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))
     ) + (Violated("shmem shmem-thp", ("-3c811f7883c4", "-64e455079e1b"),
-                  _READ_ONLY + "clear_refs write-protects entries alone"),),
+                  _READ_ONLY + "clear_refs write-protects entries alone", by="clear_refs"),),
     about=("migrate",),
 )

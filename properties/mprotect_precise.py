@@ -25,4 +25,5 @@ PROPERTY = Property(
                  "change_huge_pmd() does not look at MM_CP_TRY_CHANGE_WRITABLE"),
     ),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
+    memory="private memory that is not hugetlb",
 )

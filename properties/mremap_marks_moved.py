@@ -17,4 +17,5 @@ PROPERTY = Property(
               Violated("shmem-thp", (), _WHOLE, by="split")),
     about=("mremap",),
     speaks_of=lambda _, m: not m.hugetlb,
+    memory="memory that is not hugetlb",
 )

@@ -4,7 +4,7 @@ Registered is what the calls have made it: that the VMA says so is part of the p
 """
 
 from model.system.asking.language import conj, implies
-from properties.base import Property, Violated, registrable
+from properties.base import REGISTRABLE, Property, Violated, registrable
 from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
 PROPERTY = Property(
@@ -17,7 +17,8 @@ PROPERTY = Property(
     allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
-    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED),
+    memory=REGISTRABLE,
+    violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED, by="unregister"),
               Violated(EVERY, (), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),

@@ -15,9 +15,11 @@ PROPERTY = Property(
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
     allowed=lambda t: conj(t.protection_as_called, t.registration_as_called, t.tracking_as_called),
     speaks_of=lambda e, m: registrable(e, m) or (m.shared and not m.hugetlb),
+    memory="shared memory and what a userfaultfd can write-protect",
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared
                        else conj(t.after.may_write, t.after.registered)),
     violated=(Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff", "+b1f9e8768618"),
-                       "registration neither counts as a reason nor works vm_page_prot out anew"),
-              Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED)),
+                       "registration neither counts as a reason nor works vm_page_prot out anew",
+                       by="register register:wp+missing"),
+              Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED, by="clear_refs")),
 )

@@ -4,11 +4,12 @@ That tracking is on since clear_refs, and the VMA says so, is part of the promis
 """
 
 from model.system.asking.language import conj, implies
-from properties.base import Property, Violated
+from properties.base import OPENING, UNPROTECTING, Property, Violated
 from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 from properties.softdirty_complete import UNWANTED
 
-_UPGRADED = "mprotect's write upgrade takes clean entries of a tracked mapping"
+_UPGRADED = "the write upgrade of a change of protection takes clean entries of a tracked mapping"
+_UPGRADING = f"{OPENING} {UNPROTECTING}"
 
 PROPERTY = Property(
     name="softdirty-armed",
@@ -19,15 +20,19 @@ PROPERTY = Property(
     allowed=lambda t: t.tracking_as_called,
     witness=lambda t: conj(t.after.tracked, t.after.writable),
     violated=(
-        Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED),
+        Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED, by="load store"),
         Violated("shmem shmem-thp", ("-931298e103c2", "+b1f9e8768618"),
-                 "un-protecting makes clean entries of a tracked shared mapping writable"),
-        Violated("anon private-shmem private-file", ("-76aefad628aa", "+64fe24a3e05e"), _UPGRADED),
-        Violated("file", ("-76aefad628aa",), _UPGRADED),
+                 "un-protecting makes clean entries of a tracked shared mapping writable",
+                 by=UNPROTECTING),
+        Violated("anon private-shmem private-file", ("-76aefad628aa", "+64fe24a3e05e"), _UPGRADED,
+                 by=_UPGRADING),
+        Violated("file", ("-76aefad628aa",), _UPGRADED, by=OPENING),
         Violated("thp", ("-76aefad628aa", "+64fe24a3e05e"),
-                 "mprotect's write upgrade takes clean entries of a page table that was split"),
+                 "the write upgrade takes clean entries of a page table that was split",
+                 by=_UPGRADING),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
-                 "un-protect's write upgrade takes entries that are not soft-dirty"),
+                 "un-protect's write upgrade takes entries that are not soft-dirty",
+                 by=UNPROTECTING),
         Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
         Violated(PRIVATE + " file thp", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
@@ -35,4 +40,5 @@ PROPERTY = Property(
                  by="pageout&migrate:begin"),
     ),
     speaks_of=lambda _, m: not m.hugetlb,
+    memory="memory that is not hugetlb",
 )

@@ -1,11 +1,12 @@
 """The promise that CRIU lives on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import Property, Violated
+from properties.base import OPENING, UNPROTECTING, Property, Violated
 from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
 
-_UPGRADED = ("mprotect asks for soft-dirty exactly when tracking is off, so a clean page of a "
-             "tracked mapping becomes writable")
+_UPGRADED = ("can_change_pte_writable() asks for soft-dirty exactly when tracking is off, so a "
+             "clean page of a tracked mapping becomes writable")
+_UPGRADING = f"{OPENING} {UNPROTECTING}"
 UNWANTED = ("soft-dirty tracking is no reason for writenotify, so a load maps a page of a tracked "
             "shared mapping writable")
 
@@ -19,16 +20,20 @@ PROPERTY = Property(
     violated=(
         Violated("shmem", ("-931298e103c2", "+b1f9e8768618"),
                  "un-protecting gives entries the protection of vm_flags alone, so a clean page of "
-                 "a tracked shared mapping becomes writable, and no fault records the next store"),
-        Violated("shmem", ("-64e455079e1b",), UNWANTED),
+                 "a tracked shared mapping becomes writable, and no fault records the next store",
+                 by=UNPROTECTING),
+        Violated("shmem", ("-64e455079e1b",), UNWANTED, by="load"),
         Violated("shmem-thp", ("+b1f9e8768618",),
                  "UFFDIO_WRITEPROTECT splits the PMD of a file to set markers, splitting it unmaps "
-                 "the page, and the next load maps it not soft-dirty"),
+                 "the page, and the next load maps it not soft-dirty", by="wp"),
+        Violated("shmem-thp", (), "splitting the PMD of a file unmaps the page, and the next load "
+                 "maps it not soft-dirty", by="split"),
         Violated("anon private-shmem private-file thp", ("-76aefad628aa", "+64fe24a3e05e"),
-                 _UPGRADED),
-        Violated("file", ("-76aefad628aa",), _UPGRADED),
+                 _UPGRADED, by=_UPGRADING),
+        Violated("file", ("-76aefad628aa",), _UPGRADED, by=OPENING),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
-                 "un-protect upgrades a dirty page that is not soft-dirty under tracking"),
+                 "un-protect upgrades a dirty page that is not soft-dirty under tracking",
+                 by=UNPROTECTING),
         Violated("hugetlb private-hugetlb", (),
                  "clear_refs does not visit hugetlb entries and pagemap shows VM_SOFTDIRTY alone: "
                  "once that is cleared, no store to hugetlb memory is ever soft-dirty"),
@@ -48,7 +53,7 @@ PROPERTY = Property(
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
         Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
                  by="pageout&migrate:begin"),
-        Violated("anon shmem private-shmem file private-file thp", (),
+        Violated("anon shmem private-shmem file private-file thp shmem-thp", (),
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "
                  "either way, and not soft-dirty", by="dontneed"),

@@ -28,4 +28,5 @@ PROPERTY = Property(
                  "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
     ),
     speaks_of=lambda _, m: not m.hugetlb,
+    memory="memory that is not hugetlb",
 )

@@ -20,4 +20,5 @@ PROPERTY = Property(
     ),
     about=("pageout",),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
+    memory="private memory that is not hugetlb",
 )

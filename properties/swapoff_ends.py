@@ -18,4 +18,5 @@ PROPERTY = Property(
     ),
     about=("pageout", "swapoff"),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
+    memory="private memory that is not hugetlb",
 )

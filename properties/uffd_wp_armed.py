@@ -4,7 +4,7 @@ Registered is what the calls have made it: that the VMA says so is part of the p
 """
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import Property, Violated, registrable
+from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
@@ -27,14 +27,17 @@ PROPERTY = Property(
     allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",),
-                 "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp"),
+                 "mprotect makes a protected entry writable: vm_page_prot ignores uffd-wp",
+                 by=OPENING),
         Violated("private-hugetlb", ("-60d5b473d61b", "+fed15f1345dc"),
-                 "hugetlb_wp() gives write permission without a look at the uffd-wp bit"),
+                 "hugetlb_wp() gives write permission without a look at the uffd-wp bit",
+                 by="store"),
         *(Violated(mappings, (*when, *lacking), because + BELIEVED, by)
           for mappings, when in ((_WRITABLE, ()), ("private-hugetlb", ("-60d5b473d61b",)))
-          for lacking, because, by in ((("-f369b07c8614",), UNREGISTERED, ""),
+          for lacking, because, by in ((("-f369b07c8614",), UNREGISTERED, "unregister"),
                                        ((), REREGISTERED, "register:missing"),
                                        *((("-c88033efe9a3", *opens), CLOSED, by)
                                          for opens, by in _REOPENED),

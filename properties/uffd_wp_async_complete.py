@@ -14,4 +14,5 @@ PROPERTY = Property(
                            t.before.uffd_wp_any),
     about=("close", "open:async"),
     speaks_of=lambda e, _: e.has("d61ea1cb0095") is True,
+    memory="kernels that have WP_ASYNC (d61ea1cb0095, v6.7)",
 )

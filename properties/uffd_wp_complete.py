@@ -1,7 +1,7 @@
 """The promise that QEMU's background snapshot lives on."""
 
 from model.system.asking.language import conj, negate
-from properties.base import Property, Violated, registrable
+from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
             "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
@@ -31,9 +31,10 @@ PROPERTY = Property(
     allowed=lambda t: negate(conj(t.before.history.protected, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected, t.op("store")),
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
         Violated("anon thp", (), _MARKERS),
-        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("private-shmem", (), MERGED, by="ksm"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),

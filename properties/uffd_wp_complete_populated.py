@@ -1,7 +1,7 @@
 """The same promise for programs that populate before they protect, as the documentation asks."""
 
 from model.system.asking.language import conj, negate
-from properties.base import Property, Violated, registrable
+from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 from properties.uffd_wp_complete import (
     COPIED,
     FORK_IN_MIGRATION,
@@ -23,8 +23,9 @@ PROPERTY = Property(
     allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
-        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT),
+        Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("anon private-shmem", (), MERGED, by="ksm"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN, by="dontneed"),
         Violated("anon private-shmem thp", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),

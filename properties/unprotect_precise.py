@@ -2,7 +2,8 @@
 
 from model.system.asking.language import Bool, conj, implies
 from model.system.asking.view import StepView
-from properties.base import Property, Violated, registrable
+from properties.base import REGISTRABLE, Property, Violated, registrable
+from properties.stale import EVERY
 
 _OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "
         "their own pages writable")
@@ -28,17 +29,17 @@ PROPERTY = Property(
     allowed=lambda t: conj(t.stays_dirty, implies(_unprotected(t), t.after.writable)),
     witness=_unprotected,
     speaks_of=registrable,
+    memory=REGISTRABLE,
     violated=(
+        Violated(EVERY, ("-f369b07c8614",), _KEPT, by="unregister"),
         Violated("anon private-shmem thp private-hugetlb", ("-931298e103c2",), _OLD),
         Violated("anon private-shmem thp", ("+no-try",), _NO_TRY),
         Violated("thp", ("-c27f479ef542",), "change_huge_pmd() does not look at "
                  "MM_CP_TRY_CHANGE_WRITABLE"),
-        Violated("anon private-shmem thp hugetlb private-hugetlb", ("-f369b07c8614",), _KEPT),
         Violated("private-hugetlb", ("+931298e103c2",), _HUGETLB),
         Violated("hugetlb", ("+931298e103c2", "+51d3d5eb74ff"), _HUGETLB),
         Violated("shmem shmem-thp", ("+931298e103c2", "-as-described"), _NEW),
         Violated("shmem shmem-thp", ("+no-try",), _NO_TRY),
-        Violated("shmem shmem-thp", ("-f369b07c8614",), _KEPT),
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "the upgrade asks for soft-dirty exactly when tracking is off, where a page that "
                  "was mapped by a load and dirtied by the CPU has none"),

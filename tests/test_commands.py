@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from model import check
+from model.checking.listing import SCHEMA
 from model.kernel.editions import EDITIONS
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
@@ -25,21 +25,7 @@ ROOT = Path(__file__).parent.parent
 SINGLE = ("--kernel", "before", "--mapping", "shmem", "--property", "softdirty-complete")
 FIVE = ["store", "clear_refs", "register", "unregister", "store"]
 
-RESULTS = {
-    "type": "object", "required": ["tool", "results"], "additionalProperties": False,
-    "properties": {"tool": {"type": "object"}, "results": {"type": "array", "items": {
-        "type": "object", "additionalProperties": False,
-        "required": ["kernel", "mapping", "property", "verdict", "depth", "engine", "expected",
-                     "met", "seconds", "trace", "certificate"],
-        "properties": {
-            "kernel": {"type": "string"}, "mapping": {"type": "string"},
-            "property": {"type": "string"},
-            "verdict": {"enum": ["proved", "bounded", "violated", "unknown", "vacuous"]},
-            "depth": {"type": ["integer", "null"]}, "engine": {"type": "string"},
-            "expected": {"enum": ["proved", "violated"]}, "met": {"type": "boolean"},
-            "seconds": {"type": "number"}, "trace": {"type": ["string", "null"]},
-            "certificate": {"type": ["string", "null"]}}}}},
-}
+RESULTS = json.loads((ROOT / "model" / "checking" / SCHEMA).read_text())
 STEP = {
     "type": "object", "additionalProperties": False,
     "required": ["op", "outcome", "faults", "pagemap", "vm_flags"],
@@ -64,13 +50,17 @@ def test_the_main_job_tells_the_story_of_the_patch(tmp_path: Path) -> None:
     done = run("check", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert all(re.match(r"\d+ done, \d+ left; slowest ", line) for line in done.stderr.splitlines())
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "softdirty-complete on shmem", f"  before  violated at step 5: {', '.join(FIVE)}",
+        "  after   proved at every depth"]
+    assert lines[4] == "From before to after (+931298e103c2):"
+    assert max(map(len, lines)) <= 80
     told = " ".join(done.stdout.split())
-    assert "softdirty-complete on shmem in before: violated at step 5, as expected" in told
-    assert ", ".join(FIVE) in told
-    assert "From before to after (931298e103c2):" in told
-    assert "softdirty-complete on shmem: violated -> proved" in told
-    assert "unprotect-precise on anon: violated -> proved" in told
-    assert "unprotect-precise on shmem: proved -> violated" in told
+    assert f"fix: softdirty-complete on shmem: violated@5 -> proved {', '.join(FIVE)}" in told
+    assert re.search(r"precision gained: unprotect-precise on anon, .*: violated@3 -> proved", told)
+    assert "precision lost: unprotect-precise on shmem, shmem-thp: proved -> violated@3" in told
+    assert "proved in both: softdirty-complete, " in told
     settled = re.search(r"(\d+) of \1 settled, \1 as expected", told)
     assert settled is not None
     assert int(settled[1]) > 9 * 2 * 7
@@ -115,6 +105,7 @@ def test_ktap_and_junit_count_the_same(tmp_path: Path) -> None:
     ((*SINGLE, "--strict"), 12),
     ((*SINGLE, "--depth", "4"), 20),
     ((*SINGLE, "--engine", "induction"), 30),
+    ((*SINGLE, "--engine", "induction", "--bisect"), 125),
     ((*SINGLE, "--bisect"), 1),
     (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-*", "--bisect"), 0),
     (("--kernel", "after", "--mapping", "shmem", "--property", "softdirty-complete", "--engine",
@@ -241,31 +232,6 @@ def cpu_seconds(group: int) -> float:
             fields = stat.read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12]) if int(fields[2]) == group else 0
     return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def test_a_run_is_taken_up_where_another_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
-    """What is settled is not settled again, and its evidence is there again."""
-    asked = [*SINGLE, "--property", "unprotect-precise", "--out", str(tmp_path), "--resume",
-             "--no-pictures", "--jobs", "1", "--format", "json"]
-    assert check.main(asked) == 0
-    results = json.loads(capsys.readouterr().out)["results"]
-    evidence = [Path(row["trace"] or row["certificate"]) for row in results]
-    texts = [file.read_text() for file in evidence]
-    for file in evidence:
-        file.unlink()
-    monkeypatch.setattr("model.checking.run._settled", None)
-    assert check.main(asked) == 0
-    assert json.loads(capsys.readouterr().out)["results"] == results
-    assert [file.read_text() for file in evidence] == texts
-
-
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_evidence_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, jobs: str) -> None:
-    (tmp_path / "softdirty-complete").touch()
-    done = run("check", *SINGLE, "--mapping", "anon", "--out", str(tmp_path), "--jobs", jobs, "-q")
-    assert done.returncode == 2
-    assert re.fullmatch(r".*/softdirty-complete/before/\w+: Not a directory\n", done.stderr)
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -278,7 +278,7 @@ def test_other_operations_by_name_and_theme(capsys: pytest.CaptureFixture[str]) 
     (["before", "after", "--allow", "dontned"], "dontned", "dontneed"),
     (["before", "after", "--theme", "cals"], "cals", "calls"),
     (["before", "after", "--theme", "calls", "--each"], "--theme", "--each"),
-    (["before", "after", "--mapping", "anon", "--allow", "split"], "split", "models"),
+    (["before", "after", "--mapping", "anon", "--allow", "split"], "split", "not modelled for"),
     (["before", "after", "--mapping", "anon", "--theme", "huge"], "huge", "models"),
     (["before", "after", "--depth", "0"], "0", "a whole number from 1 up"),
     (["before", "after", "--format", "jsn"], "jsn", "json"),

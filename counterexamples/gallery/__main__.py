@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -24,10 +23,11 @@ from counterexamples import itf
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replay_report import as_text
-from counterexamples.lab.replaying import Replay, plan_of, replay
+from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
-from model.cli import Parser, entry, writable_folder
-from model.kernel.editions import UsageError, find_edition
+from model.cli import Parser, entry, folder, writable_folder
+from model.kernel.editions import find_edition
+from model.processes import group, temporary_folder
 from model.system.actions.operations import with_needed
 from model.system.actions.themes import modelled
 from model.system.state.mappings import MAPPINGS
@@ -49,7 +49,7 @@ ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, no
 def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", type=Path, default=HERE, metavar="DIR", help="default: the gallery")
+    p.add_argument("--out", type=folder, default=HERE, metavar="DIR", help="default: the gallery")
     p.add_argument("--property", action="append", choices=list(PROPERTIES), metavar="NAME",
                    help="of these promises only; repeatable")
     return p
@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = writable_folder(args.out)
     try:
         kernels = [at_hand(named(name), _progress) for name in KERNELS.values()]
-        with tempfile.TemporaryDirectory() as work:
-            traces = found(Path(work), args.property or list(PROPERTIES))
+        with temporary_folder() as work:
+            traces = found(work, args.property or list(PROPERTIES))
             for folder in sorted({f.relative_to(work).parts[0] for f in traces}):
                 shutil.rmtree(out / folder, ignore_errors=True)
             entries = [_kept(trace, out / trace.relative_to(work)) for trace in traces]
@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for entry, text in _on(kernel, programs).items():
                 columns[entry].append(text)
     except (CannotRun, KernelFailed) as error:
-        raise UsageError(str(error)) from error
+        print(f"SKIP: {error}")
+        return SKIP
     for entry, texts in columns.items():
         (entry / "kernels.txt").write_text("\n\n".join(texts) + "\n")
     print(f"{len(entries)} counterexamples on {len(kernels)} kernels: {out}")
@@ -108,7 +109,8 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda words: subprocess.run(
             [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-pictures", "--quiet",
-             "--out", str(work)], check=True), commands))
+             "--out", str(work)], check=True, stdin=subprocess.DEVNULL, process_group=group()),
+            commands))
     return sorted(trace.parent for trace in work.rglob(itf.FILE)
                   if not _told_by_newest(trace, work))
 

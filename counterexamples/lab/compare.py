@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.observe import Difference, Seen, difference, seen_by_model
+from counterexamples.lab.observe import Difference, Seen, differences, seen_by_model
 from counterexamples.lab.session import Session
 from model.system.relation.kernel import KernelSystem
 
@@ -32,7 +32,12 @@ class Row:
     op: str
     model: Seen
     kernel: Seen
-    difference: Difference | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def difference(self) -> Difference | None:
+        """The first."""
+        return next(iter(self.differences), None)
 
 
 def rows(model: KernelSystem, ops: Sequence[str], seen: Sequence[Seen],
@@ -40,7 +45,7 @@ def rows(model: KernelSystem, ops: Sequence[str], seen: Sequence[Seen],
     """Each step of a run; whether later ones are worth a look after a difference is not said."""
     for step, kernel in zip(model.run(ops), seen, strict=True):
         told = seen_by_model(model, step)
-        yield Row(step.op, told, kernel, difference(told, kernel, ignored))
+        yield Row(step.op, told, kernel, tuple(differences(told, kernel, ignored)))
 
 
 def first_difference(compared: Sequence[Row]) -> tuple[int, Difference] | None:
@@ -68,6 +73,12 @@ class Abilities:
     @property
     def ignored(self) -> frozenset[str]:
         return frozenset().union(*(_SHOWS.get(feature, frozenset()) for feature in self.lacks))
+
+    @property
+    def not_shown(self) -> str:
+        """The features that do not show, each with the reason."""
+        return "; ".join(f"{feature} ({reason})" for feature, reason in self.lacks.items()
+                         if feature in _SHOWS)
 
     def require(self, ops: Collection[str]) -> None:
         """Raises CannotRun where `ops` need what is lacking."""

@@ -8,19 +8,29 @@ import os
 import re
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.tools import cache_folder, capture, file_digest, need
+from counterexamples.lab.tools import (
+    cache_folder,
+    capture,
+    damaged,
+    file_digest,
+    locked,
+    need,
+)
+from model.files import write_whole
 from model.kernel.editions import UsageError
+from model.processes import group, temporary_folder
 
 _PACKAGE = r"^linux-image-[0-9].*-cloud-amd64(-unsigned)?$"
-_IMAGE = re.compile(r"\./boot/vmlinuz-.+")
-_MODULE = re.compile(r"\./lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz)?")
+_PACKED_IMAGE = re.compile(r"\./boot/vmlinuz-.+")
+_PACKED_BRD = re.compile(r"\./lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz)?")
 """RAM disks, for a swap area and a file system."""
+_IMAGE, BRD, _NOTE = "vmlinuz", "brd.ko", "kernel.json"
+"""The files of a kernel in the cache; the note has the package and the digests of the others."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +77,58 @@ def fetch(wanted: str, progress: Callable[[str], object]) -> tuple[Package, Path
         raise UsageError(f"apt offers no cloud image of Linux {wanted}; it offers "
                          + (", ".join(same_line or known) or "none"))
     chosen = max(fits, key=lambda p: p.order)
-    folder = cache_folder() / "debian" / f"{chosen.name}_{chosen.version}"
-    if not (folder / "brd.ko").exists():  # earlier versions kept the image alone
-        progress(f"fetching {chosen.name} {chosen.version}")
-        _unpack(chosen, folder)
-    return chosen, folder / "vmlinuz"
+    top = _folder()
+    folder = top / f"{chosen.name}_{chosen.version}"
+    if not _is_whole(folder):
+        with locked(top, lambda: progress("waiting for another fetch")):
+            if not _is_whole(folder):
+                if folder.exists():
+                    damaged(folder)
+                progress(f"fetching {chosen.name} {chosen.version}")
+                _unpack(chosen, folder)
+    return chosen, folder / _IMAGE
+
+
+def _folder() -> Path:
+    folder = cache_folder() / "debian"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _noted(folder: Path) -> tuple[Package, dict[str, str]] | None:
+    """What a folder of the cache says that it holds, with the digest of each file; None where it
+    says nothing that can be read."""
+    try:
+        note = json.loads((folder / _NOTE).read_text())
+        package = Package(**note["package"])
+        digests = {_IMAGE: note["image_sha256"], BRD: note["brd_sha256"]}
+        return (package, digests) if all(map(str.isprintable, astuple(package))) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_whole(folder: Path) -> bool:
+    noted = _noted(folder)
+    try:
+        return noted is not None and all(
+            file_digest(folder / name) == digest for name, digest in noted[1].items())
+    except OSError:
+        return False
 
 
 def _offered(progress: Callable[[str], object]) -> list[Package]:
-    """What apt offers, and what the cache has of earlier."""
+    """What apt offers, and what the cache has of earlier, and has whole."""
     need("apt-cache")
-    cached = [Package(**json.loads(f.read_text())["package"])
-              for f in sorted((cache_folder() / "debian").glob("*/kernel.json"))]
+    cached = [noted[0] for note in sorted(_folder().glob(f"*/{_NOTE}"))
+              if (noted := _noted(note.parent)) and _is_whole(note.parent)]
     offered = _from_apt()
     if not offered and not cached and os.geteuid() == 0:
-        progress("asking apt for its lists")
-        capture(["apt-get", "update", "-q"])
-        offered = _from_apt()
+        with locked(_folder()):
+            offered = _from_apt()
+            if not offered:
+                progress("asking apt for its lists")
+                capture(["apt-get", "update", "-q"])
+                offered = _from_apt()
     if not offered and not cached:
         raise CannotRun("apt knows no linux-image-*-cloud-amd64: run apt-get update")
     return sorted({*offered, *cached}, key=lambda p: p.order)
@@ -103,44 +148,41 @@ def _from_apt() -> list[Package]:
 
 
 def _unpack(package: Package, folder: Path) -> None:
-    """Download the package, check it against apt's digest, and keep its image."""
+    """Download the package, check it against apt's digest, and keep its image; the note, which says
+    that all is there, last."""
     need("apt-get", "dpkg")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        capture(["apt-get", "download", "-q", f"{package.name}={package.version}"], Path(work))
-        deb = next(Path(work).glob("*.deb"))
+    with temporary_folder(folder.parent) as work:
+        capture(["apt-get", "download", "-q", f"{package.name}={package.version}"], work)
+        deb = next(work.glob("*.deb"))
         if file_digest(deb) != package.sha256:
             raise CannotRun(f"{package.name} {package.version} does not have apt's SHA-256")
-        kept = Path(work) / "kept"
-        kept.mkdir()
-        _take(deb, kept)
-        (kept / "kernel.json").write_text(json.dumps(
-            {"package": asdict(package), "image_sha256": file_digest(kept / "vmlinuz")}, indent=1))
-        if folder.exists():
-            (kept / "brd.ko").replace(folder / "brd.ko")
-            return
-        try:
-            kept.rename(folder)
-        except OSError:
-            if not folder.exists():  # another process was first
-                raise
+        taken = work / "taken"
+        taken.mkdir()
+        _take(deb, taken)
+        folder.mkdir(exist_ok=True)
+        note = {"package": asdict(package), "image_sha256": file_digest(taken / _IMAGE),
+                "brd_sha256": file_digest(taken / BRD)}
+        for name in (_IMAGE, BRD):
+            (taken / name).replace(folder / name)
+        write_whole(folder / _NOTE, json.dumps(note, indent=1))
 
 
 def _take(deb: Path, folder: Path) -> None:
     """The kernel image and its module for RAM disks."""
-    image, brd = folder / "vmlinuz", folder / "brd.ko"
-    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as dpkg:
+    image, brd = folder / _IMAGE, folder / BRD
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
         with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
             for member in archive:
                 data = archive.extractfile(member) if member.isfile() else None
-                if data is not None and _IMAGE.fullmatch(member.name):
+                if data is not None and _PACKED_IMAGE.fullmatch(member.name):
                     image.write_bytes(data.read())
-                elif data is not None and _MODULE.fullmatch(member.name):
+                elif data is not None and _PACKED_BRD.fullmatch(member.name):
                     packed = member.name.endswith(".xz")
                     brd.write_bytes(lzma.decompress(data.read()) if packed else data.read())
                 if image.exists() and brd.exists():
                     break
         dpkg.kill()
-    for file, wanted in ((image, "boot/vmlinuz"), (brd, "brd.ko")):
+    for file, wanted in ((image, "boot/vmlinuz"), (brd, BRD)):
         if not file.exists():
             raise CannotRun(f"{deb.name} holds no {wanted}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from counterexamples.lab.errors import CannotRun, KernelFailed
+from counterexamples.lab.errors import CannotRun, KernelFailed, NotTried
 from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.replaying import (
     CONFIRMED,
@@ -75,9 +75,11 @@ def on_kernel(kernel: Kernel, edition: Edition, diff: Diff, limit: float) -> lis
     done: list[Replay] = []
     try:
         with kernel.start(limit=limit) as session:
-            for plan in plans:
+            for plan, shown in zip(plans, diff.shown, strict=True):
                 try:
-                    done.append(replay(plan, kernel, session, claimed=True))
+                    done.append(_telling(replay(plan, kernel, session, claimed=True), shown))
+                except NotTried:
+                    raise
                 except CannotRun as error:
                     done.append(Replay(plan, kernel, session.release, (), skipped(str(error))))
     except CannotRun as error:
@@ -87,6 +89,14 @@ def on_kernel(kernel: Kernel, edition: Edition, diff: Diff, limit: float) -> lis
     else:
         return done
     return [*done, *(Replay(plan, kernel, None, (), end) for plan in plans[len(done):])]
+
+
+def _telling(done: Replay, shown: Shown) -> Replay:
+    """The replay, unless this kernel shows nothing of what the class is."""
+    if any(field.partition(".")[2] not in done.ignored for field in shown.fields):
+        return done
+    return replace(done, verdict=skipped(f"Linux {done.release} does not show "
+                                         f"{', '.join(shown.fields)}"))
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,9 @@ def _told(shown: Shown, done: Replay) -> str:
     told = []
     for name in shown.fields:
         group, _, bit = name.partition(".")
+        if bit in done.ignored:
+            told.append(f"{name} not compared")
+            continue
         value = seen[group] if not bit else (
             bit in seen[group] if group == "vm_flags" else seen[group].get(bit))
         told.append(f"{name} {str(value).lower() if isinstance(value, bool) else value}")

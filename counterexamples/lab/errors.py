@@ -10,11 +10,17 @@ class CannotRun(Exception):
 
 
 class KernelFailed(Exception):
-    """The kernel did not do its part: it hung, panicked, or said something else than an answer.
+    """The kernel did not do its part in what it was asked: it hung, panicked, or ended.
 
-    `console` is the log that was kept, where there is one.
+    `reason` says so; `console` is the log that was kept, where there is one.
     """
 
-    def __init__(self, message: str, console: Path | None = None) -> None:
-        super().__init__(message + (f"; console log: {console}" if console else ""))
+    def __init__(self, reason: str, console: Path | None = None) -> None:
+        super().__init__(reason + (f"; console log: {console}" if console else ""))
+        self.reason = reason
         self.console = console
+
+
+class NotTried(KernelFailed, CannotRun):
+    """Nothing can be told of the kernel: it did not come up, was too slow, or was not understood.
+    A SKIP."""

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, need, static_program
+from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
+from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
 BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 _NODES_MB = (768, 256)
 """The memory of each NUMA node; the CPUs belong to the first."""
-_FILE_SYSTEM_KB = 1024
+_FILE_SYSTEM_KB = 8192
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
@@ -60,18 +61,20 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
     handle, name = tempfile.mkstemp(suffix=".log", prefix=f"{image.stem}-", dir=logs)
     os.close(handle)
     console = Path(name)
-    with tempfile.TemporaryDirectory(prefix="ptecheck-") as work:
-        initrd = Path(work) / "initrd.gz"
+    remove_at_end(console)
+    with temporary_folder() as work:
+        initrd = work / "initrd.gz"
         loaded = {f"module{n}.ko": module for n, module in enumerate(modules)}
         _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
-              Path(work) / "root", initrd)
+              work / "root", initrd)
         # Software emulation: the same everywhere, and faults are counted the same.
         process = subprocess.Popen(
             ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
              "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
              "-initrd", str(initrd), "-append", _APPEND,
              "-serial", f"file:{console}", "-serial", "stdio"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            process_group=group())
         return Session(process, console, limit, boot_limit * cpus)
 
 
@@ -87,21 +90,16 @@ def _nodes(cpus: int) -> list[str]:
 
 def file_system() -> Path:
     """The image of an empty ext4 file system, made once. Raises CannotRun."""
-    image = cache_folder() / f"ext4-{_FILE_SYSTEM_KB}k"
-    if not image.exists():
-        need("mke2fs")
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as work:
-            made = Path(work) / "made"
-            capture(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
-                     f"{_FILE_SYSTEM_KB}k"])
-            made.rename(image)
-    return image
+    need("mke2fs")
+    return kept(cache_folder(), f"ext4-{_FILE_SYSTEM_KB}k", "", lambda made: capture(
+        ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
+         f"{_FILE_SYSTEM_KB}k"]))
 
 
 def on_host(limit: float = ANSWER_SECONDS) -> Session:
     """A session with the kernel that runs this program."""
     process = subprocess.Popen([str(agent())], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE, process_group=group())
     return Session(process, None, limit, limit)
 
 
@@ -111,7 +109,9 @@ def _pack(files: Mapping[str, Path], root: Path, initrd: Path) -> None:
     for name, source in files.items():
         shutil.copyfile(source, root / name)
         (root / name).chmod(0o755)
-    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=True,
+    packed = subprocess.run(["cpio", "--create", "--format=newc", "--quiet"], cwd=root, check=False,
                             input="".join(f"{n}\n" for n in (".", *files)).encode(),
-                            capture_output=True).stdout
-    initrd.write_bytes(gzip.compress(packed, compresslevel=1))
+                            capture_output=True, process_group=group())
+    if packed.returncode:
+        raise CannotRun(f"cpio failed: {packed.stderr.decode(errors='replace').strip()}")
+    initrd.write_bytes(gzip.compress(packed.stdout, compresslevel=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,14 +36,18 @@ class Kernel:
 
     def start(self, *, files: Mapping[str, Path] | None = None,
               limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
-        """A session with this kernel, which is at hand; `limit` in seconds for each answer.
+        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and for
+        the boot where that is longer than guest.BOOT_SECONDS.
 
-        `files` lie at the root of the guest, which has `cpus`. Raises CannotRun or KernelFailed.
+        `files` lie at the root of the guest, which has `cpus`. Raises CannotRun.
         """
-        if self.image is None:
-            return guest.on_host(limit)
-        return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
-                          cpus=cpus)
+        try:
+            if self.image is None:
+                return guest.on_host(limit)
+            return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
+                              boot_limit=max(limit, guest.BOOT_SECONDS), cpus=cpus)
+        except OSError as error:
+            raise _without(error) from error
 
 
 def named(name: str) -> Kernel:
@@ -68,22 +73,30 @@ def named(name: str) -> Kernel:
 def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
     """The kernel, fetched or built where need be. Raises UsageError or CannotRun."""
     kind, _, rest = kernel.name.partition(":")
-    match kind:
-        case "host":
-            return replace(kernel, version=f"Linux {platform.release()}, this machine's")
-        case "debian":
-            package, image = debian.fetch(rest, progress)
-            version = f"{package.name} {package.version}"
-            kernel = replace(kernel, modules=(image.parent / "brd.ko",))
-        case "bzimage":
-            image = Path(rest)
-            version = f"image {image.name}"
-        case _:
-            source, patches = _tree(rest)
-            image = tree.build(source, patches, cache_folder(), progress)
-            patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
-            version = f"Linux {tree.version(source)}{patched}"
-    return replace(kernel, version=version, image=image, sha256=file_digest(image))
+    try:
+        match kind:
+            case "host":
+                return replace(kernel, version=f"Linux {platform.release()}, this machine's")
+            case "debian":
+                package, image = debian.fetch(rest, progress)
+                version = f"{package.name} {package.version}"
+                kernel = replace(kernel, modules=(image.parent / debian.BRD,))
+            case "bzimage":
+                image = Path(rest)
+                version = f"image {image.name}"
+            case _:
+                source, patches = _tree(rest)
+                image = tree.build(source, patches, cache_folder(), progress)
+                patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
+                version = f"Linux {tree.version(source)}{patched}"
+        return replace(kernel, version=version, image=image, sha256=file_digest(image))
+    except OSError as error:
+        raise _without(error) from error
+
+
+def _without(error: OSError) -> CannotRun:
+    """What the machine refuses: a full disk, a program that may not run."""
+    return CannotRun(f"{error.filename or 'this machine'}: {error.strerror or error}")
 
 
 def edition_of(release: str) -> str | None:
@@ -91,6 +104,13 @@ def edition_of(release: str) -> str | None:
     names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
     return next((ALIASES.get(name, name) for name in names if name in EDITIONS or name in ALIASES),
                 None)
+
+
+def edition_said(release: str, version: str) -> str | None:
+    """The edition of a kernel by what it says of itself (uname): Debian's release names none."""
+    said = (re.search(r"\bDebian (\d+\.\d+\.\d+)", version)
+            or re.match(r"(\d+\.\d+(?:\.\d+)?)", release))
+    return edition_of(said[1]) if said else None
 
 
 def _usage(check: Callable[[Path], str | None], path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first field in which the model and the kernel differ."""
+    """A field in which the model and the kernel differ."""
 
     field: str
     model: str
@@ -77,16 +77,20 @@ def run_by_kernel(line: str) -> tuple[Seen, ...]:
 
 def difference(model: Seen, kernel: Seen, ignored: Collection[str] = ()) -> Difference | None:
     """The first field that differs; `ignored` are bits and letters that this kernel lacks."""
+    return next(differences(model, kernel, ignored), None)
+
+
+def differences(model: Seen, kernel: Seen, ignored: Collection[str] = ()) -> Iterator[Difference]:
+    """Each field that differs, as `difference`."""
     if model == kernel:
-        return None
+        return
     for field in ("outcome", "faults"):
         told, found = str(getattr(model, field)), str(getattr(kernel, field))
         if told != found:
-            return Difference(field, told, found)
+            yield Difference(field, told, found)
     for field, names in (("pagemap", PAGEMAP),
                          ("vm_flags", sorted(model.vm_flags | kernel.vm_flags))):
         for name in names:
             told, found = (str(name in getattr(seen, field)).lower() for seen in (model, kernel))
             if told != found and name not in ignored:
-                return Difference(f"{field}.{name}", told, found)
-    return None
+                yield Difference(f"{field}.{name}", told, found)

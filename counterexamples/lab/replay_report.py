@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
-from counterexamples.lab.observe import PAGEMAP, Seen
+from counterexamples.lab.observe import PAGEMAP, Difference, Seen
 from counterexamples.lab.replaying import SKIP, Replay, Verdict
 from model.cli import tool
 
@@ -27,15 +28,17 @@ def as_text(replay: Replay) -> str:
         if plan.shown and number == len(replay.rows) - plan.shown + 1:
             lines.append("    what shows it to a program:")
         mark = "" if row.difference is None else f" <- {row.difference.field}"
-        lines.append(f"{number:>2}  {row.op:{wide}}{_cells(row.model):31} "
-                     f"{_cells(row.kernel)}{mark}")
+        model, real = (_cells(seen, replay.ignored) for seen in (row.model, row.kernel))
+        lines.append(f"{number:>2}  {row.op:{wide}}{model:31} {real}{mark}")
     legend = ", ".join(f"{letter} {bit.replace('_', '-')}" for bit, letter in _LETTERS.items())
-    return "\n".join([*lines, "", f"pgmap: {legend}", "", replay.verdict.line])
+    blank = "\n       blank where it is not compared" if replay.ignored else ""
+    return "\n".join([*lines, "", f"pgmap: {legend}{blank}", "", replay.verdict.line])
 
 
-def _cells(seen: Seen) -> str:
-    bits = "".join(letter if bit in seen.pagemap else "-" for bit, letter in _LETTERS.items())
-    flags = " ".join(f for f in _FLAGS if f in seen.vm_flags)
+def _cells(seen: Seen, ignored: Collection[str]) -> str:
+    bits = "".join(" " if bit in ignored else letter if bit in seen.pagemap else "-"
+                   for bit, letter in _LETTERS.items())
+    flags = " ".join(f for f in _FLAGS if f in seen.vm_flags and f not in ignored)
     return f"{seen.outcome:7} {seen.faults:>3} {bits} {flags}".rstrip()
 
 
@@ -50,12 +53,17 @@ def as_json(replay: Replay) -> str:
         "trace": {"kernel": plan.edition.name, "mapping": plan.mapping,
                   "property": plan.prop or None},
         "verdict": verdict.word, "line": verdict.line, "step": verdict.step,
-        "difference": found and {"field": found.field, "model": found.model,
-                                 "kernel": found.kernel},
+        "difference": found and _difference(found),
+        "beside": [{"step": step, **_difference(d)} for step, d in verdict.beside],
+        "not_compared": sorted(replay.ignored),
         "steps": [{"op": row.op, "agrees": row.difference is None,
                    "shows": number > len(replay.rows) - plan.shown,
                    "model": row.model.as_json(row.op), "kernel": row.kernel.as_json(row.op)}
                   for number, row in enumerate(replay.rows, start=1)]}, indent=1)
+
+
+def _difference(found: Difference) -> dict[str, str]:
+    return {"field": found.field, "model": found.model, "kernel": found.kernel}
 
 
 def as_ktap(replay: Replay) -> str:

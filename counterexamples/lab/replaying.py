@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from counterexamples import itf
-from counterexamples.lab.compare import Row, abilities, first_difference, rows
-from counterexamples.lab.kernels import Kernel
-from counterexamples.lab.observe import Difference
+from counterexamples.lab.compare import Row, abilities, rows
+from counterexamples.lab.kernels import Kernel, edition_said
+from counterexamples.lab.observe import Difference, differences, seen_by_model
 from counterexamples.lab.session import Session
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.visible import made_visible
 from model.cli import patched
+from model.kernel import records
 from model.kernel.editions import Edition
+from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 
 CONFIRMED, FAILED, SKIP = 0, 1, 4
 """Exit codes, as in kselftest."""
+Telling = Mapping[int, frozenset[str] | None]
 
 
 @dataclass(frozen=True)
 class Plan:
     """The calls, and the edition to run them in. The last `shown` of them belong to no trace: they
-    make a violation visible to a program. `prop` is empty without one."""
+    make a violation visible to a program. `prop` is empty without one.
+
+    `telling` has the promise's own steps, from 1, each with the fields that tell whether it is
+    broken (None: all fields); it is None where all of the run is asked for."""
 
     edition: Edition
     mapping: str
     prop: str
     ops: tuple[str, ...]
     shown: int = 0
+    telling: Telling | None = None
 
     @property
     def title(self) -> str:
@@ -42,24 +49,42 @@ def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None 
     """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
     Raises UsageError."""
     own, mapping = calls.edition(patch), find_mapping(calls.mapping)
+    allowing(own, mapping, calls.ops)  # what is not modelled there is said of this edition
     promise = PROPERTIES.get(calls.prop)
-    near = promise and fixed_edition(own, mapping, promise, calls.ops)
+    near = fixed_edition(own, mapping, promise, calls.ops) if promise else None
     extra = made_visible(whole_system(own, mapping),
                          whole_system(near, mapping) if near else None, calls.ops)
     beside = own if edition is None and own.patch else patched(edition or own, patch)
-    return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra))
+    return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra),
+                _telling(own, near, mapping, calls.ops, extra) if promise else None)
+
+
+def _telling(own: Edition, near: Edition | None, mapping: records.Mapping, ops: tuple[str, ...],
+             extra: tuple[str, ...]) -> Telling:
+    """From the last step of the trace on, what differs where the promise is kept, in `near`; all
+    fields without such an edition, and where nothing does."""
+    steps = range(len(ops), len(ops + extra) + 1)
+    told: dict[int, frozenset[str] | None] = {}
+    if near is not None:
+        (one, broken), (other, kept) = ((kernel, kernel.run(ops + extra)) for kernel in (
+            kernel_system(edition, mapping, ops + extra) for edition in (own, near)))
+        told = {n: fields for n in steps if (fields := frozenset(
+            d.field for d in differences(seen_by_model(one, broken[n - 1]),
+                                         seen_by_model(other, kept[n - 1]))))}
+    return told or dict.fromkeys(steps)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """How a replay ended: the exit code, one word and one line; `step` and `difference` say where
-    the kernel parted from the model."""
+    the kernel parted from the model, `beside` where else it did, beside the promise."""
 
     code: int
     word: str
     line: str
     step: int | None = None
     difference: Difference | None = None
+    beside: tuple[tuple[int, Difference], ...] = ()
 
 
 def skipped(reason: str) -> Verdict:
@@ -73,13 +98,15 @@ def failed(reason: str) -> Verdict:
 
 @dataclass(frozen=True)
 class Replay:
-    """A plan on a kernel; `rows` are empty and `release` is None where it could not be run."""
+    """A plan on a kernel; `rows` are empty and `release` is None where it could not be run.
+    `ignored` are the bits and letters that this kernel does not show."""
 
     plan: Plan
     kernel: Kernel
     release: str | None
     rows: Sequence[Row]
     verdict: Verdict
+    ignored: frozenset[str] = frozenset()
 
 
 def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = False) -> Replay:
@@ -91,15 +118,35 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     able.require(plan.ops)
     model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
-    own = kernel.edition or (plan.edition.name if claimed else None)
-    return Replay(plan, kernel, session.release, compared,
-                  _verdict(compared, own == plan.edition.name))
+    base = plan.edition.patch.base if plan.edition.patch else plan.edition
+    own = (kernel.edition == plan.edition.name if kernel.edition
+           else claimed and edition_said(session.release, session.version) == base.name)
+    other = "" if own or kernel.edition or not claimed else (
+        f"; the kernel says that it is {session.release}: {base.name} is another's model")
+    verdict = (_verdict(compared, None, "model wrong") if own
+               else _verdict(compared, plan.telling, "not reproduced", other))
+    if able.ignored and verdict.code == CONFIRMED:
+        verdict = replace(verdict, line=f"{verdict.line}; not compared: {able.not_shown}")
+    return Replay(plan, kernel, session.release, compared, verdict, able.ignored)
 
 
-def _verdict(compared: Sequence[Row], own: bool) -> Verdict:
-    parted = first_difference(compared)
-    if parted is None:
-        return Verdict(CONFIRMED, "confirmed", "confirmed")
-    step, found = parted
-    word = "model wrong" if own else "not reproduced"
-    return Verdict(FAILED, word, f"{word} at step {step}: {found}", step, found)
+def _verdict(compared: Sequence[Row], telling: Telling | None, word: str,
+             more: str = "") -> Verdict:
+    """`telling` as in Plan. A call that goes otherwise is never beside the promise."""
+
+    def tells(step: int, found: Difference) -> bool:
+        if telling is None or found.field == "outcome":
+            return True
+        fields = telling.get(step, frozenset())
+        return fields is None or found.field in fields
+
+    found = [(step, d) for step, row in enumerate(compared, start=1) for d in row.differences]
+    beside = tuple(each for each in found if not tells(*each))
+    parted = next((each for each in found if tells(*each)), None)
+    if parted:
+        step, first = parted
+        return Verdict(FAILED, word, f"{word} at step {step}: {first}{more}", step, first, beside)
+    where = ", ".join(f"{d.field} at step {step}" for step, d in beside)
+    return Verdict(CONFIRMED, "confirmed",
+                   f"confirmed; beside the promise differ: {where}" if where else "confirmed",
+                   beside=beside)

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from counterexamples.lab.errors import KernelFailed
+from counterexamples.lab.errors import KernelFailed, NotTried
 from counterexamples.lab.observe import Seen, run_by_kernel
+from counterexamples.lab.pulse import Pulse
+from model.processes import release
 
 WINDOW = 2048
 """Bytes of questions sent ahead: a serial line without flow control drops what the guest's 4096
@@ -23,6 +25,12 @@ byte input buffer (N_TTY_BUF_SIZE) cannot hold."""
 _CHUNK = 65536
 _GATHER = 0.001
 """Seconds: a serial port gives byte by byte, and waking for each costs more than all the rest."""
+_SHOWN = 60
+"""Characters of what was said, or asked."""
+_LOOK = 0.5
+"""Seconds between two looks at how the other side is."""
+_LONGEST = 1 << 20
+"""Bytes of a line; an answer of the longest run has a tenth."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,9 @@ class Runner(Protocol):
 class Session:
     """The agent's side is the standard input and output of `process`.
 
-    `console` is the kernel's own log, removed when all went well. `limit` is in seconds, for the
-    first word (with `boot`) and for each answer.
+    `console` is the kernel's own log, removed when all went well. `limit` is for each answer and
+    `boot` for the first word, in seconds of the other side's own time: what it waits for a CPU of a
+    busy machine does not count. Raises NotTried where the first word does not come.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], console: Path | None, limit: float,
@@ -69,6 +78,9 @@ class Session:
             hello = self._line("the first word of the agent", boot)
             if not hello.startswith("agent "):
                 raise self._garbage(hello, "the first word of the agent")
+        except KernelFailed as error:
+            self._stop()
+            raise NotTried(error.reason, error.console) from error
         except BaseException:
             self._stop()
             raise
@@ -101,7 +113,7 @@ class Session:
         self._send(question)
         answer = self._line(f"an answer to {question!r}", self._limit)
         if answer.startswith("error "):
-            raise KernelFailed(answer.removeprefix("error "))
+            raise NotTried(answer.removeprefix("error "))
         return answer
 
     def answers(self, runs: Iterable[Run]) -> Iterator[tuple[Run, tuple[Seen, ...]]]:
@@ -136,10 +148,10 @@ class Session:
         return int(line.removeprefix("exit "))
 
     def _answer(self, run: Run) -> tuple[Run, tuple[Seen, ...]]:
-        wanted = f"an answer to {run.question!r}"
+        wanted = f"an answer to {_short(run.question)!r}"
         line = self._line(wanted, self._limit)
         if line.startswith("error "):
-            raise KernelFailed(f"{line.removeprefix('error ')} ({run.question!r})")
+            raise NotTried(f"{line.removeprefix('error ')} ({_short(run.question)!r})")
         try:
             seen = run_by_kernel(line)
         except ValueError as error:
@@ -156,35 +168,59 @@ class Session:
             pass  # the missing answer tells why
 
     def _line(self, wanted: str, limit: float) -> str:
-        end = time.monotonic() + limit
+        """The next line; `limit` is in seconds of the other side's own time."""
+        pulse, look = None, min(_LOOK, limit / 4)
+        due = time.monotonic() + look
         while not self._lines:
-            left = end - time.monotonic()
-            if left <= 0 or not self._selector.select(left):
-                raise KernelFailed(f"hung: {wanted} did not come within {limit:g} s",
-                                   self._console)
+            ready = self._selector.select(look)
+            if time.monotonic() >= due:
+                pulse = pulse or Pulse(self._process.pid, self._console)
+                if not ready and look + pulse.own() >= limit:
+                    raise self._late(wanted, limit, pulse)
+                due = time.monotonic() + look
+            if not ready:
+                continue
             time.sleep(_GATHER)
             chunk = self._out.read(_CHUNK)
             if chunk == b"":
-                raise KernelFailed(f"{self._last_words()} before {wanted}", self._console)
+                raise self._ended(wanted)
             *whole, self._buffer = (self._buffer + (chunk or b"")).split(b"\n")
             self._lines.extend(whole)
+            if len(self._buffer) > _LONGEST:
+                raise self._garbage(self._buffer[:_LONGEST].decode(errors="replace"), wanted)
         return self._lines.popleft().decode(errors="replace").rstrip("\r")
 
-    def _last_words(self) -> str:
-        """How the kernel ended: its panic, if it said one."""
+    def _late(self, wanted: str, limit: float, pulse: Pulse) -> KernelFailed:
+        what = f"{wanted} did not come within {limit:g} s"
+        if pulse.at_work():
+            return NotTried(f"slow: {what}, and it is still at work: --timeout gives it longer",
+                            self._console)
+        return KernelFailed(f"hung: {what}, and it is idle", self._console)
+
+    def _ended(self, wanted: str) -> KernelFailed:
+        """How the kernel ended: its panic, if it said one. That somebody killed the virtual machine
+        is not its doing."""
         if self._console is not None and self._console.exists():
             for line in self._console.read_text(errors="replace").splitlines():
                 if "Kernel panic" in line:
-                    return f"panicked ({line[line.index('Kernel panic'):].strip()})"
-        self._process.wait()
+                    panic = line[line.index("Kernel panic"):].strip()
+                    return KernelFailed(f"panicked ({panic}) before {wanted}", self._console)
+        killed = self._process.wait() < 0
         said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
-        return f"ended ({' '.join(said.split())})" if said.strip() else "ended"
+        how = "was killed" if killed else "ended"
+        more = f" ({' '.join(said.split())})" if said.strip() else ""
+        return (NotTried if killed else KernelFailed)(f"{how}{more} before {wanted}", self._console)
 
     def _garbage(self, line: str, wanted: str) -> KernelFailed:
-        shown = line if len(line) <= 60 else line[:57] + "..."
-        return KernelFailed(f"said {shown!r} instead of {wanted}", self._console)
+        return NotTried(f"said {_short(line)!r} instead of {wanted}", self._console)
 
     def _stop(self) -> None:
         self._selector.close()
         self._process.kill()
         self._process.communicate()
+        if self._console is not None:
+            release(self._console)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN - 3] + "..."

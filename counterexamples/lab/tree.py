@@ -6,7 +6,6 @@ patch compiles only what it touches. The tree itself is never written to.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,15 +13,17 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from counterexamples.lab import workcopy
 from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.tools import damaged, kept, locked, whole
+from model.files import write_whole
+from model.processes import group, temporary_folder
 
 Progress = Callable[[str], object]
 FRAGMENT = Path(__file__).with_name("kernel.config")
@@ -30,6 +31,7 @@ FRAGMENT = Path(__file__).with_name("kernel.config")
 _TOOLS = ("make", "gcc", "flex", "bison", "bc", "patch")
 _INSTALL = f"apt-get install {' '.join(_TOOLS)} libc6-dev libelf-dev"
 _PROGRESS_SECONDS = 5.0
+_SUFFIX = ".bzImage"
 # What tells why make failed, most telling first; the first line of the first kind is shown.
 _REASONS = [re.compile(r) for r in (r"error: |undefined reference", r"\*\*\* ", r"\S")]
 
@@ -49,16 +51,14 @@ class _Folder:
     def output(self) -> Path:
         return self.home / "build"
 
-    @contextmanager
-    def locked(self, progress: Progress) -> Iterator[int]:
+    @property
+    def images(self) -> Path:
+        return self.home / "images"
+
+    def locked(self, progress: Progress) -> AbstractContextManager[int]:
         """Holds the folder against other processes; gives the lock's file descriptor."""
-        with (self.home / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                progress(f"waiting for another build of linux {self.release}")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            yield file.fileno()
+        return locked(self.home, lambda: progress(
+            f"waiting for another build of linux {self.release}"))
 
 
 def version(tree: Path) -> str:
@@ -89,15 +89,19 @@ def build(tree: Path, patches: Sequence[Path], cache: Path, progress: Progress) 
     try:
         folder = _folder(tree, cache)
         source = _unpacked(tree, folder, progress) if _is_archive(tree) else tree
-        image = _image(folder, workcopy.listing(source), patches)
-        if not image.exists():
+        stem = _stem(folder, workcopy.listing(source), patches)
+        image = whole(folder.images, stem, _SUFFIX)
+        if image is None:
             with folder.locked(progress) as lock:
                 files = workcopy.listing(source)  # what it is now that nobody else builds
-                image = _image(folder, files, patches)
-                if not image.exists():
+                stem = _stem(folder, files, patches)
+
+                def make(made: Path) -> None:
                     _need_tools()
                     _fill(folder, source, files, patches, progress)
-                    _compile(folder, image, lock, progress)
+                    _compile(folder, made, folder.images / f"{stem}.log", lock, progress)
+
+                image = kept(folder.images, stem, _SUFFIX, make)
     except OSError as error:
         raise CannotRun(f"cannot build {str(tree)!r}: {error}") from error
     return image
@@ -114,14 +118,15 @@ def _folder(tree: Path, cache: Path) -> _Folder:
         raise CannotRun(f"the cache {str(cache)!r} lies inside the tree {str(tree)!r}: "
                         "set PTECHECK_CACHE to a folder outside")
     home = cache / "trees" / f"linux-{release}-{_digest(key)}"
-    (home / "images").mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     return _Folder(home.resolve(), release)
 
 
-def _image(folder: _Folder, files: Mapping[str, str], patches: Sequence[Path]) -> Path:
+def _stem(folder: _Folder, files: Mapping[str, str], patches: Sequence[Path]) -> str:
+    """What an image is named by: all that it is built from."""
     contents = _digest(json.dumps(sorted(files.items())), FRAGMENT.read_text(),
                        *(patch.read_bytes().hex() for patch in patches))
-    return folder.home / "images" / f"linux-{folder.release}-{contents}.bzImage"
+    return f"linux-{folder.release}-{contents}"
 
 
 def _digest(*texts: str) -> str:
@@ -145,27 +150,42 @@ def _archived_makefile(archive: Path) -> str:
 
 
 def _unpacked(archive: Path, folder: _Folder, progress: Progress) -> Path:
-    source = folder.home / "source"
+    source, note = folder.home / "source", folder.home / "source.json"
     with folder.locked(progress):
-        if not source.exists():
-            progress(f"unpacking {archive.name}")
-            with tempfile.TemporaryDirectory(dir=folder.home) as work:
-                half = Path(work) / "source"
-                half.mkdir()
-                done = subprocess.run(["tar", "-xJf", archive, "-C", half, "--strip-components=1"],
-                                      capture_output=True, text=True, check=False)
-                if done.returncode:
-                    said = done.stderr.splitlines() or ["tar failed"]
-                    raise CannotRun(f"{str(archive)!r} cannot be unpacked: {said[0]}")
-                half.rename(source)
+        if source.exists() and _note(note) == workcopy.listing(source):
+            return source
+        if source.exists():
+            damaged(source)
+            shutil.rmtree(source)
+        progress(f"unpacking {archive.name}")
+        with temporary_folder(folder.home) as work:
+            half = work / "source"
+            half.mkdir()
+            done = subprocess.run(["tar", "-xJf", archive, "-C", half, "--strip-components=1"],
+                                  capture_output=True, text=True, check=False,
+                                  stdin=subprocess.DEVNULL, process_group=group())
+            if done.returncode:
+                said = done.stderr.splitlines() or ["tar failed"]
+                raise CannotRun(f"{str(archive)!r} cannot be unpacked: {said[0]}")
+            write_whole(note, json.dumps(workcopy.listing(half)))
+            half.rename(source)
     return source
+
+
+def _note(file: Path) -> object:
+    """What the unpacked tree held when it was new, if that is known."""
+    try:
+        return json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _need_tools() -> None:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if not missing:  # objtool, part of every x86-64 build, reads ELF files
         headers = subprocess.run(["gcc", "-E", "-"], input="#include <stdio.h>\n#include <gelf.h>",
-                                 capture_output=True, text=True, check=False)
+                                 capture_output=True, text=True, check=False,
+                                 process_group=group())
         missing = re.findall(r"fatal error: (\S+):", headers.stderr)
     if missing:
         raise CannotRun(f"no {', '.join(missing)} to build a kernel with: {_INSTALL}")
@@ -174,22 +194,19 @@ def _need_tools() -> None:
 def _fill(folder: _Folder, source: Path, files: dict[str, str], patches: Sequence[Path],
           progress: Progress) -> None:
     """Bring the work copy to `files` with `patches`."""
-    with tempfile.TemporaryDirectory(dir=folder.home) as patched:
-        stamps = workcopy.apply_patches(patches, source, Path(patched))
+    with temporary_folder(folder.home) as patched:
+        stamps = workcopy.apply_patches(patches, source, patched)
         wanted = {path: stamp for path, stamp in {**files, **stamps}.items() if stamp}
         progress(f"preparing linux {folder.release}")
-        workcopy.sync(source, Path(patched), wanted, folder.copy, folder.output)
+        workcopy.sync(source, patched, wanted, folder.copy, folder.output)
 
 
-def _compile(folder: _Folder, image: Path, lock: int, progress: Progress) -> None:
-    log = image.with_suffix(".log")
+def _compile(folder: _Folder, image: Path, log: Path, lock: int, progress: Progress) -> None:
     log.unlink(missing_ok=True)
     _make(folder, log, lock, progress, f"KCONFIG_ALLCONFIG={FRAGMENT}", "allnoconfig")
     _check_config(folder)
     _make(folder, log, lock, progress, f"-j{os.cpu_count() or 1}", "bzImage")
-    half = image.with_suffix(".half")
-    shutil.copyfile(folder.output / "arch/x86/boot/bzImage", half)
-    half.rename(image)
+    shutil.copyfile(folder.output / "arch/x86/boot/bzImage", image)
 
 
 def _check_config(folder: _Folder) -> None:
@@ -210,7 +227,8 @@ def _make(folder: _Folder, log: Path, lock: int, progress: Progress, *arguments:
     command = ["make", "-C", str(folder.copy), f"O={folder.output}", "ARCH=x86_64", *arguments]
     with log.open("a") as kept, subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env=_environment(), pass_fds=(lock,)) as make:
+            text=True, errors="replace", env=_environment(), pass_fds=(lock,),
+            process_group=group()) as make:
         for line in make.stdout or ():
             kept.write(line)
             lines.append(line)

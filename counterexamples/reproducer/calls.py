@@ -49,7 +49,7 @@ CALLS = {
     "pin": Call("pin()", ("ring", "params", "unpin", "pin")),
     "unpin": Call("unpin()", ("ring", "unpin")),
     "pin:write": Call("store_through_pin()", ("ring", "params", "pin:write")),
-    "pageout": Call("madvise(PLACE, LENGTH, MADV_PAGEOUT) ? errno : 0", ("swap",)),
+    "pageout": Call("page_out()", ("swap", "pageout")),
     "swapoff": Call("empty_swap()", ("swap", "swapoff")),
     "migrate": Call("migrate()", ("migrate",)),
     "ksm": Call("merge()", ("ksm",)),

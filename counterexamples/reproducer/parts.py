@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from counterexamples.reproducer.forced import FORCED
 from counterexamples.reproducer.part import Part
 from counterexamples.reproducer.pins import PINS
 
@@ -33,21 +34,25 @@ _THP = '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n'
 PARTS = {
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
 static sigjmp_buf back;
+static struct rusage before, after;
 
+/* An access that faults for ever is given up; one that only takes long is not. */
 static void on_signal(int signal)
 {
-	siglongjmp(back, signal);
+	getrusage(RUSAGE_THREAD, &after);
+	if (signal != SIGALRM || after.ru_minflt - before.ru_minflt > 1000)
+		siglongjmp(back, signal);
+	alarm(1);
 }
 
-/* A hole first, for the faults of our own pages. The alarm ends an access that faults for ever. */
+/* A hole first, for the faults of our own pages. */
 static int touch(int write)
 {
-	static struct rusage before, after;
 	static volatile char *at;
 	static int caught;
 
 	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
-		alarm(2);
+		alarm(1);
 		getrusage(RUSAGE_THREAD, &before);
 		caught = sigsetjmp(back, 1);
 		if (!caught)
@@ -89,90 +94,7 @@ static int file(void)
 	if (write(open(THP "/shmem_enabled", O_WRONLY), "advise", 6) != 6)
 		SKIP("huge pages of shared memory", errno);
 """),
-    "swap": Part(("sys/sysinfo.h",), """
-static struct sysinfo memory;
-""", """\
-	if (sysinfo(&memory) || !memory.totalswap)
-		SKIP("swap", ENODEV);
-"""),
-    "split": Part((), """
-/* The VMA is split inside the huge page and merged again: the page table stays split. */
-static int split(void)
-{
-	char *last = PLACE + LENGTH - PAGE;
-
-	return madvise(last, PAGE, MADV_DONTFORK) || madvise(last, PAGE, MADV_DOFORK) ? errno : 0;
-}
-"""),
-    "migrate": Part(("sys/syscall.h",), """
-#define MOVE_ALL (1 << 2)
-#define MPOL_BIND 2
-
-/* To the other of two NUMA nodes; PROT_NONE memory too. */
-static int migrate(void)
-{
-	static unsigned long node = 1;
-	unsigned long nodes = 1UL << node;
-
-	node = !node;
-	return syscall(SYS_mbind, PLACE, LENGTH, MPOL_BIND, &nodes, 64UL, MOVE_ALL) ? errno : 0;
-}
-""", """\
-	unsigned long first = 1;
-
-	if (access("/sys/devices/system/node/node1", F_OK))
-		SKIP("a second NUMA node", ENODEV);
-	syscall(SYS_set_mempolicy, MPOL_BIND, &first, 64UL);
-"""),
-    "ksm": Part((), """
-#define KSM "/sys/kernel/mm/ksm/"
-static void set(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY);
-
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-		SKIP("KSM", errno);
-	close(fd);
-}
-
-static void scan(int times)
-{
-	char text[32] = "";
-	int fd = open(KSM "full_scans", O_RDONLY);
-	long until = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atol(text) + times : 0;
-
-	while (pread(fd, text, sizeof(text) - 1, 0) > 0 && atol(text) < until)
-		usleep(1000);
-	close(fd);
-}
-
-/* Two twins become one KSM page first, so that ours is the one that is replaced. */
-static int merge(void)
-{
-	static char content[PAGE];
-	int fd = open("/proc/self/mem", O_RDONLY), failed;
-	unsigned long long entry = 0;
-	char *twins;
-
-	pread(pagemap, &entry, sizeof(entry), (long)PLACE / PAGE * sizeof(entry));
-	if (!(entry & PM_PRESENT) || !(entry & PM_MMAP_EXCLUSIVE) || entry & PM_FILE)
-		return close(fd);
-	failed = pread(fd, content, PAGE, (long)PLACE) != PAGE;
-	twins = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	memcpy(memcpy(twins, content, PAGE) + PAGE, content, PAGE);
-	failed |= madvise(twins, 2 * PAGE, MADV_MERGEABLE);
-	set(KSM "run", "1");
-	scan(3);
-	failed |= madvise(PLACE, LENGTH, MADV_MERGEABLE);
-	scan(3);
-	set(KSM "run", "0");
-	munmap(twins, 2 * PAGE);
-	return close(fd) || failed ? errno : 0;
-}
-""", """\
-	set(KSM "sleep_millisecs", "1");
-	set(KSM "pages_to_scan", "10000");
-"""),
+    **FORCED,
     "hugetlb": Part((), "", """\
 	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
 		SKIP("huge pages", errno);
@@ -194,18 +116,6 @@ static int map_anew(void)
 	munmap(PLACE, LENGTH);
 	return mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE, FLAGS | MAP_FIXED, CONTENT, 0) != PLACE ||
 		(ADVICE && madvise(PLACE, LENGTH, ADVICE)) ? errno : 0;
-}
-"""),
-    "swapoff": Part(("sys/swap.h",), """
-/* And swapon again; of the first that /proc/swaps names. */
-static int empty_swap(void)
-{
-	char name[256];
-	FILE *swaps = fopen("/proc/swaps", "r");
-	int failed = !swaps || fscanf(swaps, "%*[^\\n] %255s", name) != 1;
-
-	fclose(swaps);
-	return failed || swapoff(name) || swapon(name, 0) ? errno : 0;
 }
 """),
     "fork": Part(("sys/wait.h",), """

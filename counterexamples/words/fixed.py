@@ -5,36 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model.kernel.changes import CHANGES
-from model.kernel.editions import EDITIONS, Edition
+from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.relation.kernel import kernel_system
-from model.system.relation.replay import violates
+from model.system.relation.replay import keeps
 from properties.base import Property
 
 
 def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
-                  ops: Sequence[str], allow: Sequence[str] = ()) -> Edition | None:
+                  ops: Sequence[str]) -> Edition | None:
     """One change more or less than `edition`, under which `ops` break nothing; None without one.
 
-    Of an edition with a user's patch file, first that without the file. Where the violation is
-    expected, only the changes that the expectation names are tried.
+    Of an edition with a user's patch file, first that without the file. Where known causes fit the
+    calls, only the changes that they name are tried.
     """
-    for candidate in _neighbours(edition, mapping, prop, allow):
+    for candidate in _neighbours(edition, mapping, prop, ops):
         kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
-        question = prop.question(kernel)
-        if not any(violates(kernel.machine, question, ops[:n]) for n in range(len(ops) + 1)):
+        if keeps(kernel.machine, prop.question(kernel), ops):
             return candidate
     return None
 
 
 def _neighbours(edition: Edition, mapping: Mapping, prop: Property,
-                allow: Sequence[str]) -> Iterator[Edition]:
+                ops: Sequence[str]) -> Iterator[Edition]:
     if edition.patch is not None:
         edition = edition.base
         yield edition
-    rules = [v for v in prop.violated if v.applies(edition, mapping, (*prop.about, *allow))]
-    named = [w[1:] for v in rules for w in v.when]
+    rules = prop.causes(edition, mapping, ops)
+    named = dict.fromkeys(w[1:] for v in rules for w in v.when)
     for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:
-        near = (edition.without_change(change) if edition.has(change)
-                else edition.with_change(change))
-        yield next((e for e in EDITIONS.values() if e.changes == near.changes), near)
+        yield (edition.without_change(change) if edition.has(change)
+               else edition.with_change(change))

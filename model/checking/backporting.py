@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import z3
 
 from model.checking.cells import Cell, CellResult
-from model.checking.run import run
+from model.checking.run import settle_all
 from model.checking.settle import Options
 from model.engines.base import Limits, OutOfTime
 from model.engines.explicit import first_violation, reaches
@@ -310,10 +310,8 @@ def _found(bench: Bench, cells: Sequence[Cell], goals: Sequence[Cell], asked: Se
     """The set with all that is to be said of it: `cells` are those it mends, `goals` all that the
     search wanted kept, `asked` the promise on every mapping that was named."""
     base, edition = bench.base, member(bench.base, flipped)
-    proofs, interrupted = run([replace(c, edition=edition) for c in goals],
-                              Options(timeout=limits.remaining()), lambda _: None)
-    if interrupted:
-        raise KeyboardInterrupt
+    proofs = settle_all([replace(c, edition=edition) for c in goals],
+                        Options(timeout=limits.remaining()), limits.stopped)
 
     def breaches(others: dict[str, Edition]) -> dict[str, Breach]:
         found = {name: _first_breach(bench, goals, other, limits)

@@ -6,19 +6,19 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from inspect import signature
 
-from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, unknown
-from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
+from model.processes import CANNOT_TELL
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
-from model.system.actions.themes import THEMES, modelled
+from model.system.actions.themes import modelled
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Property
 
 VACUOUS, CONTRADICTION = "vacuous", "contradiction"
+INTERRUPTED = "interrupted"
+"""The reason of what was not settled because the run was cut short."""
 
 
 class Exit(IntEnum):
@@ -34,7 +34,18 @@ class Exit(IntEnum):
     INTERNAL = 255
 
 
-_WORST_FIRST = (Exit.INTERNAL, Exit.CONTRADICTION, Exit.UNEXPECTED_VIOLATION,
+MEANINGS = {
+    Exit.MET: "every check met its expected verdict",
+    Exit.USAGE: "wrong usage, nothing to check, or evidence that could not be written",
+    Exit.VACUOUS: "vacuous: nothing puts a promise to the test",
+    Exit.UNEXPECTED_VIOLATION: "an unexpected violation; with --strict any",
+    Exit.VIOLATION_NOT_FOUND: "an expected violation was not found",
+    Exit.UNDECIDED: "undecided, or interrupted",
+    Exit.CONTRADICTION: "the model contradicts itself",
+    Exit.INTERNAL: "internal error",
+}
+"""For --help. The worst wins, in the order of WORST_FIRST."""
+WORST_FIRST = (Exit.INTERNAL, Exit.CONTRADICTION, Exit.UNEXPECTED_VIOLATION,
                 Exit.VIOLATION_NOT_FOUND, Exit.VACUOUS, Exit.UNDECIDED, Exit.MET)
 
 
@@ -62,7 +73,8 @@ class CellResult:
     `kernel` may be `base` with a user's file `patch`;
     `allow` are the operations that were allowed beyond the core and the promise's own, `loss` what
     kind of loss a violation is; `states` and `diameter` those of the reachable graph, where it was
-    explored.
+    explored; `news` says why an expected violation is not the one that is known, and `open` why
+    that was not found out.
     """
 
     kernel: str
@@ -84,6 +96,24 @@ class CellResult:
     diameter: int | None = None
     base: str = ""
     patch: str = ""
+    news: str = ""
+    open: str = ""
+    cached: bool = False
+    """Whether a proof was taken from what an earlier run has proved."""
+
+    @property
+    def settled(self) -> bool:
+        return self.verdict in ("proved", "violated")
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the run was ended before this was settled."""
+        return self.reason == INTERRUPTED
+
+    @property
+    def word(self) -> str:
+        """The verdict for a reader."""
+        return f"{self.verdict} (cached)" if self.cached else self.verdict
 
     @property
     def scope(self) -> str:
@@ -92,13 +122,15 @@ class CellResult:
 
     @property
     def met(self) -> bool:
-        return self.verdict == self.expected
+        return self.verdict == self.expected and not self.news
 
     def exit_code(self, strict: bool) -> Exit:
         """What this answer alone makes of the exit code."""
         match self.verdict:
             case "violated" if strict or not self.met:
                 return Exit.UNEXPECTED_VIOLATION
+            case "violated" if self.open:
+                return Exit.UNDECIDED
             case "contradiction":
                 return Exit.CONTRADICTION
             case "vacuous":
@@ -118,18 +150,24 @@ def judged(results: Sequence[CellResult]) -> list[CellResult]:
     return [r for r in results if r.patch] or list(results)
 
 
-def exit_code(results: Sequence[CellResult], strict: bool) -> Exit:
-    """The worst of all answers."""
+def exit_code(results: Sequence[CellResult], strict: bool, *, interrupted: bool = False,
+              missing: bool = False) -> Exit:
+    """The worst of all answers. A run that was `interrupted` has none; where evidence is `missing`
+    the run did not do what was asked, unless the model contradicts itself."""
     codes = {r.exit_code(strict) for r in results}
-    return next((c for c in _WORST_FIRST if c in codes), Exit.MET)
+    if interrupted:
+        return Exit.UNDECIDED
+    if missing and Exit.CONTRADICTION not in codes:
+        return Exit.USAGE
+    return next((c for c in WORST_FIRST if c in codes), Exit.MET)
 
 
-def bisect_code(results: Sequence[CellResult]) -> int:
+def bisect_code(results: Sequence[CellResult], *, interrupted: bool = False) -> int:
     """For `git bisect run`: 1 if any promise is broken, 0 if all are proved, else 125."""
     verdicts = {r.verdict for r in results}
-    if "violated" in verdicts:
+    if "violated" in verdicts and not interrupted:
         return 1
-    return 0 if verdicts == {"proved"} else 125
+    return 0 if verdicts == {"proved"} and not interrupted else CANNOT_TELL
 
 
 def select(kind: str, patterns: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -177,37 +215,42 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     mapping has none there.
 
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
-    allowed by itself, with what it needs, in cells of its own. Raises UsageError.
+    allowed by itself, with what it needs, in cells of its own. Raises UsageError for an unknown
+    name, and where no promise is left to be checked.
     """
     chosen_mappings = [MAPPINGS[m] for m in select("mapping", mappings, list(MAPPINGS))]
     chosen = [PROPERTIES[p] for p in select("property", properties, list(PROPERTIES))]
     beyond = [o for o in select("operation", allow, list(OPERATIONS)) if o not in CORE]
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
-    return [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
-            if set(scope) <= set(modelled(e, m)) for p in chosen
-            if p.concerns(e, m)]
+    cells = [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
+             if set(scope) <= set(modelled(e, m)) for p in chosen
+             if p.concerns(e, m)]
+    if not cells:
+        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, chosen, scopes)}")
+    return cells
 
 
-def listing() -> str:
-    """Everything that can be selected, for --list."""
-    from model.engines.registry import ENGINES
-    lines = ["editions"]
-    lines += [f"  {e.name:28}{e.title}" for e in EDITIONS.values()]
-    lines += ["", "mappings"]
-    lines += [f"  {m.name:28}{m.title}" for m in MAPPINGS.values()]
-    lines += ["", "properties"]
-    lines += [f"  {p.name:28}{p.claim}" for p in PROPERTIES.values()]
-    lines += ["", "operations"]
-    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if o.core]
-    lines += ["", "operations beyond the core (for --allow)"]
-    lines += [f"  {o.name:28}{o.call}" for o in OPERATIONS.values() if not o.core]
-    lines += ["", "themes of operations (for conform)"]
-    lines += [f"  {theme:28}{' '.join(ops)}" for theme, ops in THEMES.items()]
-    lines += ["", "changes (for --with and --without)"]
-    for c in CHANGES.values():
-        lines += [f"  {c.id:14}{c.since:14}{c.title}", f"  {'':28}{c.effect}"]
-    lines += ["", "kernel functions (for --patch)"]
-    lines += [f"  {name}({', '.join(signature(m.function).parameters)}), {m.path}"
-              for name, m in sorted(MIRRORS.items())]
-    lines += ["", "engines", f"  {', '.join(['auto', *ENGINES])}"]
-    return "\n".join(lines)
+def _silence(editions: Sequence[Edition], mappings: Sequence[Mapping],
+             properties: Sequence[Property], scopes: Sequence[Sequence[str]]) -> str:
+    """Why there is no cell: of the first edition and mapping, where that stands for all."""
+    if not scopes:
+        return "--each is of operations beyond the core, and the core alone was named"
+    where = f"{_all_of([m.name for m in mappings])} in {_all_of([e.name for e in editions])}"
+    for what, wanted in [("", scope) for scope in scopes] + [
+            (f"{p.name} is about {', '.join(p.about)}, and ", p.about) for p in properties]:
+        lacking = [op for op in wanted
+                   if all(op not in modelled(e, m) for e in editions for m in mappings)]
+        if lacking:
+            return f"{what}{', '.join(lacking)} is not modelled for {where}"
+    silent = [p for p in properties
+              if not any(p.speaks_of(e, m) for e in editions for m in mappings)]
+    if not silent:
+        return f"no promise can be put to {where} with all of these operations together"
+    one, memories = len(silent) == 1, list(dict.fromkeys(p.memory for p in silent))
+    told = (f"{'it speaks' if one else 'they speak'} of {memories[0]}" if len(memories) == 1 else
+            "; ".join(f"{p.name} speaks of {p.memory}" for p in silent[:3]))
+    return f"{_all_of([p.name for p in silent])} say{'s' * one} nothing of {where}: {told}"
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

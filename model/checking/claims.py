@@ -7,7 +7,7 @@ is one formula for all of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import z3
@@ -115,16 +115,17 @@ class Systems:
 
 
 def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping],
-          seconds: float | None = None) -> Iterator[Judged]:
+          seconds: float | None = None,
+          stopped: Callable[[], bool] = lambda: False) -> Iterator[Judged]:
     """The claims that speak of the edition and of one of the mappings, in order; one that takes
-    more than `seconds` is undecided."""
+    more than `seconds` is undecided. Raises KeyboardInterrupt once stopped."""
     systems = Systems(edition)
     for claim in claims:
         concerned = [m for m in mappings if claim.speaks_of(edition, m)]
         if not concerned:
             continue
         start = time.monotonic()
-        systems.limits = Limits(seconds=seconds)
+        systems.limits = Limits(seconds=seconds, stopped=stopped)
         try:
             judged = _judged(claim, systems, concerned)
         except OutOfTime as stop:

@@ -25,7 +25,7 @@ from model.kernel.editions import Edition
 
 WIDTH = 72
 KINDS = (REGRESSION, FIX, LOST, GAINED, NEUTRAL)
-_COLOURS = {REGRESSION: "31", FIX: "32", LOST: "33", GAINED: "32", NEUTRAL: "36"}
+COLOURS = {REGRESSION: "31", FIX: "32", LOST: "33", GAINED: "32", NEUTRAL: "36"}
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,27 @@ def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, An
             "members": found.members, "trace": written and {"a": written.a, "b": written.b}}
 
 
-def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, colour: bool) -> str:
+def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, asked: int,
+            colour: bool) -> str:
     """What lies between the editions, then each mapping's classes, then the sum. A class that other
-    operations on the same mapping have shown before, by the same calls, is only counted."""
-    apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
-    signed = ", ".join([*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
-                        *([b.patch.file] if b.patch else [])])
-    head = textwrap.wrap(f"From {a.name} to {b.name} ({signed or 'no change'}):", WIDTH,
+    operations on the same mapping have shown before, by the same calls, is only counted. `asked`
+    is how many comparisons there would be, had no signal come."""
+    head = textwrap.wrap(f"From {a.name} to {b.name} ({signed(a, b)}):", WIDTH,
                          break_on_hyphens=False, break_long_words=False)
     parts, told = ["\n".join(head)], set[tuple[object, ...]]()
     for c in comparisons:
         fresh = [found for found in c.classes if _key(c, found) not in told]
         told |= {_key(c, found) for found in fresh}
         parts.append(_comparison(c, fresh, colour))
-    return "\n\n".join([*parts, _sum(a, b, comparisons)])
+    return "\n\n".join([*parts, _sum(a, b, comparisons, asked)])
+
+
+def signed(a: Edition, b: Edition) -> str:
+    """What lies between two editions: +ID that B alone has, -ID that A alone has, a patch file."""
+    apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
+    names = [*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
+             *([b.patch.file] if b.patch else [])]
+    return ", ".join(names) or "no change"
 
 
 def _key(c: Comparison, found: DifferenceClass) -> tuple[object, ...]:
@@ -93,7 +100,7 @@ def _comparison(c: Comparison, fresh: Sequence[DifferenceClass], colour: bool) -
                           "deep)", WIDTH, break_on_hyphens=False)
     wide = max(len(c.a), len(c.b))
     for found in fresh:
-        kind = f"\033[{_COLOURS[found.kind]}m{found.kind}\033[0m" if colour else found.kind
+        kind = f"\033[{COLOURS[found.kind]}m{found.kind}\033[0m" if colour else found.kind
         lines += [f"  {kind}: {', '.join(found.operations) or 'the fresh mapping'}",
                   f"    {c.a:{wide}}  {_side(found.fields, 'a')}",
                   f"    {c.b:{wide}}  {_side(found.fields, 'b')}"]
@@ -119,10 +126,10 @@ def headline(c: Comparison, found: DifferenceClass) -> str:
     return f"{found.kind} from {c.a} to {c.b}: {told}"
 
 
-def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> str:
+def _sum(a: Edition, b: Edition, comparisons: Sequence[Comparison], asked: int) -> str:
     counts = Counter(kind for _, kind, *_ in {_key(c, f) for c in comparisons for f in c.classes})
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
-    whole = all(c.complete for c in comparisons)
+    whole = len(comparisons) == asked and all(c.complete for c in comparisons)
     if kinds:
         told = f"classes: {kinds}; " + ("these are all" if whole else "there may be more")
         told += "; each trace ends at the first difference"

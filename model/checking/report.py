@@ -1,225 +1,220 @@
-"""The results as text, JSON, KTAP and JUnit XML."""
+"""The report for a reader: what changed, what is broken and why, then every verdict."""
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from xml.etree import ElementTree
+from typing import TypeVar
 
-from model.checking.cells import CellResult, Exit, judged
-from model.cli import TOOL, tool
-from model.kernel.changes import CHANGES
+from model.checking.cells import CellResult, judged
+from model.checking.compared import KINDS, OTHER_CALLS, Compared, Pair, compared
+from model.checking.diff_report import COLOURS, signed
+from model.checking.formats import passes, story
+from model.checking.table import Table
 from model.kernel.editions import find_edition
 
-_COLUMNS = 5
-_COLOURS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",
-            "contradiction": "31"}
+_PROSE = 100  # columns: longer lines are hard to read, however wide the terminal
+_VERDICTS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",
+             "contradiction": "31"}
 _UNMET = "31"
 
-
-@dataclass(frozen=True)
-class Files:
-    """Where a cell's evidence was written: paths, or None."""
-
-    trace: str | None = None
-    certificate: str | None = None
+_T = TypeVar("_T")
 
 
-def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
-    rows: list[dict[str, Any]] = [{
-        "kernel": r.kernel, "mapping": r.mapping, "property": r.prop, "verdict": r.verdict,
-        "depth": r.depth, "engine": r.engine, "expected": r.expected, "met": r.met,
-        "seconds": r.seconds, "trace": f.trace, "certificate": f.certificate,
-        **({"allow": list(r.allow)} if r.allow else {}),
-        **({"base": r.base, "patch": r.patch} if r.patch else {}),
-    } for r, f in zip(results, files, strict=True)]
-    return json.dumps({"tool": tool(), "results": rows}, indent=1)
-
-
-def _story(r: CellResult) -> str:
-    """One line: the verdict with its depth, what was expected, the calls, the reason."""
-    told = r.verdict
-    if r.verdict == "violated":
-        told += f" at step {r.depth}: {', '.join(r.trace or ()) or 'the fresh mapping'}"
-    elif r.verdict == "bounded":
-        told += f": no violation up to {r.depth} calls, which is not a proof"
-    if r.reason:
-        told += f" ({r.reason})"
-    return told if r.met else f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}"
-
-
-def _passes(r: CellResult, strict: bool) -> bool:
-    return r.exit_code(strict) == Exit.MET
-
-
-def _dotted(r: CellResult) -> str:
-    return "+".join((r.mapping, *r.allow))
-
-
-def as_ktap(results: Sequence[CellResult], strict: bool) -> str:
-    results = judged(results)
-    lines = ["KTAP version 1", f"1..{len(results)}"]
-    for number, r in enumerate(results, start=1):
-        result = "ok" if _passes(r, strict) else "not ok"
-        lines.append(f"{result} {number} {r.kernel}.{_dotted(r)}.{r.prop} # {_story(r)}")
+def headline(results: Sequence[CellResult], width: int) -> str:
+    """One promise on one mapping in some editions, before anything else is known."""
+    wide = max(len(r.kernel) for r in results)
+    lines = [f"{results[0].prop} on {results[0].scope}"]
+    for r in results:
+        told = f"{r.word} at every depth" if r.verdict == "proved" else story(r)
+        lines += _wrapped(f"{r.kernel:{wide}}  {told}", width, "  ", " " * (wide + 4))
     return "\n".join(lines)
 
 
-def as_junit(results: Sequence[CellResult], strict: bool) -> str:
-    results = judged(results)
-    failed = sum(not _passes(r, strict) for r in results)
-    suite = ElementTree.Element("testsuite", name=TOOL, tests=str(len(results)),
-                                failures=str(failed))
-    for r in results:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"{r.kernel}.{_dotted(r)}",
-                                      name=r.prop, time=f"{r.seconds:.3f}")
-        if _passes(r, strict):
-            ElementTree.SubElement(case, "system-out").text = _story(r)
-        else:
-            ElementTree.SubElement(case, "failure", type=r.verdict, message=_story(r))
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
-
-
+@dataclass(frozen=True)
 class TextReport:
-    """The report for a reader: a table for each mapping, then what is broken and why."""
+    """`width` in columns; `strict` as of --strict: no violation is accepted."""
 
-    def __init__(self, results: Sequence[CellResult], *, colour: bool, strict: bool,
-                 verbose: int) -> None:
-        self._results = results
-        self._colour = colour
-        self._strict = strict
-        self._verbose = verbose
-        self._judged = {r.kernel for r in judged(results)}
+    results: Sequence[CellResult]
+    width: int
+    colour: bool = False
+    strict: bool = False
+    verbose: int = 0
 
     def __str__(self) -> str:
-        parts = [*self._tables(), self._legend(), *self._broken(), *self._others(),
-                 *self._differences()]
+        between = self._between()
+        parts = [*(self._difference(c) for c in between), *self._broken(between),
+                 *self._others(between), str(self._table()), self._legend()]
         return "\n\n".join(part for part in parts if part)
 
     def _passes(self, r: CellResult) -> bool:
-        return _passes(r, self._strict and r.kernel in self._judged)
+        kernels = {own.kernel for own in judged(self.results)}
+        return passes(r, self.strict and r.kernel in kernels)
 
     def _paint(self, text: str, r: CellResult) -> str:
-        if not self._colour:
-            return text
-        code = _COLOURS[r.verdict] if self._passes(r) else _UNMET
-        return f"\033[{code}m{text}\033[0m"
+        return self._coloured(text, _VERDICTS[r.verdict] if self._passes(r) else _UNMET)
 
-    def _tables(self) -> list[str]:
-        """A table for each mapping; of many editions one for each promise."""
-        kernels = list(dict.fromkeys(r.kernel for r in self._results))
-        if len(kernels) > _COLUMNS:
-            return [self._matrix(p) for p in dict.fromkeys(r.prop for r in self._results)]
-        return [self._table(m, kernels) for m in dict.fromkeys(r.scope for r in self._results)]
+    def _coloured(self, text: str, code: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self.colour else text
 
-    def _matrix(self, prop: str) -> str:
-        """Editions by mappings; `@k` is short for violated@k."""
-        cells = {(r.kernel, r.scope): r for r in self._results if r.prop == prop}
-        scopes = list(dict.fromkeys(scope for _, scope in cells))
-        widths = {scope: max(8, len(scope) + 2) for scope in scopes}
-        first = max(len(kernel) for kernel, _ in cells) + 4
-        lines = [prop, " " * first + "".join(f"{s:{widths[s]}}" for s in scopes).rstrip()]
-        for kernel in dict.fromkeys(kernel for kernel, _ in cells):
-            line = f"  {kernel:{first - 2}}"
-            for scope in scopes:
-                line += self._entry(cells.get((kernel, scope)), widths[scope], short=True)
-            lines.append(line.rstrip())
-        return "\n".join(lines)
+    def _wrap(self, text: str, first: str = "", others: str = "") -> list[str]:
+        return _wrapped(text, self.width, first, others)
 
-    def _entry(self, r: CellResult | None, width: int, short: bool = False) -> str:
-        """One cell; `-` where the promise does not speak of the mapping."""
-        if r is None:
-            return "-" + " " * (width - 1)
-        word = f"@{r.depth}" if short and r.verdict == "violated" else _cell(r)
-        word += "" if self._passes(r) else " !"
-        return self._paint(word, r) + " " * (width - len(word))
-
-    def _table(self, mapping: str, kernels: Sequence[str]) -> str:
-        cells = {(r.prop, r.kernel): r for r in self._results if r.scope == mapping}
-        widths = {k: max(14, len(k) + 2) for k in kernels}
-        lines = [f"{mapping:30}" + "".join(f"{k:{widths[k]}}" for k in kernels).rstrip()]
-        for prop in dict.fromkeys(p for p, _ in cells):
-            line = f"  {prop:28}"
-            for kernel in kernels:
-                line += self._entry(cells.get((prop, kernel)), widths[kernel])
-            lines.append(line.rstrip())
-        return "\n".join(lines)
+    def _table(self) -> Table:
+        return Table(self.results, self._passes, self._paint, self.width)
 
     def _legend(self) -> str:
-        many = len({r.kernel for r in self._results}) > _COLUMNS
-        told = ["proved: at every depth, certificate checked",
-                f"{'@k: violated' if many else 'violated@k'}: the shortest trace has k calls"]
-        if any(r.verdict == "bounded" for r in self._results):
+        told = []
+        if any(r.verdict == "proved" for r in self.results):
+            told.append("proved: at every depth, certificate checked")
+        if any(r.cached for r in self.results):
+            told.append("(cached): that was in an earlier run")
+        if any(r.verdict == "violated" for r in self.results):
+            told.append(f"{'@k: violated' if self._table().many else 'violated@k'}: the shortest "
+                        "trace has k calls")
+        if any(r.verdict == "bounded" for r in self.results):
             told.append("bounded@k: none up to k calls, no proof")
-        if not all(self._passes(r) for r in self._results):
-            told.append("!: not as " + ("wanted" if self._strict else "expected"))
-        return "\n".join(textwrap.wrap("; ".join(told), 72))
+        if not all(self._passes(r) for r in self.results):
+            told.append("!: not as " + ("wanted" if self.strict else "expected"))
+        return "\n".join(self._wrap("; ".join(told)))
 
-    def _broken(self) -> list[str]:
-        """Each violation once, with all the editions that share its calls."""
-        told: dict[tuple[object, ...], list[CellResult]] = {}
-        for r in self._results:
-            if r.verdict == "violated":
-                told.setdefault((r.prop, r.scope, r.trace, r.because, r.met), []).append(r)
-        return [_violation(group) for group in told.values()]
+    def _between(self) -> list[Compared]:
+        """Where two editions are compared, or some with a patch file to those without."""
+        patches = dict.fromkeys((r.base, r.kernel, r.patch) for r in self.results if r.patch)
+        if patches:
+            return [compared(self.results, *pair) for pair in patches]
+        kernels = list(dict.fromkeys(r.kernel for r in self.results))
+        if len(kernels) != 2:
+            return []
+        by = signed(find_edition(kernels[0]), find_edition(kernels[1]))
+        return [compared(self.results, kernels[0], kernels[1], by)]
 
-    def _others(self) -> list[str]:
-        """What was not settled or not as expected; with -v also what each proof leans on."""
-        lines = [f"{r.prop} on {r.scope} in {r.kernel}: {_story(r)}" for r in self._results
-                 if r.verdict != "violated" and not self._passes(r)]
-        if self._verbose:
+    def _difference(self, c: Compared) -> str:
+        """What was mended and broken; of what is as it was, the sum."""
+        lines = self._wrap(f"From {c.before} to {c.after} ({c.by}):")
+        for kind in KINDS:
+            for alike in _grouped(c.of_kind(kind), _key):
+                lines += self._changed(kind, alike)
+        same, settled = len(c.of_kind("")), len(c.pairs)
+        told = f"{same} of {settled} verdicts are the same" if settled else "nothing to compare"
+        if c.open:
+            told += f"; {c.open} more not compared: not settled in both"
+        return "\n".join([*lines, *self._wrap(told, "  ", "    ")])
+
+    def _changed(self, kind: str, alike: Sequence[Pair]) -> list[str]:
+        old, new = alike[0].before, alike[0].after
+        scopes = _listed(p.after.scope for p in alike)
+        note = "" if self._passes(new) else f", {self._unmet(new)}"
+        head, *rest = self._wrap(f"{kind}: {new.prop} on {scopes}: {_short(old)} -> {_short(new)}"
+                                 + note, "  ", "    ")
+        lines = [head.replace(kind, self._coloured(kind, COLOURS.get(kind, "36")), 1), *rest]
+        if kind == OTHER_CALLS:
+            lines += self._calls(new) + self._calls(old, f"{old.kernel}: ")
+        else:
+            lines += self._calls(new if new.trace else old)
+        return lines + (self._why(new) if new.verdict == "violated" else [])
+
+    def _broken(self, between: Sequence[Compared]) -> list[str]:
+        """Each violation that has not been told, once, with all that share its calls; what two
+        editions that are compared share, in a line each."""
+        shared = [p.after for c in between for p in c.shared]
+        told = {id(r) for c in between for p in c.pairs for r in (p.before, p.after)
+                if p.kind or (p in c.shared and not self.verbose)}
+        left = [r for r in self.results if r.verdict == "violated" and id(r) not in told]
+        parts = ["\n".join(self._violation(group)) for group in self._by_calls(left)]
+        if shared and not self.verbose:
+            lines = ["Broken in both, by the same calls:"]
+            for group in _grouped(shared, lambda r: (r.prop, r.trace, self._passes(r))):
+                scopes = _listed(r.scope for r in group)
+                note = "" if self._passes(group[0]) else f", {self._unmet(group[0])}"
+                lines += self._wrap(f"{group[0].prop} on {scopes}: {_calls(group[0])}{note}",
+                                    "  ", "    ")
+            parts.append("\n".join(lines))
+        return parts
+
+    def _by_calls(self, results: Sequence[CellResult]) -> list[list[CellResult]]:
+        """Those not as wanted first; in a group each mapping has the same editions."""
+        by_scope = _grouped(results, lambda r: (r.prop, r.scope, *self._story_key(r)))
+        groups = _grouped(by_scope, lambda group: (
+            group[0].prop, tuple(r.kernel for r in group), *self._story_key(group[0])))
+        flat = [[r for group in alike for r in group] for alike in groups]
+        return sorted(flat, key=lambda group: all(map(self._passes, group)))
+
+    def _story_key(self, r: CellResult) -> tuple[Hashable, ...]:
+        return r.trace, r.because, r.loss, r.news, r.open, r.met, self._passes(r)
+
+    def _violation(self, group: Sequence[CellResult]) -> list[str]:
+        r = group[0]
+        scopes, kernels = _listed(g.scope for g in group), _listed(g.kernel for g in group)
+        worst = next((g for g in group if not self._passes(g)), None)
+        note = self._unmet(worst) if worst else "as expected"
+        return [*self._wrap(f"{r.prop} on {scopes} in {kernels}: violated at step {r.depth}, "
+                            f"{note}", "", "  "), *self._calls(r), *self._why(r)]
+
+    def _unmet(self, r: CellResult) -> str:
+        if r.news or r.open:
+            return f"NOT EXPECTED: {r.news}" if r.news else f"unknown {r.open}"
+        if r.met:
+            return "known, but --strict accepts no violation"
+        keeps = "keep" if r.expected == "proved" else "break"
+        return "NOT EXPECTED" + (f": {r.base} is expected to {keeps} it" if r.patch else "")
+
+    def _calls(self, r: CellResult, label: str = "") -> list[str]:
+        return self._wrap(f"{label}{_calls(r)}", "    ", "      ")
+
+    def _why(self, r: CellResult) -> list[str]:
+        """The kind of loss, and why it is expected."""
+        return [*([f"    {r.loss}"] if r.loss else []), *self._wrap(r.because, "    ", "    ")]
+
+    def _others(self, between: Sequence[Compared]) -> list[str]:
+        """What was not settled or not as expected, alike in one line; with -v also what each proof
+        leans on. What a run that was cut short has left open, its last line counts."""
+        told = {id(p.after) for c in between for p in c.pairs if p.kind}
+        lines: list[str] = []
+        for group in _grouped((r for r in self.results if r.verdict != "violated"
+                               and id(r) not in told and not r.cut_short and not self._passes(r)),
+                              lambda r: (story(r), r.kernel)):
+            names = _listed(f"{r.prop} on {r.scope}" for r in group)
+            lines += self._wrap(f"{names} in {group[0].kernel}: {story(group[0])}", "", "  ")
+        if self.verbose:
             lines += [f"{r.prop} on {r.scope} in {r.kernel}: proved by {r.engine} in "
                       f"{r.seconds:.2f} s; leans on {', '.join(r.lemmas) or 'no lemma'}"
-                      for r in self._results if r.verdict == "proved"]
-            sizes = {(r.kernel, r.scope): (r.states, r.diameter) for r in self._results
+                      for r in self.results if r.verdict == "proved"]
+            sizes = {(r.kernel, r.scope): (r.states, r.diameter) for r in self.results
                      if r.states is not None}
             lines += [f"{mapping} in {kernel}: {states} reachable states, diameter {diameter}"
                       for (kernel, mapping), (states, diameter) in sizes.items()]
         return ["\n".join(lines)] if lines else []
 
-    def _differences(self) -> list[str]:
-        """Where two editions are compared, or some with a patch file to those without: what the
-        changes between them did to the promises."""
-        patches = dict.fromkeys((r.base, r.kernel, r.patch) for r in self._results if r.patch)
-        if patches:
-            return [self._difference(*pair) for pair in patches]
-        kernels = list(dict.fromkeys(r.kernel for r in self._results))
-        if len(kernels) != 2:
-            return []
-        apart = find_edition(kernels[0]).changes ^ find_edition(kernels[1]).changes
-        names = ", ".join(c for c in CHANGES if c in apart) or "nothing"
-        return [self._difference(kernels[0], kernels[1], names)]
 
-    def _difference(self, before: str, after: str, by: str) -> str:
-        old, new = ({(r.scope, r.prop): r for r in self._results if r.kernel == k}
-                    for k in (before, after))
-        both = [key for key in old if key in new]
-        changed = [key for key in both if old[key].verdict != new[key].verdict]
-        head = f"From {before} to {after} ({by}):"
-        same = len(both) - len(changed)
-        lines = [f"  {prop} on {mapping}: {old[mapping, prop].verdict} -> "
-                 f"{new[mapping, prop].verdict}" for mapping, prop in changed]
-        return "\n".join([head, *lines, f"  {same} of {len(both)} verdicts are the same"])
+def _grouped(items: Iterable[_T], key: Callable[[_T], Hashable]) -> list[list[_T]]:
+    """Those with the same key together, in the order in which they first come."""
+    groups: dict[Hashable, list[_T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
 
 
-def _violation(group: Sequence[CellResult]) -> str:
-    r = group[0]
-    kernels = ", ".join(g.kernel for g in group)
-    lines = [f"{r.prop} on {r.scope} in {kernels}: violated at step {r.depth}, "
-             + ("as expected" if r.met else _unmet(r)), f"    {', '.join(r.trace or ())}"]
-    if r.loss:
-        lines.append(f"    {r.loss}")
-    return "\n".join(lines + textwrap.wrap(r.because, 68, initial_indent="    ",
-                                           subsequent_indent="    "))
+def _listed(names: Iterable[str]) -> str:
+    """Each once; names with commas of their own are set apart by semicolons."""
+    once = list(dict.fromkeys(names))
+    return ("; " if any("," in name for name in once) else ", ").join(once)
 
 
-def _unmet(r: CellResult) -> str:
-    return "NOT EXPECTED" + (f": {r.base} is expected to keep it" if r.patch else "")
+def _key(p: Pair) -> Hashable:
+    return (p.after.prop, p.before.verdict, p.before.trace, p.after.trace, p.after.because,
+            p.after.loss, p.after.news, p.after.open, p.after.met)
 
 
-def _cell(r: CellResult) -> str:
-    return f"{r.verdict}@{r.depth}" if r.verdict in ("violated", "bounded") else r.verdict
+def _short(r: CellResult) -> str:
+    return f"{r.verdict}@{r.depth}" if r.verdict == "violated" else r.verdict
+
+
+def _calls(r: CellResult) -> str:
+    return ", ".join(r.trace or ()) or "the fresh mapping"
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    return textwrap.wrap(text, max(30, min(width, _PROSE)), initial_indent=first,
+                         subsequent_indent=others, break_on_hyphens=False, break_long_words=False)

@@ -1,65 +1,130 @@
-"""What an earlier run has settled, so that a long one can be taken up again."""
+"""The folder of --out: the evidence of each cell, and what is settled, so that a long run can be
+taken up again."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import z3
 
 from model.checking.cells import Cell, CellResult
+from model.checking.run import Store
 from model.checking.settle import Options
 from model.engines.base import PROVED, VIOLATED
+from model.files import write_whole
 
+if TYPE_CHECKING:
+    from counterexamples.folder import Pictures, Where
+
+RESULTS = ".settled"
 _TOP = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True)
-class Saved:
-    """Results by cell, a file each, in `folder`: of these options, this solver and these sources.
+def where(cell: Cell) -> Where:
+    """The place of a cell's evidence."""
+    from counterexamples.folder import Where
 
-    Anything else of the same name is passed over, as is a file that cannot be read.
+    return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
+                 cell.edition if cell.edition.patch else None)
+
+
+@dataclass
+class Folder(Store):
+    """Keeps everything in `out`; with `resume`, takes up what an earlier run has settled.
+
+    A result stands in `out`/.settled/, a file a cell, with what it rests on (solver, sources), the
+    digest of each file of its evidence, and a digest of all this. What does not fit is passed over,
+    and `passed_over` counts it: half files, results and evidence that were edited, or of others'.
+    No times are kept: two runs leave the same bytes.
     """
 
-    folder: Path
+    out: Path
     options: Options
+    pictures: Pictures
+    resume: bool
+    passed_over: int = 0
+
+    def known(self, cell: Cell) -> CellResult | None:
+        """The result of `cell`, whose evidence is all there; or None."""
+        if not self.resume or not self._file(cell).exists():
+            return None
+        try:
+            return self._taken_up(cell, json.loads(self._file(cell).read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            self.passed_over += 1
+            return None
+
+    def keep(self, cell: Cell, result: CellResult) -> None:
+        """Write the evidence, which takes the place of that of an earlier verdict, then the result.
+        Raises OSError."""
+        from counterexamples.folder import EVIDENCE
+
+        self._write_evidence(cell, result)
+        if result.verdict not in (PROVED, VIOLATED):
+            return
+        folder = self.out / where(cell).path
+        kept = {"result": asdict(result) | {
+                    "certificate": result.certificate is not None, "seconds": 0.0},
+                "pictures": self.pictures.value,
+                "evidence": {file.name: _digest(file.read_bytes())
+                             for file in sorted(folder.iterdir()) if file.name in EVIDENCE}}
+        whole = kept | {"digest": self._digest(cell, kept)}
+        write_whole(self._file(cell), json.dumps(whole, indent=1) + "\n")
+
+    def _write_evidence(self, cell: Cell, result: CellResult) -> None:
+        from counterexamples.folder import forget, write_certificate, write_counterexample
+
+        if result.trace is not None and result.verdict == VIOLATED:
+            write_counterexample(self.out, where(cell), result.trace, self.pictures)
+        elif result.certificate is not None:
+            write_certificate(self.out, where(cell), result.certificate)
+        else:
+            forget(self.out, where(cell))
+
+    def _taken_up(self, cell: Cell, kept: dict[str, Any]) -> CellResult | None:
+        """The result that stands in a file, or None where pictures are wanted that were not drawn.
+        Raises KeyError and other errors of values where something does not fit."""
+        from counterexamples.folder import CERTIFICATE
+
+        if kept.pop("digest") != self._digest(cell, kept):
+            raise ValueError(cell)
+        folder, texts = self.out / where(cell).path, {}
+        for name, digest in kept["evidence"].items():
+            texts[name] = (folder / name).read_bytes()
+            if _digest(texts[name]) != digest:
+                raise ValueError(name)
+        fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                                  for name, value in kept["result"].items()}
+        fields["certificate"] = texts[CERTIFICATE].decode() if fields["certificate"] else None
+        result = CellResult(**fields)
+        drawn = kept["pictures"] >= self.pictures.value or result.verdict == PROVED
+        return result if drawn else None
 
     @cached_property
     def _basis(self) -> str:
         digest = hashlib.sha256(z3.get_version_string().encode())
-        for source in sorted(p for name in ("model", "properties")
+        for source in sorted(p for name in ("model", "properties", "counterexamples")
                              for p in (_TOP / name).rglob("*.py")):
             digest.update(source.read_bytes())
         return digest.hexdigest()
 
-    def _file(self, cell: Cell) -> Path:
+    def _key(self, cell: Cell) -> str:
         o = self.options
-        key = repr((self._basis, cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
-                    cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
-                    cell.edition.patch and cell.edition.patch.digest))
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json.gz"
+        return repr((cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
+                     cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
+                     cell.edition.patch and cell.edition.patch.digest))
 
-    def get(self, cell: Cell) -> CellResult | None:
-        """The result of `cell`, or None where there is none."""
-        try:
-            kept = json.loads(gzip.decompress(self._file(cell).read_bytes()))
-            fields: Any = {name: tuple(value) if isinstance(value, list) else value
-                           for name, value in kept.items()}
-            return CellResult(**fields)
-        except (OSError, EOFError, ValueError, TypeError, AttributeError):
-            return None
+    def _file(self, cell: Cell) -> Path:
+        return self.out / RESULTS / f"{_digest(self._key(cell).encode())[:32]}.json"
 
-    def put(self, cell: Cell, result: CellResult) -> None:
-        """Keep what is settled; a run that is cut short leaves no half file."""
-        if result.verdict not in (PROVED, VIOLATED):
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self._file(cell)
-        part = file.with_suffix(".part")
-        part.write_bytes(gzip.compress(json.dumps(asdict(result)).encode(), mtime=0))
-        part.replace(file)
+    def _digest(self, cell: Cell, kept: dict[str, Any]) -> str:
+        return _digest(json.dumps([self._basis, self._key(cell), kept], sort_keys=True).encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

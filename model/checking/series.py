@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from model.checking.backporting import COMMITS, Bench, Trace, breaks_now, search
 from model.checking.cells import Cell, CellResult
-from model.checking.run import run
+from model.checking.run import settle_all
 from model.checking.settle import Options
 from model.engines.base import Limits, OutOfTime
 from model.kernel.changes import CHANGES
@@ -97,6 +97,6 @@ def _turn(old: Cell, new: Edition, lost: bool, limits: Limits) -> Turn:
         sets = ()
     signed = {name[1:]: name for name in between}
     by = tuple(tuple(signed[c] for c in CHANGES if c in s) for s in sets)
-    (result,), _ = run([Cell(good, old.mapping, old.prop, old.allow)],
-                       Options(timeout=limits.remaining()), lambda _: None)
+    (result,) = settle_all([Cell(good, old.mapping, old.prop, old.allow)],
+                           Options(timeout=limits.remaining()), limits.stopped)
     return Turn(old.edition.name, new.name, lost, between, by, result)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from model.certificate import Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
+from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import Exhausted, reaches
+from model.engines.induction import Kept
 from model.engines.registry import ENGINES, Auto
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import TooManyStates
@@ -21,12 +24,25 @@ CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIE
 
 @dataclass(frozen=True)
 class Options:
-    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit."""
+    """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit;
+    `cache` allows to take proofs from what earlier runs have proved."""
 
     engine: str = "auto"
     depth: int | None = None
     timeout: float | None = None
     jobs: int = 1
+    cache: bool = True
+
+
+@cache
+def _shared_certifier() -> Certifier:
+    """Editions and mappings have steps and invariants in common."""
+    return Certifier()
+
+
+@cache
+def _kept() -> Kept:
+    return Kept()
 
 
 class CellSystem:
@@ -34,18 +50,16 @@ class CellSystem:
 
     def __init__(self, cell: Cell, options: Options) -> None:
         self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
-        self.certifier = Certifier()
+        self.certifier = _shared_certifier()
         self.exhausted = Exhausted(self.kernel.machine)
-        suspects = {p.name for p in PROPERTIES.values()
-                    if p.expected(cell.edition, cell.mapping, cell.operations) == VIOLATED}
-        self.engine: Engine = (Auto(self.candidates, suspects, self.exhausted)
+        self.engine: Engine = (Auto(self.candidates, self.exhausted, _kept())
                                if options.engine == "auto" else ENGINES[options.engine])
 
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
-        promises = (p.question(self.kernel) for p in PROPERTIES.values()
-                    if p.speaks_of(self.kernel.edition, self.kernel.mapping))
-        return [*(s.lemma(self.kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in promises)]
+        return [*(s.lemma(self.kernel) for s in LEMMAS),
+                *(p.lemma(self.kernel) for p in PROPERTIES.values()
+                  if p.speaks_of(self.kernel.edition, self.kernel.mapping))]
 
     def counted(self, result: CellResult) -> CellResult:
         """The result with the size of the reachable graph, where that is known."""
@@ -60,7 +74,8 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
     lemmas = () if options.engine == "auto" else system.candidates()
     try:
         verdict = system.engine(question, limits, lemmas)
-        result = _checked(cell, system, question, verdict, limits)
+        result = news(cell, system.kernel,
+                      _checked(cell, system, question, verdict, limits), limits)
     except (OutOfTime, TooManyStates) as stop:
         result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
     return system.counted(result)
@@ -90,13 +105,14 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
         return as_result(cell, verdict, 0.0)
     assert verdict.proof is not None
     cert = system.certifier.certificate(question, verdict.proof)
-    failed = system.certifier.refuted(cert)
-    if failed:
+    checked = system.certifier.check(cert)
+    if checked.failed:
         verdict = replace(verdict, status=CONTRADICTION,
-                          reason=f"a fresh solver does not accept the certificate: {failed}")
+                          reason="a fresh solver does not accept the certificate: "
+                          + checked.failed)
         return as_result(cell, verdict, 0.0)
-    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS),
-                   lemmas=tuple(name for name in cert.lemmas if name in cert.leans_on))
+    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS, checked.leans_on),
+                   lemmas=checked.leans_on)
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
@@ -104,7 +120,7 @@ def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
         kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
         verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
         expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
-        because=cell.prop.reason(cell.edition, cell.mapping, cell.allow), seconds=seconds,
+        because=cell.prop.reason(cell.edition, cell.mapping, verdict.trace or ()), seconds=seconds,
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
         loss=cell.prop.loss(verdict.trace or ()),
         base=cell.edition.base.name if cell.edition.patch else "",

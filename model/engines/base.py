@@ -23,13 +23,10 @@ class Proof:
 
     The conjunction of `invariant` holds initially and is kept by every step; and no state that
     satisfies it is bad, when the `k` steps before were good (0: the invariant alone suffices).
-    `leans_on` names the lemmas that the last part needs, where the engine knows; the other lemmas
-    are there to keep those.
     """
 
     invariant: tuple[Lemma, ...]
     k: int = 0
-    leans_on: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +117,9 @@ def solve(solver: z3.Solver, limits: Limits, *assumptions: z3.BoolRef) -> bool:
     return bool(result == z3.sat)
 
 
-def incremental_solver() -> z3.Solver:
+def incremental_solver(context: z3.Context | None = None) -> z3.Solver:
     """For many related queries: bit-blasting with one incremental SAT solver beneath."""
-    return z3.SolverFor("QF_FD")
+    return z3.SolverFor("QF_FD", ctx=context)
 
 
 def search_solver() -> z3.Solver:

@@ -5,7 +5,7 @@ Breadth first, actions in order, so that the first violation found is the plaine
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import z3
@@ -20,7 +20,7 @@ from model.engines.base import (
     Proof,
     Verdict,
 )
-from model.system.relation.compiled import Machine, Values
+from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.reach import StateGraph, TooManyStates, explore
 from model.system.relation.transition import Lemma, Question
 
@@ -31,23 +31,50 @@ MAX_STATES = 1_000_000
 def first_violation(machine: Machine, graph: StateGraph,
                     question: Question) -> tuple[str, ...] | None:
     """The plainest shortest violation in the graph, as action names, or None."""
-    safe = machine.predicate(question.safe)
-    allowed = machine.step_predicate(question.allowed)
-    if not safe(graph.states[0]):
+    holds = machine.predicate(question.safe)
+    safe = [holds(state) for state in graph.states]
+    if not safe[0]:
         return ()
+    allowed = _of_steps(machine, graph, question.allowed)
     names = machine.system.actions
     for state, row in enumerate(graph.edges):
         for action, after in enumerate(row):
-            if not (allowed(graph.states[state], action) and safe(graph.states[after])):
+            if not (safe[after] and allowed(state, action)):
                 return tuple(names[a] for a in (*graph.path(state), action))
     return None
 
 
 def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
     """Whether some step in the graph satisfies the step formula `witness`."""
-    holds = machine.step_predicate(witness)
-    return any(holds(graph.states[state], action)
+    holds = _of_steps(machine, graph, witness)
+    return any(holds(state, action)
                for state, row in enumerate(graph.edges) for action in range(len(row)))
+
+
+def _of_steps(machine: Machine, graph: StateGraph,
+              formula: z3.BoolRef) -> Callable[[int, int], bool]:
+    """A step formula as a predicate of a state's number and an action."""
+    function = machine.step_values(formula)
+    states, edges, outputs = graph.states, graph.edges, graph.outputs
+
+    def holds(state: int, action: int) -> bool:
+        return bool(function((*states[state], action, *states[edges[state][action]],
+                              *outputs[state][action]))[0])
+
+    return holds
+
+
+def invariants(machine: Machine, graph: StateGraph,
+               candidates: Sequence[Lemma]) -> tuple[Lemma, ...]:
+    """Those of the candidates that hold in every state of the graph."""
+    if not candidates:
+        return ()
+    function = compile_terms(machine.system.variables, [c.formula for c in candidates])
+    kept = set(range(len(candidates)))
+    for state in graph.states:
+        values = function(state)
+        kept -= {i for i in kept if not values[i]}
+    return tuple(c for i, c in enumerate(candidates) if i in kept)
 
 
 class Exhausted:
@@ -80,6 +107,14 @@ class Exhausted:
         """The number of states and the diameter, once the graph is there."""
         return None if self._graph is None else (len(self._graph.states), self._graph.diameter)
 
+    def violation(self, question: Question, limits: Limits) -> tuple[str, ...] | None:
+        """The plainest shortest violation, or None. Raises OutOfTime, TooManyStates."""
+        return first_violation(self.machine, self.graph(limits), question)
+
+    def invariants(self, candidates: Sequence[Lemma], limits: Limits) -> tuple[Lemma, ...]:
+        """Those that hold in every reachable state. Raises OutOfTime, TooManyStates."""
+        return invariants(self.machine, self.graph(limits), candidates)
+
     @cached_property
     def _invariant(self) -> Lemma:
         assert self._graph is not None
@@ -87,9 +122,13 @@ class Exhausted:
 
     def verdict(self, question: Question, limits: Limits) -> Verdict:
         """Proved or violated. Raises OutOfTime, TooManyStates."""
-        trace = first_violation(self.machine, self.graph(limits), question)
+        trace = self.violation(question, limits)
         if trace is not None:
             return Verdict(VIOLATED, NAME, len(trace), trace)
+        return self.proof()
+
+    def proof(self) -> Verdict:
+        """Of a promise of which the graph has no violation: the invariant is the graph itself."""
         return Verdict(PROVED, NAME, proof=Proof((self._invariant,)))
 
 

@@ -21,63 +21,104 @@ from model.engines.base import (
     incremental_solver,
     solve,
 )
+from model.system.relation.nodes import node_of
 from model.system.relation.transition import Lemma, Question, TransitionSystem
 
 NAME = "induction"
 
 
-def houdini(system: TransitionSystem, candidates: Sequence[Lemma],
-            limits: Limits) -> tuple[Lemma, ...]:
+class Kept:
+    """What was found of single steps: which branch keeps which set of lemmas. Systems that have the
+    branch in common need not ask again."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, object] = {}
+
+    def __contains__(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> bool:
+        return _nodes(key) in self._known
+
+    def add(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> None:
+        self._known[_nodes(key)] = key  # a node is free for another term once its own is gone
+
+
+def _nodes(key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> tuple[object, ...]:
+    lemmas, branch = key
+    return frozenset(map(node_of, lemmas)), tuple(map(node_of, branch))
+
+
+def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limits,
+            kept: Kept | None = None) -> tuple[Lemma, ...]:
     """The largest subset of `candidates` whose conjunction is inductive.
 
     Raises OutOfTime.
     """
-    kept = [c for c in candidates if system.at_init(c.formula)]
-    before = [z3.Bool(f"before!{i}") for i in range(len(kept))]
-    after = [z3.Bool(f"after!{i}") for i in range(len(kept))]
+    kept = Kept() if kept is None else kept
+    told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
+    first = system.all_at_init([c.formula for c in told]) if told else []
+    alive = [c for c, holds in zip(told, first, strict=True) if holds]
+    before = {c: z3.Bool(f"before!{i}") for i, c in enumerate(alive)}
     solver = incremental_solver()
-    solver.add(system.legal_action)
-    for lemma, b, a in zip(kept, before, after, strict=True):
-        solver.add(z3.Implies(b, lemma.formula), a == system.after(lemma.formula))
-    alive = list(range(len(kept)))
-    while alive:
+    for lemma, name in before.items():
+        solver.add(z3.Implies(name, lemma.formula))
+    after: dict[int, dict[Lemma, z3.BoolRef]] = {}
+    width = len(system.variables)
+    waiting = list(range(len(system.branches)))
+    while waiting:
+        action, branch = waiting[0], system.branches[waiting[0]][:width]
+        key = [lemma.formula for lemma in alive], branch
+        if key in kept:
+            waiting.pop(0)
+            continue
+        if action not in after:
+            after[action] = _said_after(system, action, alive, solver)
         solver.push()
-        solver.add(z3.Or([z3.Not(after[i]) for i in alive]))
-        broken = solve(solver, limits, *(before[i] for i in alive))
+        solver.add(z3.Or([z3.Not(after[action][lemma]) for lemma in alive]))
+        broken = solve(solver, limits, *(before[lemma] for lemma in alive))
         model = solver.model() if broken else None
         solver.pop()
         if model is None:
-            break
-        alive = [i for i in alive if not z3.is_false(model.eval(after[i]))]
-    return tuple(kept[i] for i in alive)
+            kept.add(key)
+            waiting.pop(0)
+            continue
+        alive = [lemma for lemma in alive if not z3.is_false(model.eval(after[action][lemma]))]
+        waiting = [action, *(i for i in range(len(system.branches)) if i != action)]
+    return tuple(alive)
+
+
+def _simplified(lemma: Lemma) -> Lemma:
+    formula = z3.simplify(lemma.formula)
+    assert isinstance(formula, z3.BoolRef)
+    return Lemma(lemma.name, formula)
+
+
+def _said_after(system: TransitionSystem, action: int, lemmas: Sequence[Lemma],
+                solver: z3.Solver) -> dict[Lemma, z3.BoolRef]:
+    """A name for each lemma said of the state after an action, defined in the solver."""
+    names = [z3.Bool(f"after!{action}!{i}") for i in range(len(lemmas))]
+    pairs = list(zip(system.variables, system.branches[action], strict=False))
+    both = z3.And([name == lemma.formula for name, lemma in zip(names, lemmas, strict=True)])
+    solver.add(z3.substitute(both, *pairs))
+    return dict(zip(lemmas, names, strict=True))
 
 
 class InductiveInvariant:
     """An inductive set of lemmas of one system, found once and asked about many promises."""
 
-    def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma],
-                 limits: Limits) -> None:
+    def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma], limits: Limits,
+                 kept: Kept | None = None) -> None:
         """Raises OutOfTime."""
-        self.lemmas = houdini(system, candidates, limits)
-        self._names = [z3.Bool(f"lemma!{i}") for i in range(len(self.lemmas))]
+        self.lemmas = houdini(system, candidates, limits, kept)
         self._solver = incremental_solver()
-        self._solver.add(system.legal_action)
-        for name, lemma in zip(self._names, self.lemmas, strict=True):
-            self._solver.add(z3.Implies(name, lemma.formula))
+        self._solver.add(system.legal_action, *(lemma.formula for lemma in self.lemmas))
 
     def prove(self, question: Question, limits: Limits) -> Proof | None:
         """A proof from the lemmas, or None. Raises OutOfTime."""
         self._solver.push()
         try:
             self._solver.add(z3.Not(question.good))
-            if solve(self._solver, limits, *self._names):
-                return None
-            core = {str(name) for name in self._solver.unsat_core()}
+            return None if solve(self._solver, limits) else Proof(self.lemmas)
         finally:
             self._solver.pop()
-        pairs = zip(self._names, self.lemmas, strict=True)
-        leans_on = frozenset(lemma.name for name, lemma in pairs if str(name) in core)
-        return Proof(self.lemmas, leans_on=leans_on)
 
 
 def induction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:

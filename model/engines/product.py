@@ -1,4 +1,5 @@
-"""Two machines side by side: every way in which a run of one first shows otherwise than the other.
+"""Two machines side by side: every way in which a run of one first shows otherwise than the other,
+or the first that breaks a promise in one alone.
 
 Breadth first over the pairs of states that the same actions lead to. A step whose observations
 differ is a difference, and nothing is explored beyond it; when the pairs are exhausted without one,
@@ -8,15 +9,18 @@ no list of actions, of any length, tells the machines apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from model.engines.base import Limits, OutOfTime
 from model.system.relation.compiled import Machine, Values
 from model.system.relation.reach import StateGraph
+from model.system.relation.transition import Question
 
 MAX_PAIRS = 1_000_000
 
 Pair = tuple[Values, Values]
+Outputs = tuple[Values | None, Values | None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Difference:
     before: int
     action: int | None
     after: Pair
-    outputs: tuple[Values | None, Values | None]
+    outputs: Outputs
 
 
 @dataclass
@@ -70,40 +74,90 @@ def product(a: Side, b: Side, limits: Limits, max_pairs: int = MAX_PAIRS) -> Pro
 
     Raises ValueError where the machines do not have the same actions.
     """
-    if a.machine.system.actions != b.machine.system.actions:
-        raise ValueError("the two machines have other actions")
-    start = (a.machine.initial, b.machine.initial)
-    found = Product(StateGraph([start], [0], [None]))
-    if a.observe(start[0], None) != b.observe(start[1], None):
-        found.differences.append(Difference(0, None, start, (None, None)))
-        found.graph.complete = True
-        return found
-    try:
-        _explore(a, b, found, limits, max_pairs)
-    except OutOfTime as stop:
-        found.reason = str(stop)
+    found = Product(StateGraph([(a.machine.initial, b.machine.initial)], [0], [None]))
+
+    def alike(before: int, action: int | None, after: Pair, outputs: Outputs) -> bool:
+        same = a.observe(after[0], outputs[0]) == b.observe(after[1], outputs[1])
+        if not same:
+            found.differences.append(Difference(before, action, after, outputs))
+        return same
+
+    _explore(a.machine, b.machine, found, alike, limits, max_pairs)
     return found
 
 
-def _explore(a: Side, b: Side, found: Product, limits: Limits, max_pairs: int) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """A machine, and the promise that is asked of it."""
+
+    machine: Machine
+    question: Question
+
+    def judge(self) -> Callable[[Values, int | None, Values], bool]:
+        """Whether it is kept by an action in a state, and by the state after it; None: no action,
+        as at the start."""
+        safe = self.machine.predicate(self.question.safe)
+        allowed = self.machine.step_predicate(self.question.allowed)
+        return lambda state, action, after: (
+            (action is None or allowed(state, action)) and safe(after))
+
+
+def broken_alone(a: Asked, b: Asked, limits: Limits, max_pairs: int = MAX_PAIRS) -> Product:
+    """The first run that breaks its promise in `a` while `b`, on the same actions, has kept its own
+    up to that step and with it: the one difference there is, the plainest of the shortest. Where
+    the pairs are exhausted without one, there is none.
+
+    Raises ValueError where the machines do not have the same actions.
+    """
+    found = Product(StateGraph([(a.machine.initial, b.machine.initial)], [0], [None]))
+    keeps_a, keeps_b = a.judge(), b.judge()
+
+    def kept(before: int, action: int | None, after: Pair, outputs: Outputs) -> bool:
+        one, other = found.pair(before)
+        if not keeps_b(other, action, after[1]):
+            return False
+        if not keeps_a(one, action, after[0]):
+            found.differences.append(Difference(before, action, after, outputs))
+            raise _Enough
+        return True
+
+    with suppress(_Enough):
+        _explore(a.machine, b.machine, found, kept, limits, max_pairs)
+    return found
+
+
+class _Enough(Exception):
+    """What was wanted has been found."""
+
+
+def _explore(a: Machine, b: Machine, found: Product,
+             goes_on: Callable[[int, int | None, Pair, Outputs], bool], limits: Limits,
+             max_pairs: int) -> None:
+    """All pairs that are reached by steps which `goes_on` lets pass: it is told the number of the
+    pair before, the action, the pair after it, and the outputs."""
+    if a.system.actions != b.system.actions:
+        raise ValueError("the two machines have other actions")
     graph = found.graph
     index: dict[Values, int] = {graph.states[0]: 0}
-    actions = range(len(a.machine.system.actions))
+    actions = range(len(a.system.actions))
     current = 0
-    while current < len(graph.states):
+    left = goes_on(0, None, found.pair(0), (None, None))
+    while left and current < len(graph.states):
         if limits.depth is not None and graph.depth[current] >= limits.depth:
             found.reason = f"only lists of up to {limits.depth} actions were tried"
             return
-        if current % 1000 == 0:
-            limits.remaining()
+        try:
+            if current % 1000 == 0:
+                limits.remaining()
+        except OutOfTime as stop:
+            found.reason = str(stop)
+            return
         one, other = found.pair(current)
         for action in actions:
-            after_a, seen_a = a.machine.step(one, action)
-            after_b, seen_b = b.machine.step(other, action)
+            after_a, seen_a = a.step(one, action)
+            after_b, seen_b = b.step(other, action)
             after = (after_a, after_b)
-            if a.observe(after_a, seen_a) != b.observe(after_b, seen_b):
-                found.differences.append(Difference(current, action, after, (seen_a, seen_b)))
-            elif after not in index:
+            if goes_on(current, action, after, (seen_a, seen_b)) and after not in index:
                 if len(graph.states) >= max_pairs:
                     found.reason = f"more than {max_pairs} pairs of states"
                     return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from model.engines.base import (
@@ -18,12 +18,12 @@ from model.engines.base import (
 )
 from model.engines.bmc import DEFAULT_DEPTH, bmc
 from model.engines.explicit import Exhausted, explicit
-from model.engines.induction import InductiveInvariant, induction
+from model.engines.induction import InductiveInvariant, Kept, induction
 from model.engines.kinduction import kinduction
 from model.engines.spacer import spacer
 from model.system.relation.compiled import Machine
 from model.system.relation.reach import TooManyStates
-from model.system.relation.transition import Lemma, Question
+from model.system.relation.transition import Lemma, Question, TransitionSystem
 
 ENGINES: dict[str, Engine] = {
     "bmc": bmc,
@@ -37,19 +37,21 @@ ENGINES: dict[str, Engine] = {
 class Auto:
     """All engines, the quickest sure answer first, for many promises of one system.
 
-    Mutual induction over the lemmas and the promises themselves comes first, because it settles
-    most promises with one set of lemmas; what it does not prove is looked up in the exhausted
-    graph; and where there are too many states for that, it is searched for a violation, and what
-    has none within the bound goes to k-induction and Spacer. A promise named in `suspects` is
-    searched first: that saves time where it is broken, and changes no verdict where it is not.
-    `candidates` is asked once, when a proof is first tried; `exhausted` is of the same system.
+    The graph of all reachable states is exhausted first, where it is small enough: it has every
+    violation. What it keeps is proved by mutual induction over the lemmas and the promises
+    themselves, because a reader understands that; where they do not suffice, by the graph. Where
+    there are too many states, a promise is proved by induction, or searched for a violation, and
+    what has none within the bound goes to k-induction and Spacer.
+
+    `candidates` is asked once, when a proof is first tried; `exhausted` is of the same system, and
+    `kept` may be shared between systems.
     """
 
     def __init__(self, candidates: Callable[[], Sequence[Lemma]],
-                 suspects: Container[str] = (), exhausted: Exhausted | None = None) -> None:
+                 exhausted: Exhausted | None = None, kept: Kept | None = None) -> None:
         self._ask = candidates
-        self._suspects = suspects
         self._exhausted = exhausted
+        self._kept = kept
         self._invariant: InductiveInvariant | None = None
 
     @cached_property
@@ -58,34 +60,39 @@ class Auto:
 
     def __call__(self, question: Question, limits: Limits,
                  lemmas: Sequence[Lemma] = ()) -> Verdict:
-        found: Verdict | None = None
-        if question.name in self._suspects:
-            found = bmc(question, limits)
-            if found.status == VIOLATED:
-                return found
         try:
-            proof = self._prove(question, limits)
+            graph = self._graph(question.system, limits) if limits.depth is None else None
+            trace = graph.violation(question, limits) if graph else None
+            if trace is not None:
+                return Verdict(VIOLATED, "explicit", len(trace), trace)
+            proof = self._prove(question, graph, limits)
         except OutOfTime as stop:
-            return found or Verdict(UNKNOWN, "auto", reason=str(stop))
+            return Verdict(UNKNOWN, "auto", reason=str(stop))
         if proof is not None:
             return Verdict(PROVED, "induction", proof=proof)
-        if limits.depth is None:
-            if self._exhausted is None:
-                self._exhausted = Exhausted(Machine(question.system))
-            try:
-                return self._exhausted.verdict(question, limits)
-            except TooManyStates:
-                pass
-            except OutOfTime as stop:
-                return found or Verdict(UNKNOWN, "auto", reason=str(stop))
-        found = found or bmc(question, limits)
+        if graph is not None:
+            return graph.proof()
+        found = bmc(question, limits)
         if found.status == VIOLATED or limits.depth is not None:
             return found
         return self._harder(question, limits, found)
 
-    def _prove(self, question: Question, limits: Limits) -> Proof | None:
+    def _graph(self, system: TransitionSystem, limits: Limits) -> Exhausted | None:
+        """The exhausted graph; None where there are too many states."""
+        if self._exhausted is None:
+            self._exhausted = Exhausted(Machine(system))
+        try:
+            self._exhausted.graph(limits)
+        except TooManyStates:
+            return None
+        return self._exhausted
+
+    def _prove(self, question: Question, graph: Exhausted | None, limits: Limits) -> Proof | None:
         if self._invariant is None:
-            self._invariant = InductiveInvariant(question.system, self._candidates, limits)
+            candidates = self._candidates
+            if graph is not None:
+                candidates = graph.invariants(candidates, limits)
+            self._invariant = InductiveInvariant(question.system, candidates, limits, self._kept)
         return self._invariant.prove(question, limits)
 
     def _harder(self, question: Question, limits: Limits, found: Verdict) -> Verdict:

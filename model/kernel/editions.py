@@ -7,9 +7,11 @@ The rows are in changes.py. What ``ed.has("<id>")`` answers may be a Z3 Boolean:
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
@@ -19,15 +21,32 @@ import z3
 from model.kernel.changes import ALIASES, CHANGES, RELEASES, Change
 from model.kernel.logic import Bool
 
+_NEAR_HASH = 0.75  # any two hashes are half alike
+_HASH = re.compile("[0-9a-f]{7,40}")
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+
 
 class UsageError(ValueError):
     """Something the user named does not exist; the message names the nearest right spelling."""
 
 
-def unknown(kind: str, name: str, known: list[str]) -> UsageError:
-    """The error for a misspelt `name`; lists what there is when nothing is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+_SECTIONS = {"edition": "editions", "mapping": "mappings", "property": "properties",
+             "operation": "operations", "theme": "themes", "commit": "changes",
+             "function": "functions"}
+"""What `--list` calls them."""
+_FEW = 80  # characters: more names than that are not listed in an error
+
+
+def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> UsageError:
+    """The error for a misspelt `name`: what is near, else what there is, or how to list it."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    listed = ", ".join(known)
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    elif len(listed) > _FEW and kind in _SECTIONS:
+        hint = f"python -m model.check --list {_SECTIONS[kind]} has them all"
+    else:
+        hint = f"known: {listed}"
     return UsageError(f"unknown {kind} {name!r}; {hint}")
 
 
@@ -47,6 +66,15 @@ class Patch:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What building a term has asked of an edition: by name the changes, and the mirrored functions
+    that were called."""
+
+    changes: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
 class Edition:
     """One kernel's behaviour: a set of changes on the common base.
 
@@ -62,11 +90,15 @@ class Edition:
     undecided: frozenset[str] = frozenset()
     """Changes that it may have or not: the terms made of it speak of every such edition."""
     patch: Patch | None = None
+    heard: Heard | None = field(default=None, compare=False, repr=False)
+    """Where it is written down what is asked."""
 
     def has(self, change: str) -> Bool:
         """Whether this edition has `change`; `choice(change)` where that is undecided. Raises
         KeyError for an id that is not in CHANGES."""
         known = CHANGES[change].id
+        if self.heard is not None:
+            self.heard.changes.add(known)
         return choice(known) if known in self.undecided else known in self.changes
 
     @property
@@ -89,19 +121,17 @@ class Edition:
         """This edition plus `change` and what it requires. Raises UsageError if unknown."""
         wanted = find_change(change)
         added = {wanted.id, *wanted.requires} - self.changes
-        return self._derive("+", wanted.id, self.changes | added) if added else self
+        return self._derive(self.changes | added) if added else self
 
     def without_change(self, change: str) -> Edition:
         """This edition less `change` and what requires it. Raises UsageError if unknown."""
         dropped = find_change(change)
         gone = {c.id for c in CHANGES.values() if c.id == dropped.id or dropped.id in c.requires}
-        return self._derive("-", dropped.id, self.changes - gone) if gone & self.changes else self
+        return self._derive(self.changes - gone) if gone & self.changes else self
 
-    def _derive(self, sign: str, change: str, changes: frozenset[str]) -> Edition:
-        base = self.base
-        made = replace(base, name=f"{base.name}{sign}{change}",
-                       title=f"{base.title}, {'with' if sign == '+' else 'without'} {change}",
-                       changes=changes)
+    def _derive(self, changes: frozenset[str]) -> Edition:
+        name, title = _named(changes)
+        made = replace(self.base, name=name, title=title, changes=changes)
         return made.with_patch(self.patch.file, self.patch.digest, self.overrides) \
             if self.patch else made
 
@@ -117,35 +147,84 @@ class Edition:
 EDITIONS: dict[str, Edition] = {r.name: Edition(r.name, r.title, r.changes) for r in RELEASES}
 
 
+@cache
+def _named(changes: frozenset[str]) -> tuple[str, str]:
+    """The one name and title of an edition of these changes: those of the release that has them, or
+    of that from which the fewest steps lead to them, the latest of several, and these steps."""
+    same = [r for r in RELEASES if r.changes == changes]
+    release, steps = min(((r, _steps(r.changes, changes)) for r in same[:1] or reversed(RELEASES)),
+                         key=lambda way: len(way[1]))
+    told = [f"{'with' if sign == '+' else 'without'} {change}" for sign, change in steps]
+    return (release.name + "".join(sign + change for sign, change in steps),
+            ", ".join((release.title, *told)))
+
+
+def _steps(old: frozenset[str], new: frozenset[str]) -> list[tuple[str, str]]:
+    """The changes to drop, and then to add, each with its sign; not those that go or come with
+    another."""
+    gone, come = old - new, new - old
+    dropped = [c for c in CHANGES if c in gone and not gone & set(CHANGES[c].requires)]
+    needed = {r for c in come for r in CHANGES[c].requires}
+    added = [c for c in CHANGES if c in come and c not in needed]
+    return [*(("-", c) for c in dropped), *(("+", c) for c in added)]
+
+
 def find_change(name: str) -> Change:
-    """The change with that id, or whose id is an unambiguous beginning or a longer hash of it.
+    """The change with that id, or of whose hash it is an unambiguous beginning of seven digits or
+    more, or a longer form.
 
     Raises UsageError when there is none.
     """
     if name in CHANGES:
         return CHANGES[name]
-    near = [c for c in CHANGES.values()
-            if len(name) >= 7 and (c.id.startswith(name) or name.startswith(c.id))]
+    near = [c for c in CHANGES.values() if _HASH.fullmatch(name) and _HASH.fullmatch(c.id)
+            and (c.id.startswith(name) or name.startswith(c.id))]
     if len(near) == 1:
         return near[0]
-    raise unknown("commit", name, list(CHANGES))
+    raise unknown("commit", name, list(CHANGES), _NEAR_HASH if _HASH.fullmatch(name) else 0.5)
 
 
 def find_edition(name: str) -> Edition:
-    """The edition `name`, or one derived from it: ``v6.12-931298e103c2``, ``before+931298e103c2``.
+    """The edition `name`, or one derived from it: ``v6.12-931298e103c2``, ``before+931298e103c2``
+    (which is ``after``: an edition of the same changes has one name).
 
     Raises UsageError when there is none.
     """
     name = ALIASES.get(name, name)
     if name in EDITIONS:
         return EDITIONS[name]
-    base = max((e for e in EDITIONS if name.startswith(e)), key=len, default="")
+    base = max((e for e in (*EDITIONS, *ALIASES) if name.startswith(e)), key=len, default="")
     if not base or name[len(base)] not in "+-":
-        raise unknown("edition", name, list(EDITIONS))
-    edition, rest = EDITIONS[base], name[len(base):]
+        raise _unknown_edition(name)
+    edition, rest = EDITIONS[ALIASES.get(base, base)], name[len(base):]
     for sign, change in _signed_changes(rest):
         edition = edition.with_change(change) if sign == "+" else edition.without_change(change)
     return edition
+
+
+def _unknown_edition(name: str) -> UsageError:
+    """For a release: the nearest modelled before it."""
+    asked = _RELEASE.fullmatch(name)
+    if asked is None:
+        return unknown("edition", name, list(EDITIONS))
+    if f"v{name}" in {**EDITIONS, **ALIASES}:
+        return UsageError(f"unknown edition {name!r}; did you mean 'v{name}'?")
+    aliased = set(ALIASES.values())
+    exact = {**{e: e for e in EDITIONS if e not in aliased}, **ALIASES}
+    numbers = sorted((_number(found), e) for n, e in exact.items()
+                     if (found := _RELEASE.fullmatch(n)))
+    before = [e for number, e in numbers if number <= _number(asked)]
+    if not before:
+        hint = f"the oldest that is modelled is {numbers[0][1]!r}"
+    elif _number(asked) > numbers[-1][0]:
+        hint = f"nothing after {before[-1]!r} is modelled"
+    else:
+        hint = f"the nearest before it is {before[-1]!r}"
+    return UsageError(f"unknown edition {name!r}; {hint}")
+
+
+def _number(release: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.groups(default="0"))
 
 
 def _signed_changes(text: str) -> list[tuple[str, str]]:
@@ -153,7 +232,7 @@ def _signed_changes(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     while text:
         sign, rest = text[0], text[1:]
-        match = next((i for i in ids if rest.startswith(i)), None)
+        match = next((i for i in ids if rest.startswith((i + "+", i + "-")) or rest == i), None)
         if match is None:
             end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
             match = rest[:end]

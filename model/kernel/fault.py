@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import z3
-
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, has, ite, negate
+from model.kernel.logic import BV, Bool, folded, has, ite, negate, number
 from model.kernel.memory import handle_mm_fault, vma_is_accessible
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_access, mmu_permits
@@ -50,10 +48,10 @@ def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
             fault = handle_mm_fault(ed, vma, entry, write)
             over = Access(fault.entry, fault.outcome, count)
             again = fault.outcome == outcome(Outcome.ok)
-            minor = count + z3.BitVecVal(1, FAULT_BITS)
-            counted = z3.simplify(ite(fault.major, count, minor))
+            minor = count + number(1, FAULT_BITS)
+            counted = folded(ite(fault.major, count, minor))
             other = ite(again, attempt(fault.entry, counted, tries + 1), over)
         return ite(mmu_permits(entry.pte, write), done,
                    ite(access_error(ed, vma, write), denied, other))
 
-    return attempt(entry, z3.BitVecVal(0, FAULT_BITS), 0)
+    return attempt(entry, number(0, FAULT_BITS), 0)

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import z3
 
+from model.kernel.terms import and_, if_, lean, not_, or_, same, shifted_right
+
 BV: TypeAlias = z3.BitVecRef
 Bool: TypeAlias = z3.BoolRef | bool
 T = TypeVar("T")
@@ -23,7 +25,20 @@ WORD = 64
 @cache
 def word(value: int) -> BV:
     """The constant ``value`` as a 64-bit vector."""
-    return z3.BitVecVal(value, WORD)
+    return number(value, WORD)
+
+
+@cache
+def number(value: int, width: int) -> BV:
+    """The constant ``value`` as a vector of ``width`` bits."""
+    constant: BV = lean(z3.BitVecVal(value, width))
+    return constant
+
+
+@cache
+def _truth(value: bool) -> z3.BoolRef:
+    constant: z3.BoolRef = lean(z3.BoolVal(value))
+    return constant
 
 
 def has(value: BV, mask: int) -> Bool:
@@ -46,8 +61,7 @@ def clear_bits(value: BV, mask: int) -> BV:
 
 def folded(value: BV) -> BV:
     """The same value, worked out where it is a constant."""
-    result = z3.simplify(value)
-    assert isinstance(result, z3.BitVecRef)
+    result: BV = lean(z3.simplify(value))
     return result
 
 
@@ -56,22 +70,27 @@ def complement(value: BV) -> BV:
     return folded(~value)
 
 
+def shift_right(value: BV, by: int) -> BV:
+    """C's ``value >> by``, of an unsigned value."""
+    return shifted_right(value, number(by, value.size()))
+
+
 def negate(a: Bool) -> Bool:
-    return not a if isinstance(a, bool) else z3.Not(a)
+    return not a if isinstance(a, bool) else not_(a)
 
 
 def conj(*terms: Bool) -> Bool:
     rest = [t for t in terms if t is not True]
     if any(t is False for t in rest):
         return False
-    return True if not rest else rest[0] if len(rest) == 1 else z3.And(*rest)
+    return True if not rest else rest[0] if len(rest) == 1 else and_(rest)
 
 
 def disj(*terms: Bool) -> Bool:
     rest = [t for t in terms if t is not False]
     if any(t is True for t in rest):
         return True
-    return False if not rest else rest[0] if len(rest) == 1 else z3.Or(*rest)
+    return False if not rest else rest[0] if len(rest) == 1 else or_(rest)
 
 
 def implies(a: Bool, b: Bool) -> Bool:
@@ -79,7 +98,7 @@ def implies(a: Bool, b: Bool) -> Bool:
 
 
 def as_term(a: Bool) -> z3.BoolRef:
-    return z3.BoolVal(a) if isinstance(a, bool) else a
+    return _truth(a) if isinstance(a, bool) else a
 
 
 def ite(cond: Bool, then: T, other: T) -> T:
@@ -101,11 +120,11 @@ def _merge(cond: z3.BoolRef, then: Any, other: Any) -> Any:
                   for f in fields(then)}
         return type(then)(**merged)
     if isinstance(then, bool) and isinstance(other, bool):
-        return then if then is other else cond if then else z3.Not(cond)
+        return then if then is other else cond if then else not_(cond)
     if isinstance(then, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
-        return z3.If(cond, as_term(then), as_term(other))
+        return if_(cond, as_term(then), as_term(other))
     if isinstance(then, z3.ExprRef) and isinstance(other, z3.ExprRef):
-        return then if then.eq(other) else z3.If(cond, then, other)
+        return then if same(then, other) else if_(cond, then, other)
     if then == other:
         return then
     raise TypeError(f"a condition cannot choose between the facts {then!r} and {other!r}")

@@ -45,6 +45,8 @@ def mirrors(path: str, *also: str) -> Callable[[Callable[Concatenate[Edition, P]
         MIRRORS[name] = Mirror(name, path, function, also)
 
         def call(ed: Edition, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            if ed.heard is not None:
+                ed.heard.functions.add(name)
             chosen: Callable[Concatenate[Edition, P], R] = ed.overrides.get(name, function)
             return chosen(ed, *args, **kwargs)
 

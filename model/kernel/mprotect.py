@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import z3
-
 from model.kernel.bits import PROT_NONE_PGPROT, VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import change_huge_pmd, split_huge_pmd_locked
 from model.kernel.hugetlb import hugetlb_change_protection
-from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, set_bits, word
+from model.kernel.logic import (
+    BV,
+    Bool,
+    clear_bits,
+    conj,
+    disj,
+    has,
+    ite,
+    negate,
+    set_bits,
+    shift_right,
+    word,
+)
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import (
     pte_needs_soft_dirty_wp,
@@ -165,7 +175,7 @@ def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[V
 def do_mprotect_pkey(ed: Edition, vma: Vma, entry: Entry, prot: int) -> tuple[Vma, Entry, BV]:
     """mprotect(2), `prot` as VM_READ and VM_WRITE bits; EACCES beyond VM_MAYREAD and its like."""
     newflags = set_bits(clear_bits(vma.vm_flags, VM_ACCESS_FLAGS), prot)
-    denied = has(newflags & ~z3.LShR(newflags, VM_MAY_SHIFT), VM_ACCESS_FLAGS)
+    denied = has(newflags & ~shift_right(newflags, VM_MAY_SHIFT), VM_ACCESS_FLAGS)
     new, changed = mprotect_fixup(ed, vma, entry, newflags)
     return (ite(denied, vma, new), ite(denied, entry, changed),
             ite(denied, outcome(Outcome.EACCES), outcome(Outcome.ok)))

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-import z3
-
-from model.kernel.logic import BV, Bool, conj, disj, negate
+from model.kernel.logic import BV, Bool, conj, disj, negate, number
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ OUTCOME_BITS = 4
 
 def outcome(value: Outcome) -> BV:
     """The outcome as a 4-bit vector."""
-    return z3.BitVecVal(int(value), OUTCOME_BITS)
+    return number(int(value), OUTCOME_BITS)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from model.kernel.editions import UsageError
+from model.processes import group
 
 CONFIG = (
     "64BIT", "PHYS_ADDR_T_64BIT", "X86_64", "X86_5LEVEL", "MMU", "SMP", "SWAP", "MIGRATION",
@@ -88,7 +89,7 @@ def preprocess(read: Callable[[str], str | None], more: Sequence[str] = ()) -> s
     parts += ['#line 1 "the table of correspondences"', *more, ""]
     done = subprocess.run([gcc, "-E", "-undef", "-nostdinc", "-w", "-D__KERNEL__", "-D__x86_64__",
                            "-x", "c", "-"], input="\n".join(parts), capture_output=True, text=True,
-                          check=False)
+                          check=False, process_group=group())
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), "gcc failed")
         raise UsageError(f"the tree cannot be read as C: {said}; --digests compares digests alone")

@@ -157,6 +157,7 @@ def _check(term: z3.BoolRef) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
     one here."""
     solver = z3.SolverFor("QF_BV")
     solver.set("timeout", _MILLISECONDS)
+    solver.set("ctrl_c", False)  # what a signal does is model/processes.py's affair
     solver.add(term)
     answer = solver.check()
     return answer, solver.model() if answer == z3.sat else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
+from model.processes import group, temporary_folder
 
 PACKAGES = Path("/usr/src")
 
@@ -45,7 +45,8 @@ class Tree:
         def git(*words: str) -> str | None:
             try:
                 done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True,
-                                      check=False)
+                                      check=False, stdin=subprocess.DEVNULL,
+                                      process_group=group())
             except OSError:
                 return None
             return done.stdout.decode(errors="replace") if done.returncode == 0 else None
@@ -94,13 +95,13 @@ def _of_folder(folder: Path) -> Callable[[str], str | None]:
 
 def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
     """The files of an archive that are wanted, by their path below its one folder."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
             done = subprocess.run(
                 ["tar", "-xf", archive, "-C", folder, "--strip-components=1", "--wildcards",
                  "--no-wildcards-match-slash", *(f"*/{path}" for path in sorted(wanted))],
-                capture_output=True, text=True, check=False,
-                env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
+                capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                process_group=group(), env={**os.environ, "LC_ALL": "C", "XZ_DEFAULTS": "-T0"})
         except OSError as error:
             raise UsageError(f"{str(archive)!r} cannot be unpacked: {error}") from error
         # that a file of another release is not there makes tar fail too
@@ -109,4 +110,4 @@ def _of_archive(archive: Path, wanted: Collection[str]) -> dict[str, str]:
         if wrong:
             raise UsageError(f"{str(archive)!r} cannot be unpacked: {wrong[0]}")
         return {path: text for path in wanted
-                if (text := _of_folder(Path(folder))(path)) is not None}
+                if (text := _of_folder(folder)(path)) is not None}

@@ -8,10 +8,10 @@ import pytest
 import z3
 
 from model.engines.base import Limits
-from model.engines.product import Product, Side, product
+from model.engines.product import Asked, Product, Side, broken_alone, product
 from model.system.relation.compiled import Machine
 from model.system.relation.transition import TransitionSystem
-from tests.engines.toys import ODD, N, counter, number
+from tests.engines.toys import ALWAYS, ODD, N, ask, counter, number
 
 ONE, TWO, RESET = range(3)
 
@@ -119,3 +119,39 @@ def test_machines_with_other_actions_are_refused() -> None:
     other = replace(counter(), actions=("one", "three", "reset"))
     with pytest.raises(ValueError, match="other actions"):
         compared(counter(), other)
+
+
+def alone(a: TransitionSystem, b: TransitionSystem, never: int, limits: Limits | None = None,
+          allowed: z3.BoolRef = ALWAYS) -> Product:
+    """What breaks "n is never this number" in `a` and not in `b`."""
+    one, other = (Asked(Machine(s), ask(number(never) != N, allowed)) for s in (a, b))
+    return broken_alone(one, other, limits or Limits())
+
+
+def test_what_one_breaks_alone_is_found_behind_what_both_break() -> None:
+    """Five twos bring both to 10. Only one that resets to 1 comes there while the other is at 9."""
+    found = alone(resets_to_1(), counter(), 10)
+    assert [found.path(d) for d in found.differences] == [(RESET, ONE, TWO, TWO, TWO, TWO)]
+    assert [state[0] for state in found.differences[0].after] == [10, 9]
+
+
+def test_what_both_break_by_the_same_steps_is_not_alone() -> None:
+    """Nor what the other has broken before."""
+    for a in (counter(), stuck_at_6()):
+        found = alone(a, counter(), 6)
+        assert (found.graph.complete, found.differences) == (True, [])
+
+
+def test_a_start_or_a_step_that_is_broken_counts_too() -> None:
+    later = replace(counter(), initial=(number(1), z3.BoolVal(True)))
+    assert [f.path(d) for f in [alone(later, counter(), 1)] for d in f.differences] == [()]
+    assert alone(counter(), later, 1).differences == []
+    stands = z3.Not(z3.And(number(6) == N, z3.Bool("carry")))
+    found = alone(stuck_at_6(), counter(), 15, allowed=stands)
+    assert [found.path(d) for d in found.differences] == [(TWO, TWO, TWO, TWO)]
+
+
+def test_a_search_for_what_one_breaks_alone_may_be_cut_short() -> None:
+    found = alone(resets_to_1(), counter(), 10, Limits(depth=5))
+    assert (found.graph.complete, found.differences, found.reason) == (
+        False, [], "only lists of up to 5 actions were tried")

@@ -66,7 +66,7 @@ def test_a_true_promise_is_proved_and_the_certificate_is_good(name: str) -> None
     assert verdict.status == PROVED
     assert verdict.proof is not None
     certifier = Certifier()
-    assert certifier.refuted(certifier.certificate(question, verdict.proof)) == ""
+    assert certifier.check(certifier.certificate(question, verdict.proof)).failed == ""
 
 
 def test_bounded_is_what_bounded_model_checking_says_without_a_violation() -> None:
@@ -99,7 +99,7 @@ def test_k_induction_finds_the_least_k() -> None:
     assert verdict.proof is not None
     assert verdict.proof.k == 3
     certifier = Certifier()
-    assert certifier.refuted(certifier.certificate(question, verdict.proof)) == ""
+    assert certifier.check(certifier.certificate(question, verdict.proof)).failed == ""
 
 
 def test_k_induction_without_enough_depth_is_bounded() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from counterexamples.lab.errors import KernelFailed
+from counterexamples.lab import pulse
+from counterexamples.lab.errors import KernelFailed, NotTried
+from counterexamples.lab.pulse import Pulse
 from counterexamples.lab.session import WINDOW, Run
 from tests.lab.fake_agent import session
 
@@ -62,6 +64,11 @@ def test_answers_that_nobody_waited_for_do_not_reach_the_next_question() -> None
 
 @pytest.mark.parametrize(("script", "said"), [
     ("time.sleep(60)", "hung: the first word of the agent did not come within 0.3 s"),
+    ("while True: pass", "slow: the first word of the agent did not come within 1 s, and it is "
+     "still at work: --timeout gives it longer"),
+    ("sys.stdout.write('x' * (3 << 20))\nsys.stdout.flush()\ntime.sleep(60)",
+     "said 'xxx.*xxx...' instead of the first word"),
+    ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "was killed before the first word"),
     ("say('login:')\ntime.sleep(9)", "said 'login:' instead of the first word of the agent"),
     ("sys.exit('no bios')", r"ended \(no bios\) before the first word of the agent"),
     (HELLO + "hear()\ntime.sleep(60)", "hung: an answer to 'run anon store' did not come"),
@@ -71,10 +78,50 @@ def test_answers_that_nobody_waited_for_do_not_reach_the_next_question() -> None
     (HELLO + "hear()\nsay('error mmap fails')", r"mmap fails \('run anon store'\)"),
 ])
 def test_each_failure_is_one_line_in_time(script: str, said: str) -> None:
-    limit = 0.3 if "hung" in said else 5.0
+    limit = 0.3 if said.startswith("hung") else 1.0 if said.startswith("slow") else 5.0
     with pytest.raises(KernelFailed, match=said) as caught, session(script, limit=limit) as talk:
         talk.run("anon", ["store"])
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_seen_decides_whether_it_could_be_tried() -> None:
+    """A kernel that does not answer the call is one that the call hung, if it is idle then."""
+    for script, tried in (("time.sleep(60)", True), ("while True: pass", False),
+                          ("say('?')", False), ("", True)):
+        with session(f"{HELLO}hear()\n{script}", limit=1.0) as talk:
+            with pytest.raises(KernelFailed) as caught:
+                talk.run("anon", ["store"])
+            assert isinstance(caught.value, NotTried) is not tried
+    with pytest.raises(NotTried):
+        session("time.sleep(60)", limit=0.3)
+
+
+def test_waiting_for_a_cpu_is_not_the_guests_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that gives it one second in ten: a limit in seconds of the clock would end it."""
+    now = 0.0
+    monkeypatch.setattr(pulse, "_now", lambda: now)
+    monkeypatch.setattr(Pulse, "_threads", lambda self: {"1": (now * 0.1, now * 0.9),
+                                                         "2": (0.0, now * 0.2)})
+    seen = Pulse(0, None)
+    for seconds in range(1, 101):
+        now = float(seconds)
+        assert seen.own() == pytest.approx(now / 10)
+    assert seen.at_work()
+
+
+def test_a_console_that_grows_is_work(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    script = "from pathlib import Path\nfor n in range(99):\n  time.sleep(0.05)\n" \
+        f"  Path({str(log)!r}).write_text('#' * n)"
+    with pytest.raises(NotTried, match="slow: "):
+        session(script, limit=1.0, console=log)
+
+
+def test_any_limit_is_one() -> None:
+    script = f"{HELLO}hear()\ntime.sleep(0.1)\nsay('{STEP}')\nhear()"
+    with session(script, limit=1e300) as talk:
+        assert len(talk.run("anon", ["store"])) == 1
 
 
 def test_a_panic_is_told_from_the_console_and_the_log_is_kept(tmp_path: Path) -> None:

@@ -245,6 +245,94 @@ def test_a_patch_for_slightly_other_lines(toy: Path, tmp_path: Path) -> None:
     assert error(toy, fix).endswith("mm/a.c, hunk #1 at line 3")
 
 
+LINK = "diff --git a/{0} b/{0}\nnew file mode 120000\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n" \
+       "+{1}\n\\ No newline at end of file\n"
+
+
+def test_a_patch_cannot_write_outside_the_tree(toy: Path, tmp_path: Path) -> None:
+    """Not through a link that an earlier patch makes, nor one of the tree's own, nor by name."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "run.sh").write_text("#!/bin/sh\n")
+    (toy / "own").symlink_to(outside)
+    link = tmp_path / "link.patch"
+    link.write_text(LINK.format("scripts", outside))
+    through = patch_file(tmp_path, "through.patch", "scripts/run.sh", "#!/bin/sh\n", "other\n")
+    assert error(toy, link, through) == (
+        "link.patch is not applied: it makes or changes a symbolic link; a patch may only change "
+        "files of the tree")
+    for path, said in (("own/run.sh", "it goes through the symbolic link 'own'"),
+                       ("../outside/run.sh", "'../outside/run.sh' is not below the tree"),
+                       ("mm/../../outside/run.sh", "is not below the tree")):
+        own = patch_file(tmp_path, "own.patch", path, "#!/bin/sh\n", "other\n")
+        assert said in error(toy, own)
+    quoted = patch_file(tmp_path, "quoted.patch", "mm/a.c", A, "")
+    quoted.write_text(quoted.read_text().replace("--- a/mm/a.c", '--- "a/\\056\\056/run.sh"'))
+    assert "is in quotes" in error(toy, quoted)
+    for words in (f"diff --git a/mm/a.c b/x\nrename from mm/a.c\nrename to ../{outside.name}/x\n",
+                  f"Index: a/../{outside.name}/run.sh\n--- a\n+++ b\n@@ -1 +1 @@\n-#\n+x\n"):
+        (tmp_path / "words.patch").write_text(words)
+        assert "is not below the tree" in error(toy, tmp_path / "words.patch")
+    assert contents(outside).keys() == {"run.sh"}
+    assert (outside / "run.sh").read_text() == "#!/bin/sh\n"
+
+
+def test_a_name_with_two_slashes_is_one_of_the_tree(toy: Path, tmp_path: Path) -> None:
+    """As patch -p1 reads it: `--- a//mm/a.c` was a file of the machine's root."""
+    fix = patch_file(tmp_path, "fix.patch", "mm/a.c", A, A.replace("a5", "fixed"))
+    fix.write_text(fix.read_text().replace(" a/mm", " a//mm").replace(" b/mm", " /mm"))
+    assert build(toy, fix) == A.replace("a5", "fixed") + B
+    outside = patch_file(tmp_path, "outside.patch", f"/{tmp_path}/victim", "1\n", "2\n")
+    (tmp_path / "victim").write_text("1\n")
+    assert "outside.patch does not apply" in error(toy, outside)
+    assert (tmp_path / "victim").read_text() == "1\n"
+
+
+def test_a_patch_runs_nothing(toy: Path, tmp_path: Path) -> None:
+    """A script of ed is no patch."""
+    (tmp_path / "ed.patch").write_text("Index: a/mm/a.c\n1s/a0/b/\n!touch ran\n.\n")
+    assert "ed.patch does not apply" in error(toy, tmp_path / "ed.patch")
+
+
+def test_a_link_of_the_tree_becomes_a_folder(toy: Path, tmp_path: Path) -> None:
+    """What lay behind the link stays."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.h").write_text("x\n")
+    (toy / "include").symlink_to(outside)
+    build(toy)
+    (toy / "include").unlink()
+    (toy / "include").mkdir()
+    (toy / "include/x.h").write_text("y\n")
+    build(toy)
+    [copy] = (toy.parent / "cache").glob("trees/*/copy")
+    assert (copy / "include/x.h").read_text() == "y\n"
+    assert (outside / "x.h").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_damaged_note_of_the_copy(toy: Path, tmp_path: Path, text: str) -> None:
+    """The copy is made anew."""
+    build(toy)
+    [note] = (toy.parent / "cache").glob("trees/*/copy.json")
+    note.write_text(text)
+    fix = patch_file(tmp_path, "fix.patch", "mm/a.c", A, A.replace("a5", "fixed"))
+    assert build(toy, fix) == A.replace("a5", "fixed") + B
+
+
+@pytest.mark.parametrize("kind", ["image", "source"])
+def test_what_is_damaged_is_built_anew(kind: str, toy: Path, tmp_path: Path) -> None:
+    """A truncated image was no kernel for ever; a truncated source another kernel."""
+    archive = tmp_path / "linux-source.tar.xz"
+    with tarfile.open(archive, "w:xz") as packed:
+        packed.add(toy, "linux-source")
+    built = image(archive)
+    hurt = built if kind == "image" else built.parents[1] / "source/mm/a.c"
+    hurt.unlink()  # what is a link in the copy stays whole there
+    hurt.write_text("a")
+    assert build(archive) == A + B
+
+
 def test_a_compile_error(toy: Path, tmp_path: Path) -> None:
     """The compiler's first error and the log; and the next variant is none the worse."""
     wrong = patch_file(tmp_path, "wrong.patch", "mm/b.c", B, "#error\n")

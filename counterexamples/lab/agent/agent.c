@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -243,6 +244,20 @@ static void make_devices(void)
 	mount("/dev/ram1", FILE_SYSTEM, "ext4", 0, NULL);
 }
 
+/* What the kernel would do at a time of its own, asked for by no call, and seen by a slow run:
+ * khugepaged sleeps for days between two scans, once there is something to scan. */
+static void quieten(void)
+{
+	char *huge;
+
+	write_file("/proc/sys/kernel/numa_balancing", "0");
+	write_file("/proc/sys/vm/dirty_writeback_centisecs", "0");
+	write_file("/proc/sys/vm/compaction_proactiveness", "0");
+	write_file(THP "khugepaged/scan_sleep_millisecs", "2000000000");
+	huge = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(huge, HUGE_PAGE, MADV_HUGEPAGE);
+}
+
 static int be_init(void)
 {
 	struct termios raw;
@@ -254,9 +269,9 @@ static int be_init(void)
 	mkdir("/sys", 0755);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	write_file("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", HUGE_PAGES);
-	write_file("/proc/sys/kernel/numa_balancing", "0");
 	write_file(THP "enabled", "madvise");
 	write_file(THP "shmem_enabled", "advise");
+	quieten();
 	make_devices();
 	mknod("/dev/ttyS1", S_IFCHR | 0600, makedev(4, 65));
 	fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY);

@@ -49,6 +49,9 @@
 #define SWAP_DEVICE "/dev/ram0"
 #define NOT_OURS "this is no virtual machine, whose settings are not the lab's to change"
 #define KSM "/sys/kernel/mm/ksm/"
+#define SCANS 3
+#define MOST_SCANS 20
+#define STUCK 60000		/* milliseconds without one more scan */
 
 enum from { ANONYMOUS, TMPFS, REGULAR };
 
@@ -140,13 +143,18 @@ static long number_in(const char *path)
 	return text[0] ? atol(text) : -1;
 }
 
-unsigned long long pagemap_entry(void)
+static unsigned long long entry_of(const char *page)
 {
 	uint64_t entry = 0;
 
-	if (pread(pagemap, &entry, sizeof(entry), (unsigned long)place / PAGE * sizeof(entry)) < 0)
+	if (pread(pagemap, &entry, sizeof(entry), (unsigned long)page / PAGE * sizeof(entry)) < 0)
 		return 0;
 	return entry;
+}
+
+unsigned long long pagemap_entry(void)
+{
+	return entry_of(place);
 }
 
 static int has_bit(int bit)
@@ -538,24 +546,35 @@ const char *without_second_node(void)
 	return node == 1 ? NULL : "there is no second NUMA node";
 }
 
-static void wait_for_scans(long scans)
-{
-	long until = number_in(KSM "full_scans") + scans;
-
-	for (int tries = 0; tries < 3000 && number_in(KSM "full_scans") < until; tries++)
-		usleep(1000);
-}
-
 /* KPF_KSM (include/uapi/linux/kernel-page-flags.h) of the page. */
-static int is_merged(void)
+static int is_merged(const char *page)
 {
-	unsigned long long frame = pagemap_entry() & ((1ull << 55) - 1), flags = 0;
+	unsigned long long frame = entry_of(page) & ((1ull << 55) - 1), flags = 0;
 	int pages = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 
 	if (pread(pages, &flags, sizeof(flags), frame * sizeof(flags)) < 0)
 		flags = 0;
 	close(pages);
 	return flags >> 21 & 1;
+}
+
+/* Three scans, in which all that is alike is merged; more while the page is not, for KSM passes over
+ * one that is in use at that moment. One that is not after twenty will not be. -1 where KSM stops. */
+static int wait_for_scans(const char *page)
+{
+	long first = number_in(KSM "full_scans"), last = first, now;
+
+	for (int stuck = 0; stuck < STUCK; stuck++) {
+		now = number_in(KSM "full_scans");
+		if (now >= first + SCANS && (is_merged(page) || now >= first + MOST_SCANS))
+			return 0;
+		if (now != last)
+			stuck = 0;
+		last = now;
+		usleep(1000);
+	}
+	errno = ETIMEDOUT;
+	return -1;
 }
 
 /* Two twins become one KSM page first, so that ours is the one that is replaced: what an earlier call
@@ -567,7 +586,7 @@ static const char *merge(void)
 
 	if (!has_bit(63) || !has_bit(56) || has_bit(61))
 		return "ok";
-	if (!is_merged() && madvise(place, length, MADV_UNMERGEABLE))
+	if (!is_merged(place) && madvise(place, length, MADV_UNMERGEABLE))
 		return result(1);
 	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	if (memory < 0 || pread(memory, content, PAGE, (off_t)place) != PAGE)
@@ -579,9 +598,8 @@ static const char *merge(void)
 	if (madvise(twins, 2 * PAGE, MADV_MERGEABLE))
 		return result(1);
 	write_to(KSM "run", "1");
-	wait_for_scans(3);
-	int failed = madvise(place, length, MADV_MERGEABLE);
-	wait_for_scans(3);
+	int failed = wait_for_scans(twins) || madvise(place, length, MADV_MERGEABLE)
+		|| wait_for_scans(place);
 	write_to(KSM "run", "0");
 	munmap(twins, 2 * PAGE);
 	return result(failed);

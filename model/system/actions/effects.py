@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import z3
-
 from model.kernel.bits import (
     VM_UFFD_WP,
 )
@@ -18,7 +16,7 @@ from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import try_to_merge_one_page
 from model.kernel.large_folio import migrate_pages_batch
-from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate, number
 from model.kernel.memory import (
     copy_page_range,
     stored_by_child,
@@ -45,7 +43,7 @@ from model.kernel.vmscan import madvise_pageout
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import History, State, fresh_entry
 
-NO_FAULTS = z3.BitVecVal(0, FAULT_BITS)
+NO_FAULTS = number(0, FAULT_BITS)
 OK = outcome(Outcome.ok)
 
 

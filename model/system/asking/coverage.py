@@ -23,8 +23,10 @@ import z3
 
 from model.kernel.logic import conj, disj, ite
 from model.kernel.task_mmu import pagemap_read
-from model.system.relation.compiled import Terms, Values
+from model.system.relation import nodes
+from model.system.relation.compiled import Values, expression, leaf
 from model.system.relation.kernel import KernelSystem
+from model.system.relation.nodes import Node
 from model.system.relation.reach import StateGraph
 from model.system.state.state import History, flatten
 
@@ -72,7 +74,9 @@ class Coverage:
             pagemap = pagemap_read(kernel.edition, self._fresh.before.vma,
                                            self._fresh.before.entry)
         results = [(*flatten(e.state), e.outcome, e.faults) for e in effects]
-        used = _ids(term for terms in (*results, flatten(pagemap)) for term in terms)
+        # What only the other editions use is not in there.
+        used = nodes.below(nodes.node_of(term) for terms in (*results, flatten(pagemap))
+                           for term in terms)
         self.branches = frozenset(b for key, conditions in watch.found.items() if key in used
                                   for found in conditions for condition in found
                                   for b in condition)
@@ -121,7 +125,7 @@ def by_function(branches: Collection[Branch], reachable: Collection[Branch],
 _Condition = tuple[Branch, Branch]
 """The side true, the side false."""
 _Found = dict[int, tuple[set[_Condition], ...]]
-"""For a term, by its Z3 id, what its first, second, ... operand decides."""
+"""For a term, by its node, what its first, second, ... operand decides."""
 
 
 class _Watch:
@@ -157,8 +161,8 @@ class _Watch:
 
     def _keep(self, term: z3.ExprRef, caller: FrameType, parts: Sequence[int]) -> None:
         """`parts` are the arguments of the call that the operands of `term` came from."""
-        self._kept.append(term)  # an id is free for another term once its own is gone
-        known = self.found.setdefault(term.get_id(), tuple(set() for _ in parts))
+        self._kept.append(term)  # a node is free for another term once its own is gone
+        known = self.found.setdefault(nodes.node_of(term), tuple(set() for _ in parts))
         for operand, part in zip(known, parts, strict=True):
             operand.add(_condition(caller, part))
 
@@ -192,19 +196,6 @@ def _text(file: str, line: int, end: int, start: int, stop: int, part: int) -> s
     return ast.unparse(call.args[part])
 
 
-def _ids(roots: Iterable[z3.ExprRef]) -> frozenset[int]:
-    """The terms and all that they are made of. What only the other editions use is not there."""
-    terms = Terms(z3.main_ctx())
-    seen: set[int] = set()
-    stack = [root.as_ast() for root in roots]
-    while stack:
-        node = stack.pop()
-        if terms.key(node) not in seen:
-            seen.add(terms.key(node))
-            stack.extend(terms.args(node))
-    return frozenset(seen)
-
-
 _Traced = Callable[[Values], tuple[Values, frozenset[Branch]]]
 
 
@@ -214,25 +205,23 @@ def _tracing(variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
 
     Every term is worked out when it is first needed, so that what is not needed takes no branch.
     """
-    terms = Terms(results[0].ctx)
     watched: list[set[_Condition]] = []
     lines: list[str] = []
-    code = {terms.key(v.as_ast()): f"v{i}" for i, v in enumerate(variables)}
+    code = {nodes.node_of(v): f"v{i}" for i, v in enumerate(variables)}
 
-    def reference(node: z3.Ast) -> str:
-        key = terms.key(node)
-        if key not in code:
-            operands = terms.args(node)
+    def reference(node: Node) -> str:
+        if node not in code:
+            operands = nodes.args(node)
             if operands:
-                code[key] = f"t{key}()"
-                body = terms.expression(node, operands, list(_operands(key, operands)))
-                lines.append(f"    @lazy\n    def t{key}(): return {body}")
+                code[node] = f"t{node}()"
+                body = expression(node, operands, list(_operands(node, operands)))
+                lines.append(f"    @lazy\n    def t{node}(): return {body}")
             else:
-                code[key] = terms.leaf(node)
-        return code[key]
+                code[node] = leaf(node)
+        return code[node]
 
-    def _operands(key: int, operands: Sequence[z3.Ast]) -> Iterator[str]:
-        conditions = found.get(key, ())
+    def _operands(node: Node, operands: Sequence[Node]) -> Iterator[str]:
+        conditions = found.get(node, ())
         for number, operand in enumerate(operands):
             if number < len(conditions):
                 watched.append(conditions[number])
@@ -240,7 +229,7 @@ def _tracing(variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
             else:
                 yield reference(operand)
 
-    returned = ", ".join(reference(r.as_ast()) for r in results)
+    returned = ", ".join(reference(nodes.node_of(r)) for r in results)
     names = "".join(f"v{i}, " for i in range(len(variables)))
     source = "\n".join(["def f(s, see):", f"    {names}= s", *lines, f"    return ({returned},)"])
     scope: dict[str, Any] = {"lazy": cache}

@@ -12,9 +12,10 @@ import hashlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
@@ -23,8 +24,8 @@ from model.kernel.editions import Edition, UsageError, find_change
 from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
 from model.system.actions.themes import modelled
-from model.system.patching.misfit import Shape, misfit, shape, strangers
-from model.system.patching.named import not_mirrored
+from model.system.patching.misfit import Shape, identity, misfit, shape, strangers
+from model.system.patching.named import not_mirrored, parameters
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS
 
@@ -130,19 +131,10 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
 
 
 def _check_signature(file: str, name: str, function: FunctionType) -> None:
-    wanted, given = ([(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
-                     for f in (MIRRORS[name].function, function))
-    if wanted != given:
-        right, wrong = (_listed(f) for f in (MIRRORS[name].function, function))
+    right, wrong = (parameters(f) for f in (MIRRORS[name].function, function))
+    if wrong != right:
         raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
                          f"takes: write def {name}{right}:")
-
-
-def _listed(function: Callable[..., Any]) -> str:
-    """The parameters, as they are written, without types."""
-    signature = inspect.signature(function)
-    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    return str(inspect.Signature(bare))
 
 
 def _place(file: str, function: FunctionType) -> str:
@@ -183,23 +175,46 @@ def _blamed(file: str, name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Replacement:
-    """A user's function in the place of the kernel function `name`, which returns `returned`."""
+    """A user's function in the place of the kernel function `name`, which returns `returned`.
+
+    `answers` has what it was asked, so that it exists as long, and what it answered.
+    """
 
     name: str
     function: FunctionType
     file: str
     returned: Shape
+    answers: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def _spelt(self) -> dict[str, str]:
+        """The function's parameters as it spells them, by the kernel's names."""
+        return dict(zip(parameters(self.function).parameters,
+                        inspect.signature(self.function).parameters, strict=True))
 
     @property
     def place(self) -> str:
         return _place(self.file, self.function)
 
     def __call__(self, ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
-        """The function's result. Raises UsageError where it fails or the result has not the shape
-        of the kernel function's."""
+        """The function's result. Raises UsageError where it fails, the result has not the shape of
+        the kernel function's, or it has answered the same before in another way."""
         others = {n: f for n, f in ed.overrides.items() if n != self.name}
+        own = replace(ed, overrides=MappingProxyType(others))
+        asked = args, tuple(kwargs.items())
+        key = identity((ed.changes, ed.undecided, frozenset(others), asked))
+        if key not in self.answers:
+            self.answers[key] = asked, self._answer(own, args, kwargs)
+        result = self._answer(own, args, kwargs)
+        if identity(result) != identity(self.answers[key][1]):
+            raise UsageError(f"{self.place} {self.name} gives two answers to the same arguments: "
+                             "it may depend on nothing else")
+        return result
+
+    def _answer(self, ed: Edition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         with _blamed(self.file, self.name):
-            result = self.function(replace(ed, overrides=MappingProxyType(others)), *args, **kwargs)
+            result = self.function(ed, *args, **{self._spelt[key]: value
+                                                 for key, value in kwargs.items()})
         if wrong := misfit(self.returned, result):
             raise UsageError(f"{self.place} {self.name} returns {wrong}")
         return result

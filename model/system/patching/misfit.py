@@ -1,8 +1,9 @@
-"""Whether a value has the shape of another: the same records, with terms of the same sorts."""
+"""Whether a value has the shape of another, the same records with terms of the same sorts; and
+whether it is the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias
 
@@ -55,6 +56,18 @@ def _told(of: Shape) -> str:
     if isinstance(of, tuple):
         return f"a tuple ({', '.join(_told(part) for part in of)})"
     return str(of)
+
+
+def identity(value: Any) -> Hashable:
+    """What is equal for values of the same records and terms, while both exist."""
+    if isinstance(value, z3.ExprRef):
+        return "term", value.get_id()
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), *(identity(getattr(value, f.name)) for f in fields(value))
+    if isinstance(value, tuple | list):
+        return tuple(map(identity, value))
+    known: Hashable = value
+    return known
 
 
 def strangers(value: Any, args: Any) -> list[str]:

@@ -1,14 +1,27 @@
-"""Names that a user gave to a kernel function which cannot be replaced."""
+"""How a user writes a kernel function, and names of functions which cannot be replaced."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
+from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 from model.kernel.mirror import MIRRORS
 
 _SHOWN = 5
+
+
+def parameters(function: Callable[..., Any]) -> inspect.Signature:
+    """What a function takes, without types. A ``_`` before a name says that the function makes no
+    use of it, which is nobody else's affair."""
+    given = inspect.signature(function).parameters
+    bare = [name.lstrip("_") or name for name in given]
+    names = bare if len(set(bare)) == len(bare) else given
+    return inspect.Signature([p.replace(name=name, annotation=p.empty)
+                              for name, p in zip(names, given.values(), strict=True)])
 
 
 def not_mirrored(name: str) -> str:

@@ -7,10 +7,13 @@ of next values and outputs. It is printed from the Z3 terms themselves, so there
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import z3
 
+from model.system.relation import nodes
+from model.system.relation.nodes import Node
 from model.system.relation.transition import TransitionSystem
 
 Values = tuple[Any, ...]
@@ -25,81 +28,52 @@ _INFIX = {
 _MODULAR = {z3.Z3_OP_BADD: "+", z3.Z3_OP_BSUB: "-", z3.Z3_OP_BMUL: "*"}
 
 
-class Terms:
-    """Terms through Z3's C interface: the Python one is ten times slower to walk."""
+def leaf(node: Node) -> str:
+    """Python for a constant. Raises ValueError for a variable that has no name here."""
+    if nodes.is_numeral(node):
+        return str(nodes.numeral(node))
+    kind = nodes.kind(node)
+    if kind in (z3.Z3_OP_TRUE, z3.Z3_OP_FALSE):
+        return str(kind == z3.Z3_OP_TRUE)
+    raise ValueError(f"{nodes.show(node)} is not a variable of this system")
 
-    def __init__(self, context: z3.Context) -> None:
-        self._ctx = context.ref()
-        self._context = context
 
-    def key(self, node: z3.Ast) -> int:
-        return int(z3.Z3_get_ast_id(self._ctx, node))
+def expression(node: Node, operands: Sequence[Node], args: Sequence[str]) -> str:
+    """Python for one node, given that of its operands.
 
-    def args(self, node: z3.Ast) -> list[z3.Ast]:
-        if z3.Z3_get_ast_kind(self._ctx, node) != z3.Z3_APP_AST:
-            return []
-        app = z3.Z3_to_app(self._ctx, node)
-        return [z3.Z3_get_app_arg(self._ctx, app, i)
-                for i in range(z3.Z3_get_app_num_args(self._ctx, app))]
+    Raises NotImplementedError for an operator that has no rule here yet.
+    """
+    kind = nodes.kind(node)
+    if kind in _INFIX:
+        return f"({_INFIX[kind].join(args)})"
+    if kind == z3.Z3_OP_ITE:
+        return f"({args[1]} if {args[0]} else {args[2]})"
+    if kind == z3.Z3_OP_NOT:
+        return f"(not {args[0]})"
+    if kind == z3.Z3_OP_IMPLIES:
+        return f"((not {args[0]}) or {args[1]})"
+    if kind == z3.Z3_OP_BNOT:
+        return f"({args[0]} ^ {_mask(node)})"
+    if kind in _MODULAR:
+        return f"(({_MODULAR[kind].join(args)}) & {_mask(node)})"
+    if kind == z3.Z3_OP_BLSHR:
+        return f"({args[0]} >> {args[1]})"
+    if kind == z3.Z3_OP_BSHL:
+        return f"(({args[0]} << min({args[1]}, {nodes.width(node)})) & {_mask(node)})"
+    if kind == z3.Z3_OP_EXTRACT:
+        return f"(({args[0]} >> {nodes.parameter(node, 1)}) & {_mask(node)})"
+    if kind == z3.Z3_OP_ZERO_EXT:
+        return args[0]
+    if kind == z3.Z3_OP_CONCAT:
+        code = args[0]
+        for operand, arg in zip(operands[1:], args[1:], strict=True):
+            code = f"(({code} << {nodes.width(operand)}) | {arg})"
+        return code
+    raise NotImplementedError(f"no Python for the Z3 term {nodes.show(node)}")
 
-    def kind(self, node: z3.Ast) -> int:
-        decl = z3.Z3_get_app_decl(self._ctx, z3.Z3_to_app(self._ctx, node))
-        return int(z3.Z3_get_decl_kind(self._ctx, decl))
 
-    def parameter(self, node: z3.Ast, index: int) -> int:
-        decl = z3.Z3_get_app_decl(self._ctx, z3.Z3_to_app(self._ctx, node))
-        return int(z3.Z3_get_decl_int_parameter(self._ctx, decl, index))
-
-    def width(self, node: z3.Ast) -> int:
-        return int(z3.Z3_get_bv_sort_size(self._ctx, z3.Z3_get_sort(self._ctx, node)))
-
-    def show(self, node: z3.Ast) -> str:
-        return str(z3.Z3_ast_to_string(self._ctx, node))
-
-    def leaf(self, node: z3.Ast) -> str:
-        """Python for a constant. Raises ValueError for a variable that has no name here."""
-        if z3.Z3_get_ast_kind(self._ctx, node) == z3.Z3_NUMERAL_AST:
-            return str(z3.Z3_get_numeral_string(self._ctx, node))
-        kind = self.kind(node)
-        if kind in (z3.Z3_OP_TRUE, z3.Z3_OP_FALSE):
-            return str(kind == z3.Z3_OP_TRUE)
-        raise ValueError(f"{self.show(node)} is not a variable of this system")
-
-    def expression(self, node: z3.Ast, operands: list[z3.Ast], args: list[str]) -> str:
-        """Python for one node, given that of its operands.
-
-        Raises NotImplementedError for an operator that has no rule here yet.
-        """
-        kind = self.kind(node)
-        if kind in _INFIX:
-            return f"({_INFIX[kind].join(args)})"
-        if kind == z3.Z3_OP_ITE:
-            return f"({args[1]} if {args[0]} else {args[2]})"
-        if kind == z3.Z3_OP_NOT:
-            return f"(not {args[0]})"
-        if kind == z3.Z3_OP_IMPLIES:
-            return f"((not {args[0]}) or {args[1]})"
-        if kind == z3.Z3_OP_BNOT:
-            return f"({args[0]} ^ {self._mask(node)})"
-        if kind in _MODULAR:
-            return f"(({_MODULAR[kind].join(args)}) & {self._mask(node)})"
-        if kind == z3.Z3_OP_BLSHR:
-            return f"({args[0]} >> {args[1]})"
-        if kind == z3.Z3_OP_BSHL:
-            return f"(({args[0]} << min({args[1]}, {self.width(node)})) & {self._mask(node)})"
-        if kind == z3.Z3_OP_EXTRACT:
-            return f"(({args[0]} >> {self.parameter(node, 1)}) & {self._mask(node)})"
-        if kind == z3.Z3_OP_ZERO_EXT:
-            return args[0]
-        if kind == z3.Z3_OP_CONCAT:
-            code = args[0]
-            for operand, arg in zip(operands[1:], args[1:], strict=True):
-                code = f"(({code} << {self.width(operand)}) | {arg})"
-            return code
-        raise NotImplementedError(f"no Python for the Z3 term {self.show(node)}")
-
-    def _mask(self, node: z3.Ast) -> int:
-        return (1 << self.width(node)) - 1
+def _mask(node: Node) -> int:
+    return (1 << nodes.width(node)) - 1
 
 
 def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef]) -> str:
@@ -107,57 +81,65 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
 
     Terms used more than once get a name; all others stand where they are used.
     """
-    terms = Terms(results[0].ctx)
-    uses: dict[int, int] = {}
-    operands: dict[int, list[z3.Ast]] = {}
-    stack = [r.as_ast() for r in results]
-    while stack:
-        node = stack.pop()
-        key = terms.key(node)
-        uses[key] = uses.get(key, 0) + 1
-        if uses[key] == 1:
-            operands[key] = terms.args(node)
-            stack.extend(operands[key])
-
-    names = {terms.key(v.as_ast()): f"v{i}" for i, v in enumerate(variables)}
-    code: dict[int, str] = dict(names)
+    roots = [nodes.node_of(r) for r in results]
+    uses = nodes.below(roots)
+    code: dict[Node, str] = {nodes.node_of(v): f"v{i}" for i, v in enumerate(variables)}
+    params = ", ".join(code.values())
     lines: list[str] = []
 
-    def emit(root: z3.Ast) -> str:
+    def emit(root: Node) -> str:
         todo = [root]
         while todo:
             node = todo[-1]
-            key = terms.key(node)
-            if key in code:
+            if node in code:
                 todo.pop()
                 continue
-            parts = [terms.key(c) for c in operands[key]]
-            missing = [c for c, part in zip(operands[key], parts, strict=True) if part not in code]
+            operands = nodes.args(node)
+            missing = [c for c in operands if c not in code]
             if missing:
                 todo.extend(missing)
                 continue
             todo.pop()
-            if not parts:
-                code[key] = terms.leaf(node)
+            if not operands:
+                code[node] = leaf(node)
                 continue
-            code[key] = terms.expression(node, operands[key], [code[p] for p in parts])
-            if uses[key] > 1:
+            code[node] = expression(node, operands, [code[c] for c in operands])
+            if uses[node] > 1:
                 local = f"t{len(lines)}"
-                lines.append(f"    {local} = {code[key]}")
-                code[key] = local
-        return code[terms.key(root)]
+                lines.append(f"    {local} = {code[node]}")
+                code[node] = local
+        return code[root]
 
-    returned = ", ".join(emit(r.as_ast()) for r in results)
-    params = ", ".join(names.values())
+    returned = ", ".join(emit(r) for r in roots)
     unpack = [f"    {params}, = s"] if variables else []
     return "\n".join([f"def {name}(s):", *unpack, *lines, f"    return ({returned},)"])
 
 
 def compile_terms(variables: Sequence[z3.ExprRef],
                   results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
-    """The function that `source` prints, compiled."""
+    """The function that `source` prints, compiled; the same for the same terms."""
+    return _compiled(_Terms(tuple(variables)), _Terms(tuple(results)))
+
+
+class _Terms:
+    """Terms as one key: Z3 keeps a single node for equal ones, as long as one is kept."""
+
+    def __init__(self, terms: tuple[z3.ExprRef, ...]) -> None:
+        self.terms = terms
+        self._nodes = tuple(map(nodes.node_of, terms))
+
+    def __hash__(self) -> int:
+        return hash(self._nodes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Terms) and self._nodes == other._nodes
+
+
+@lru_cache(maxsize=20_000)
+def _compiled(variables: _Terms, results: _Terms) -> Callable[[Values], Values]:
     scope: dict[str, Any] = {}
-    exec(compile(source("f", variables, results), "<step relation>", "exec"), scope)
+    simple = [z3.simplify(t) for t in results.terms]
+    exec(compile(source("f", variables.terms, simple), "<step relation>", "exec"), scope)
     function: Callable[[Values], Values] = scope["f"]
     return function
 
@@ -165,8 +147,11 @@ def compile_terms(variables: Sequence[z3.ExprRef],
 class Machine:
     """A transition system that runs: one step at a time, each branch compiled when first taken.
 
-    A machine remembers the steps it has taken; a state and an action have one answer.
+    A machine remembers steps that `step` has taken, so many at most; a state and an action have one
+    answer.
     """
+
+    _REMEMBERED = 100_000
 
     def __init__(self, system: TransitionSystem) -> None:
         self.system = system
@@ -181,12 +166,15 @@ class Machine:
         index = self._index[action] if isinstance(action, str) else action
         known = self._seen.get((index, state))
         if known is None:
-            values = self._branch(index)(state)
+            values = self.branch(index)(state)
             known = values[:self._width], values[self._width:]
+            if len(self._seen) >= self._REMEMBERED:
+                self._seen.clear()
             self._seen[index, state] = known
         return known
 
-    def _branch(self, index: int) -> Callable[[Values], Values]:
+    def branch(self, index: int) -> Callable[[Values], Values]:
+        """The function from a state to the values after an action and its outputs."""
         branch = self._branches[index]
         if branch is None:
             branch = self._branches[index] = self._function(self.system.variables,
@@ -196,19 +184,24 @@ class Machine:
     def _function(self, names: Sequence[z3.ExprRef],
                   results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
         """The function from values of `names` to those of `results`."""
-        return compile_terms(names, [z3.simplify(t) for t in results])
+        return compile_terms(names, results)
 
     def predicate(self, formula: z3.BoolRef) -> Callable[[Values], bool]:
         """`formula` (over the variables) as a Python predicate of a state."""
         function = self._function(self.system.variables, (formula,))
         return lambda state: bool(function(state)[0])
 
-    def step_predicate(self, formula: z3.BoolRef) -> Callable[[Values, int], bool]:
-        """A step formula (over variables, action, primed variables and outputs) as a Python
-        predicate of a state and the index of the action taken there."""
+    def step_values(self, formula: z3.BoolRef) -> Callable[[Values], Values]:
+        """A step formula (over variables, action, primed variables and outputs) as a function of
+        their values, in that order, to its own."""
         system = self.system
-        names = (*system.variables, system.action, *system.primed, *system.outputs)
-        function = self._function(names, (formula,))
+        return self._function((*system.variables, system.action, *system.primed, *system.outputs),
+                              (formula,))
+
+    def step_predicate(self, formula: z3.BoolRef) -> Callable[[Values, int], bool]:
+        """A step formula as a Python predicate of a state and the index of the action taken
+        there."""
+        function = self.step_values(formula)
 
         def holds(state: Values, action: int) -> bool:
             after, outputs = self.step(state, action)

@@ -29,7 +29,6 @@ class Family:
         undecided = replace(edition, undecided=frozenset(self.changes))
         self.kernel = KernelSystem(undecided, mapping, actions)
         self._choices = tuple(choice(c) for c in self.changes)
-        self._code: dict[tuple[int, ...], tuple[Callable[[Values], Values], object]] = {}
 
     def member(self, chosen: Collection[str]) -> Machine:
         """The edition that has `chosen` of the changes, and no other of them."""
@@ -38,11 +37,7 @@ class Family:
     def compiled(self, names: Sequence[z3.ExprRef],
                  results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
         """The function from the choices, then the values of `names`, to those of `results`."""
-        key = (len(names), *(t.get_id() for t in results))
-        if key not in self._code:  # the terms are kept: an id is free again once its term is gone
-            function = compile_terms((*self._choices, *names), [z3.simplify(t) for t in results])
-            self._code[key] = function, (tuple(names), tuple(results))
-        return self._code[key][0]
+        return compile_terms((*self._choices, *names), results)
 
     def breaking(self, question: Question, ops: Sequence[str]) -> z3.BoolRef:
         """Of which choices it is true that `ops`, from the start, break the promise. Raises

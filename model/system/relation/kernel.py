@@ -19,6 +19,7 @@ from model.system.actions.effects import Effect
 from model.system.actions.operations import CORE, OPERATIONS, TRACKED
 from model.system.actions.themes import allowing, modelled
 from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.library import Branch, Library, library
 from model.system.relation.transition import TransitionSystem
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import (
@@ -46,11 +47,13 @@ class Step:
 class KernelSystem:
     """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`).
 
-    `actions` are the operations, by name, that it explores.
+    `actions` are the operations, by name, that it explores. With a `library` the terms of its
+    steps are taken from there; without one they are built anew.
     """
 
-    def __init__(self, edition: Edition, mapping: Mapping,
-                 actions: Sequence[str] = CORE) -> None:
+    def __init__(self, edition: Edition, mapping: Mapping, actions: Sequence[str] = CORE,
+                 library: Library | None = None) -> None:
+        self._library = library
         self.edition = edition
         self.mapping = mapping
         self.actions = tuple(actions)
@@ -78,10 +81,18 @@ class KernelSystem:
         """The effect of each action on the symbolic state."""
         return tuple(self.effect(a, self.before) for a in self.actions)
 
-    def effect(self, op: str, state: State) -> Effect:
-        """The effect of an operation on `state`, of whatever terms. Raises KeyError if unknown."""
-        effect = OPERATIONS[op].run(self.edition, state)
+    def effect(self, op: str, state: State, edition: Edition | None = None) -> Effect:
+        """The effect of an operation on `state`, of whatever terms, in this edition or another.
+        Raises KeyError if unknown."""
+        effect = OPERATIONS[op].run(edition or self.edition, state)
         return replace(effect, state=self._with_fixed(effect.state))
+
+    @cached_property
+    def _branches(self) -> tuple[Branch, ...]:
+        if self._library is None:
+            return tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects)
+        return tuple(self._library.branch(self.edition, a, self.before, self._fixed, self.effect)
+                     for a in self.actions)
 
     @cached_property
     def system(self) -> TransitionSystem:
@@ -90,7 +101,7 @@ class KernelSystem:
             variables=flatten(self._variables),
             initial=flatten(self.initial),
             actions=self.actions,
-            branches=tuple((*flatten(e.state), e.outcome, e.faults) for e in self.effects),
+            branches=self._branches,
             outputs=(self.outcome, z3.BitVec("faults", FAULT_BITS)),
         )
 
@@ -141,7 +152,7 @@ class KernelSystem:
 
 @cache
 def _cached(edition: Edition, mapping: Mapping, actions: tuple[str, ...]) -> KernelSystem:
-    return KernelSystem(edition, mapping, actions)
+    return KernelSystem(edition, mapping, actions, library())
 
 
 def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = ()) -> KernelSystem:
@@ -150,7 +161,7 @@ def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = ())
     modelled there."""
     actions = allowing(edition, mapping, allow)
     if edition.overrides and edition.patch is None:
-        return KernelSystem(edition, mapping, actions)
+        return KernelSystem(edition, mapping, actions, library())
     return _cached(edition, mapping, actions)
 
 

@@ -13,14 +13,15 @@ class StateGraph:
     """The reachable states of a machine, in the order they were found.
 
     `depth[i]` is the distance of state i from the initial one, `parent[i]` the state and action
-    that found it, `edges[i][a]` the index of the state that action a leads to. `complete` says
-    that no reachable state is missing.
+    that found it, `edges[i][a]` the index of the state that action a leads to, `outputs[i][a]` what
+    the action's caller sees. `complete` says that no reachable state is missing.
     """
 
     states: list[Values]
     depth: list[int]
     parent: list[tuple[int, int] | None]
     edges: list[list[int]] = field(default_factory=list)
+    outputs: list[list[Values]] = field(default_factory=list)
     complete: bool = False
 
     @property
@@ -51,7 +52,8 @@ def explore(machine: Machine, depth: int | None = None, *, max_states: int = 1_0
     """
     graph = StateGraph([machine.initial], [0], [None])
     index = {machine.initial: 0}
-    actions = range(len(machine.system.actions))
+    branches = [machine.branch(a) for a in range(len(machine.system.actions))]
+    width = len(machine.system.variables)
     current = 0
     while current < len(graph.states):
         if depth is not None and graph.depth[current] >= depth:
@@ -59,8 +61,12 @@ def explore(machine: Machine, depth: int | None = None, *, max_states: int = 1_0
         if current % 1000 == 0:
             tick()
         row: list[int] = []
-        for action in actions:
-            after, _ = machine.step(graph.states[current], action)
+        told: list[Values] = []
+        state = graph.states[current]
+        for action, branch in enumerate(branches):
+            values = branch(state)
+            after = values[:width]
+            told.append(values[width:])
             found = index.get(after)
             if found is None:
                 found = index[after] = len(graph.states)
@@ -71,6 +77,7 @@ def explore(machine: Machine, depth: int | None = None, *, max_states: int = 1_0
                 graph.parent.append((current, action))
             row.append(found)
         graph.edges.append(row)
+        graph.outputs.append(told)
         current += 1
     graph.complete = True
     return graph

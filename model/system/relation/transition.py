@@ -69,8 +69,13 @@ class TransitionSystem:
 
     def at_init(self, formula: z3.BoolRef) -> bool:
         """The truth of `formula` (over the variables) in the initial state."""
-        value = z3.simplify(substitute(formula, self.variables, self.initial))
-        return bool(z3.is_true(value))
+        return self.all_at_init([formula])[0]
+
+    def all_at_init(self, formulas: Sequence[z3.BoolRef]) -> list[bool]:
+        """The truth of each formula in the initial state."""
+        pack = z3.Function("pack", *[z3.BoolSort()] * (len(formulas) + 1))
+        values = z3.simplify(substitute(pack(*formulas), self.variables, self.initial))
+        return [bool(z3.is_true(values.arg(i))) for i in range(len(formulas))]
 
 
 @dataclass(frozen=True, eq=False)

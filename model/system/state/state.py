@@ -14,6 +14,7 @@ import z3
 
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Entry, Mapping, Vma
+from model.kernel.terms import lean
 
 
 @dataclass(frozen=True)
@@ -101,5 +102,5 @@ def rebuild(shape: R, values: Sequence[Any]) -> R:
 
 def variables_like(shape: R) -> R:
     """The same record with a Z3 constant named after its field for every leaf."""
-    consts = [z3.Const(name, as_term(v).sort()) for name, v in _leaves(shape)]
+    consts = [lean(z3.Const(name, as_term(v).sort())) for name, v in _leaves(shape)]
     return rebuild(shape, consts)

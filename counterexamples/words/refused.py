@@ -1,0 +1,44 @@
+"""Why a call was refused."""
+
+from __future__ import annotations
+
+from counterexamples.trace import Trace
+from model.system.state.mappings import MAPPINGS
+
+_UNREGISTERED = "the mapping is not registered in write-protect mode"
+_REASONS = {
+    ("register", "EPERM"): "the mapping may never be writable",
+    ("unregister", "EINVAL"): "a userfaultfd takes no regular file without WP_ASYNC",
+    ("wp", "ENOENT"): _UNREGISTERED,
+    ("unwp", "ENOENT"): _UNREGISTERED,
+    ("copy", "ENOENT"): "the mapping is not registered",
+    ("copy", "EINVAL"): _UNREGISTERED,
+    ("copy", "EEXIST"): "there is a page already",
+    ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
+    ("mprotect", "EACCES"): "the mapping may never have that access",
+    ("collapse", "EINVAL"): "this is not to become a huge page",
+    ("collapse", "EBUSY"): "a page is missing, and a userfaultfd may wait for it",
+    ("pageout", "EINVAL"): "hugetlb memory is not reclaimed",
+    ("swapoff", "EINTR"): "it would not end, and a signal ended it",
+    ("pin", "EFAULT"): "a store there would not complete",
+}
+"""By the operation (what stands before a colon) and the outcome."""
+
+
+def refused(trace: Trace, number: int) -> str:
+    """Why the step was refused, with an errno; empty where it was not."""
+    step, mapping = trace.steps[number], MAPPINGS[trace.mapping]
+    call = step.op.partition(":")[0]
+    if step.outcome == "EBADF":
+        return "no userfaultfd is open"
+    if (call, step.outcome) == ("register", "EINVAL"):
+        if not mapping.regular:
+            return "write-protect mode is for anonymous memory alone before b1f9e8768618 (v5.19)"
+        if not trace.edition.has("d61ea1cb0095"):
+            return "no userfaultfd takes a regular file before d61ea1cb0095 (v6.7)"
+        if "missing" in step.op:
+            return "a userfaultfd takes a regular file for write-protect mode alone"
+        return "no write-protect mode on a regular file without WP_ASYNC"
+    if (call, step.outcome) == ("copy", "EINVAL") and mapping.regular:
+        return "the pages of a regular file are read from the file alone"
+    return _REASONS.get((call, step.outcome), "")

@@ -1,0 +1,135 @@
+"""What the lab keeps is used only while it is whole; else it is had anew, and that is said once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from counterexamples.lab import debian, guest, kernels
+from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.tools import static_program
+
+VERSION = "6.1.999-1"
+NAME = "linux-image-6.1.0-99-cloud-amd64"
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "one byte": lambda path: path.write_bytes(b"\xff" + path.read_bytes()[1:]),
+    "missing": lambda path: path.unlink(),
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PTECHECK_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An apt that offers one kernel; its log has a line for each download."""
+    tools, packed, log = tmp_path / "tools", tmp_path / "packed", tmp_path / "downloads"
+    modules = packed / "lib/modules/6.1/kernel/drivers/block"
+    for folder in (tools, packed / "DEBIAN", packed / "boot", modules):
+        folder.mkdir(parents=True)
+    (packed / "DEBIAN/control").write_text(
+        f"Package: {NAME}\nVersion: {VERSION}\nArchitecture: all\nMaintainer: M\nDescription: D\n")
+    (packed / "boot/vmlinuz-6.1").write_bytes(bytes(0x1fe) + b"\x55\xaa\0\0HdrS" + bytes(999))
+    (modules / "brd.ko").write_bytes(b"module")
+    deb = tmp_path / "kernel.deb"
+    subprocess.run(["dpkg-deb", "--build", packed, deb], check=True, capture_output=True)
+    show = f"Package: {NAME}\nVersion: {VERSION}\nSHA256: " \
+           f"{hashlib.sha256(deb.read_bytes()).hexdigest()}\n"
+    for name, script in {"apt-cache": f'[ $1 = search ] && echo "{NAME} - Linux" || echo "{show}"',
+                         "apt-get": f"echo $* >> {log}; sleep 0.1; cp {deb} ."}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    log.touch()
+    return log
+
+
+def fetch() -> tuple[bytes, bytes]:
+    """What is at hand of the kernel, image and module, once it is."""
+    kernel = kernels.at_hand(kernels.named("debian:6.1"), print)
+    assert kernel.image
+    assert kernel.sha256 == hashlib.sha256(kernel.image.read_bytes()).hexdigest()
+    return kernel.image.read_bytes(), kernel.modules[0].read_bytes()
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("name", ["vmlinuz", "brd.ko", "kernel.json"])
+def test_a_damaged_kernel_is_fetched_anew(name: str, kind: str, cache: Path, offer: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    whole = fetch()
+    assert fetch() == whole
+    assert len(offer.read_text().splitlines()) == 1
+    assert capsys.readouterr().err == ""
+    folder = cache / f"debian/{NAME}_{VERSION}"
+    DAMAGE[kind](folder / name)
+    assert fetch() == whole == fetch()
+    assert len(offer.read_text().splitlines()) == 2
+    assert capsys.readouterr().err == f"{folder} is not whole: it is made or fetched anew\n"
+
+
+@pytest.mark.parametrize("note", ["[]", "null", '{"package": 1}', '{"package": {"name": 1}}',
+                                  '{"package": {"name": 1, "version": 2, "sha256": 3}, '
+                                  '"image_sha256": 4, "brd_sha256": 5}'])
+def test_a_note_that_says_something_else_is_no_end(note: str, cache: Path, offer: Path) -> None:
+    """It made every kernel of Debian's unusable, also another one's note."""
+    whole = fetch()
+    for folder in (f"{NAME}_{VERSION}", "linux-image-other_1"):
+        (cache / "debian" / folder).mkdir(exist_ok=True)
+        (cache / "debian" / folder / "kernel.json").write_text(note)
+    assert fetch() == whole
+
+
+def test_what_apt_offers_no_more_is_still_there(cache: Path, offer: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fetch()
+    monkeypatch.setattr(debian, "_from_apt", list)
+    assert fetch() == whole
+    note = json.loads((cache / f"debian/{NAME}_{VERSION}/kernel.json").read_text())
+    assert note["package"]["version"] == VERSION
+
+
+def test_several_fill_the_cache_at_once(cache: Path, offer: Path) -> None:
+    """A lock is held by an open file, not by a process: threads stand for processes."""
+    with ThreadPoolExecutor(4) as pool:
+        found = {future.result() for future in [pool.submit(fetch) for _ in range(4)]}
+    assert len(found) == 1
+    assert len(offer.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_program_is_built_anew(kind: str, tmp_path: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    """The agent of 0 bytes was an "Exec format error"."""
+    source = tmp_path / "odd[1].c"
+    source.write_text("int main(void) { return 7; }")
+    DAMAGE[kind](static_program(source, "-static"))
+    with ThreadPoolExecutor(2) as pool:
+        programs = list(pool.map(lambda _: static_program(source, "-static"), range(2)))
+    assert [subprocess.run([p], check=False).returncode for p in programs] == [7, 7]
+    said = capsys.readouterr().err
+    assert said.count("is not whole: it is made or fetched anew\n") == (kind != "missing")
+
+
+def test_the_file_system_is_made_anew() -> None:
+    DAMAGE["truncated"](guest.file_system())
+    assert b"\x53\xef" in guest.file_system().read_bytes()[1024:2048]  # EXT4_SUPER_MAGIC
+
+
+def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PTECHECK_CACHE", str(tmp_path / "file"))
+    with pytest.raises(CannotRun, match="set PTECHECK_CACHE to a folder that can be written"):
+        guest.agent()
