@@ -2,10 +2,10 @@
 
     python -m counterexamples.conform --kernel debian:6.1 --runs 10000 --seed 1
 
-First the guided runs: every transition of the explicit graph, each followed by every list of
---extra-states operations and by what identifies the state it leads to (with --tour by nothing).
-Then random ones. Every field that a program sees is compared. The first difference is shrunk before
-it is shown.
+Random runs of all operations together; with --theme those of a theme, whose graph is small enough
+for guided runs before: every transition of it, each followed by every list of --extra-states
+operations and by what identifies the state it leads to (with --tour by nothing). Every field that a
+program sees is compared. The first difference is shrunk before it is shown.
 Ends with 0 for no divergence, 1 for one, 4 where the kernel cannot be tried.
 """
 
@@ -38,8 +38,9 @@ from model.cli import (
     tool,
     whole,
 )
-from model.kernel.editions import UsageError, find_edition
-from model.system.actions.themes import themes, themes_named
+from model.kernel.editions import Edition, UsageError, find_edition
+from model.kernel.records import Mapping
+from model.system.actions.themes import ALL, modelled, themes_named
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS, find_mapping
 
@@ -57,18 +58,19 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--mapping", action="append", metavar="MAPPING",
                    help="name or glob, repeatable; default: all")
     p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
-                   help="random runs for each mapping and theme, after the guided; default: 1000")
+                   help="random runs for each mapping and theme, after guided ones; default: 1000")
     p.add_argument("--steps", type=whole(1), default=10, metavar="N",
                    help="operations in a random run; default: 10")
     p.add_argument("--seed", type=whole(0), default=1, metavar="S", help="default: 1")
-    p.add_argument("--extra-states", type=whole(0), default=0, metavar="N",
+    p.add_argument("--extra-states", type=whole(0), metavar="N",
                    help="states beyond the model's that the guided runs look for; twenty times the "
                    "runs for each; default: 0")
     p.add_argument("--theme", action="append", metavar="THEME",
                    help="which operations beyond the core, by the names of --list in model.check; "
-                   "name or glob, repeatable; core for none; default: every theme by itself")
+                   "name or glob, repeatable; core for none; all, the default, for random runs of "
+                   "all that can be asked for")
     p.add_argument("--tour", action="store_true",
-                   help="guided runs that take every transition, and no more")
+                   help="guided runs of a theme that take every transition, and no more")
     p.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, metavar="N",
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
@@ -118,17 +120,30 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
                          "--edition")
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
-    extra = None if args.tour else args.extra_states
+    patterns = args.theme or [ALL]
+    if set(patterns) == {ALL} and (args.tour or args.extra_states is not None):
+        raise UsageError(f"{'--tour' if args.tour else '--extra-states'} asks for guided runs, and "
+                         "all operations together have too many states: name a theme with --theme "
+                         "('*' for every one)")
+    if ALL in patterns and not args.runs:
+        raise UsageError("--runs 0 leaves nothing to do: of all operations together there are no "
+                         "guided runs")
+    extra = None if args.tour else args.extra_states or 0
     campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
                           extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
                  for m in dict.fromkeys(wanted)
-                 for theme, actions in (
-                     themes_named(args.theme, edition, MAPPINGS[m]) if args.theme
-                     else themes(edition, MAPPINGS[m])).items()]
+                 for theme, actions in _themes(patterns, edition, MAPPINGS[m]).items()]
     if not campaigns:
         raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
-                         f"{', '.join(args.theme)}")
+                         f"{', '.join(patterns)}")
     return campaigns
+
+
+def _themes(patterns: Sequence[str], edition: Edition,
+            mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """The operations of each theme that is asked for, `all` among them."""
+    found = {ALL: modelled(edition, mapping)} if ALL in patterns else {}
+    return found | themes_named([p for p in patterns if p != ALL], edition, mapping)
 
 
 def _matching(pattern: str) -> list[str]:
@@ -211,7 +226,8 @@ def _again(args: argparse.Namespace) -> str:
     for theme in args.theme or []:
         words += ["--theme", theme]
     words += ["--runs", args.runs, "--steps", args.steps, "--seed", args.seed,
-              *(["--tour"] if args.tour else ["--extra-states", args.extra_states])]
+              *(["--tour"] if args.tour else []),
+              *(["--extra-states", args.extra_states] if args.extra_states is not None else [])]
     return f"python -m {PROG} {shlex.join(map(str, words))}"
 
 

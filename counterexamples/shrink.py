@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from counterexamples.lab.suite import Mealy, Word
+from counterexamples.lab.suite import Mealy, Walked, Word
 
 Differs = Callable[[Word], int | None]
 """The number of the first step of a word at which the two sides differ, or None."""
 
 
-def shrink(machine: Mealy, word: Word, differs: Differs) -> Word:
+def shrink(machine: Mealy | Walked, word: Word, differs: Differs) -> Word:
     """`word` cut down, by trying, until nothing shorter or plainer that is tried differs.
 
-    First every transition of the model by its shortest path, breadth first: that finds the
-    shortest run wherever the two sides part by one step. Then operation by operation.
+    First every transition of the model by its shortest path, where that is known, breadth first:
+    that finds the shortest run wherever the two sides part by one step. Then operation by
+    operation.
     Raises ValueError when `word` does not differ.
     """
     best = _cut(word, differs)
     if best is None:
         raise ValueError("the run does not differ")
-    direct = sorted(((*access, action) for access in machine.access
-                     for action in range(len(machine.after[0]))), key=lambda w: (len(w), w))
-    for candidate in direct:
+    for candidate in machine.single():
         if (len(candidate), candidate) >= (len(best), best):
             break
         found = _cut(candidate, differs)
@@ -48,12 +47,10 @@ def _first(candidates: Iterator[Word], best: Word, differs: Differs) -> Word | N
     return None
 
 
-def _candidates(machine: Mealy, word: Word) -> Iterator[Word]:
+def _candidates(machine: Mealy | Walked, word: Word) -> Iterator[Word]:
     """Beginnings by the model's shortest path, then without one or two operations, then plainer."""
-    state = 0
-    for at, action in enumerate(word, start=1):
-        state = machine.after[state][action]
-        yield (*machine.access[state], *word[at:])
+    for at in range(1, len(word) + 1):
+        yield (*machine.shortest(word[:at]), *word[at:])
     for gap in (2, 1):
         for at in range(len(word) - gap + 1):
             yield (*word[:at], *word[at + gap:])

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 
 from counterexamples.lab.observe import Seen, difference
 from counterexamples.lab.session import Run, Runner
-from counterexamples.lab.suite import Mealy, Word, guided, observable, random_runs, tour
+from counterexamples.lab.suite import (
+    Mealy,
+    Walked,
+    Word,
+    guided,
+    observable,
+    random_runs,
+    tour,
+)
 from counterexamples.shrink import shrink
+from model.system.actions.themes import ALL
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import StateGraph, explore
 
@@ -30,7 +39,7 @@ class Tally:
     found_in: Word | None = None
     """The first run in which the model and the kernel differ, again and again."""
     passing: list[tuple[Word, int]] = field(default_factory=list)
-    """Runs that differed once, at that step, and not when they were repeated: something that the
+    """Runs that differed at that step, and not whenever they were repeated: something that the
     model does not know, as a shortage of huge pages, came between."""
     divergence: Word | None = None
     """The same, shrunk; its last step differs."""
@@ -46,7 +55,7 @@ class Campaign:
 
     `extra` is how many more states than the model the guided runs allow the kernel (None: they
     only take every transition); `without` are operations that this kernel cannot do, `ignored`
-    what it cannot show.
+    what it cannot show. Of the theme `all` there are random runs alone: its graph is not explored.
     """
 
     def __init__(self, model: KernelSystem, *, theme: str, extra: int | None, runs: int,
@@ -54,10 +63,15 @@ class Campaign:
         self.model = model
         self.theme = theme
         self.actions = model.system.actions
-        self.graph: StateGraph = explore(model.machine)
-        self.machine: Mealy = observable(model, self.graph)
-        self.guided: Sequence[Word] = (tour(self.machine) if extra is None
-                                       else guided(self.machine, extra))
+        self.graph: StateGraph | None = None
+        self.guided: Sequence[Word] = ()
+        self.machine: Mealy | Walked
+        if theme == ALL:
+            self.machine = Walked(model)
+        else:
+            self.graph = explore(model.machine)
+            self.machine = mealy = observable(model, self.graph)
+            self.guided = tour(mealy) if extra is None else guided(mealy, extra)
         self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
 
@@ -67,8 +81,9 @@ class Campaign:
         return f"{self.model.mapping.name} {self.theme}"
 
     @property
-    def transitions(self) -> int:
-        return sum(map(len, self.machine.after))
+    def transitions(self) -> int | None:
+        """Of the explicit graph, where there is one."""
+        return None if self.graph is None else sum(map(len, self.graph.edges))
 
     def names(self, word: Word) -> tuple[str, ...]:
         return tuple(self.actions[action] for action in word)
@@ -103,10 +118,16 @@ class Campaign:
                 return None
             return next(iter(self._compare(runner, [word], ignored)))[1]
 
-        tally.found_in = next((word for word, _ in tally.passing if differs(word)), None)
-        if tally.found_in is not None:
-            tally.divergence = shrink(self.machine, tally.found_in, differs)
+        for word, _ in tally.passing:
+            if differs(word) is None:
+                continue
+            try:
+                tally.divergence = shrink(self.machine, word, differs)
+            except ValueError:  # not this time
+                continue
+            tally.found_in = word
             tally.passing = []
+            break
         return tally
 
     def _compare(self, runner: Runner, words: Sequence[Word],

@@ -11,7 +11,7 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Abilities, Row
 from counterexamples.lab.kernels import Kernel
 from model.cli import tool
-from model.system.actions.themes import themes
+from model.system.actions.themes import ALL, modelled, themes
 from model.system.asking.coverage import Coverage, FunctionCoverage, by_function
 
 
@@ -35,7 +35,8 @@ class Result:
     def left_out(self) -> list[str]:
         """Operations of the theme that were not tried."""
         model = self.campaign.model
-        there = themes(model.edition, model.mapping).get(self.campaign.theme, model.actions)
+        there = {ALL: modelled(model.edition, model.mapping),
+                 **themes(model.edition, model.mapping)}.get(self.campaign.theme, model.actions)
         return [op for op in there if op in self.able.without]
 
 
@@ -78,6 +79,7 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
     guided = min(tally.runs, tally.guided)
     lines = [f"{campaign.label}: {guided:,} guided and {tally.runs - guided:,} random runs, "
              f"{tally.steps:,} steps, {tally.rate:,.0f} a second",
+             f"  transitions taken: {len(tally.taken):,}" if campaign.transitions is None else
              f"  transitions of the explicit graph: {len(tally.taken):,} of "
              f"{campaign.transitions:,}"]
     lines += [f"  lacks {feature}: {reason}" for feature, reason in result.able.lacks.items()]
@@ -87,9 +89,11 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
         lines += ["  DIVERGENCE, shrunk:",
                   *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
                     for n, row in enumerate(result.rows, start=1))]
-    lines += [f"  differed once at step {step}, not again: {' '.join(campaign.names(word))}"
+    lines += [f"  differed at step {step}, not always: {' '.join(campaign.names(word))}"
               for word, step in tally.passing]
     table = sorted(_covered(result).items())
+    if not table:
+        return [*lines, ""]
     lines.append("  branches taken, of those that calls can take:")
     cells = [f"{name} {c.taken}/{c.reachable}" for name, c in table if c.reachable]
     width = max(map(len, cells)) + 2
@@ -133,8 +137,11 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _covered(result: Result) -> dict[str, FunctionCoverage]:
-    """The branches that the runs took, by kernel function."""
+    """The branches that the runs took, by kernel function; none where there is no graph to tell
+    which of them calls can take."""
     campaign = result.campaign
+    if campaign.graph is None:
+        return {}
     coverage = Coverage(campaign.model)
     return by_function(coverage.branches, coverage.reachable(campaign.graph),
                        coverage.by_transitions(campaign.graph, campaign.tally.taken))

@@ -17,6 +17,7 @@ from itertools import product
 
 from counterexamples.lab.observe import Seen, seen_by_model
 from model.kernel.records import Outcome
+from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem, Step
 from model.system.relation.reach import StateGraph
 
@@ -48,16 +49,68 @@ class Mealy:
             state = self.after[state][action]
         return state
 
+    def single(self) -> list[Word]:
+        """Each transition, reached by a shortest word; the shortest and plainest first."""
+        return sorted(((*access, action) for access in self.access
+                       for action in range(len(self.after[0]))), key=lambda w: (len(w), w))
+
+    def shortest(self, word: Word) -> Word:
+        """A shortest word to the state that `word` leads to."""
+        return self.access[self.end(0, word)]
+
+
+class Walked:
+    """In the place of a machine whose states are too many: those that words come through are found
+    on the way. All that Z3 has to do is done when it is made."""
+
+    def __init__(self, kernel: KernelSystem) -> None:
+        self._kernel = kernel
+        self._states = [kernel.machine.initial]
+        self._index = {kernel.machine.initial: 0}
+        self._known: dict[tuple[int, int], tuple[int, Seen]] = {}
+        for action in range(len(kernel.actions)):
+            self._step(0, action)
+
+    def _step(self, state: int, action: int) -> tuple[int, Seen]:
+        found = self._known.get((state, action))
+        if found is None:
+            values, seen = _taken(self._kernel, self._states[state], action)
+            after = self._index.setdefault(values, len(self._states))
+            if after == len(self._states):
+                self._states.append(values)
+            found = self._known[state, action] = after, seen
+        return found
+
+    def answers(self, state: int, word: Word) -> tuple[Seen, ...]:
+        """What is seen after each step of `word`."""
+        return tuple(self._step(at, action)[1] for at, action in self.transitions(state, word))
+
+    def transitions(self, state: int, word: Word) -> Iterator[tuple[int, int]]:
+        """The states passed through, numbered as they were found, each with the action taken."""
+        for action in word:
+            yield state, action
+            state = self._step(state, action)[0]
+
+    def single(self) -> list[Word]:
+        """None: the shortest words are not known."""
+        return []
+
+    def shortest(self, word: Word) -> Word:
+        """The word itself."""
+        return word
+
+
+def _taken(kernel: KernelSystem, state: Values, action: int) -> tuple[Values, Seen]:
+    """The state after an action, and what a program sees then."""
+    values, (outcome, faults) = kernel.machine.step(state, action)
+    step = Step(kernel.actions[action], Outcome(outcome).name, faults, values)
+    return values, seen_by_model(kernel, step)
+
 
 def observable(kernel: KernelSystem, graph: StateGraph) -> Mealy:
     """The explicit graph with what a program sees of each transition."""
-    output = []
-    for state in graph.states:
-        row = []
-        for name in kernel.system.actions:
-            values, (outcome, faults) = kernel.machine.step(state, name)
-            row.append(seen_by_model(kernel, Step(name, Outcome(outcome).name, faults, values)))
-        output.append(row)
+    output = [[_taken(kernel, state, action)[1] for action in range(len(kernel.actions))]
+              for state in graph.states]
     return Mealy(graph.edges, output, [graph.path(s) for s in range(len(graph.states))])
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
-from model.processes import group
+from model.processes import group, temporary_folder
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
             "apt-get": "apt", "apt-cache": "apt", "dpkg": "dpkg", "mke2fs": "e2fsprogs"}

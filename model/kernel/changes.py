@@ -160,6 +160,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v6.12 (6.12.111)", "none here: a huge page that was dirty is clean where its "
            "protection changes, and of the dirty bit no promise speaks",
            requires=("saved-dirty",)),
+    Change("fe6cf984939d", "mm/huge_memory: transfer the pmd dirty bit to the folio on zap",
+           "v7.3 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
+           "is lost where it is dropped and reclaimed, and of reclaim of such pages nothing is "
+           "modelled"),
     Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
@@ -191,7 +195,7 @@ _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d6
                      "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
                      "2ff559f31a5d"}
 _V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
-_V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3"}
+_V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3", "fe6cf984939d"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
                  "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
                  "49d6d7fb6313", "6cce3314b928"}
@@ -204,7 +208,8 @@ _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
 _V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
                        "requeue-split"}
-_V6_12 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
+_V6_12_113 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
+_V6_12 = _V6_12_113 | {"fe6cf984939d"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),
@@ -225,6 +230,7 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.9", "the first release that un-protects at close", _V6_9),
     Release("v6.11", "the first release that swaps pages in writable", _V6_11),
     Release("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
+    Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
     Release("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
             _V6_3 | {"as-described"}),
@@ -235,16 +241,18 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
-and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3 and 0cef0bb836e3; 6.12.11
-0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap", 6.12.111
-"pmd-modify-dirty". Two of them came without what they need: 60d5b473d61b without 5a2f8d22ace4, and
-c88033efe9a3 without 931298e103c2.
+and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
+6.12.11 0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap", 6.12.111
+"pmd-modify-dirty", 6.12.114 fe6cf984939d. Two of them came without what they need: 60d5b473d61b
+without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 
 ALIASES = {
-    "v6.1.176": "v6.1.170", "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
-    **dict.fromkeys(("v6.12.111", "v6.12.113", "v6.12.115", "v6.12.117"), "v6.12"),
+    **dict.fromkeys((f"v6.1.{n}" for n in (172, 174, 176, 177, 180)), "v6.1.170"),
+    "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
+    "v6.12.101": "v6.12.100", "v6.12.111": "v6.12.113",
+    **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
 that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""

@@ -211,8 +211,10 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
 
 @mirrors(_C)
 def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
-    """Drop the page; soft-dirty and uffd-wp go with it (a PMD of a file is never protected)."""
-    return ite(pte_none(entry.pte), entry, folio_unmapped(ed, entry).unmapped(word(0)))
+    """Drop the page; soft-dirty and uffd-wp go with it (a PMD of a file is never protected). Before
+    fe6cf984939d the page of a file did not take over the dirty bit."""
+    page = ite(ed.has("fe6cf984939d"), folio_unmapped(ed, entry), entry)
+    return ite(pte_none(entry.pte), entry, page.unmapped(word(0)))
 
 
 @mirrors(_C)

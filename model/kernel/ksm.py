@@ -1,14 +1,19 @@
-"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192 and 6.12.117."""
+"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192 and 6.12.117.
+
+Left out: the content. All private pages are taken for equal, as all are that were stored to; one
+that has no more than a pin, or what a device wrote, is not equal to these.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from model.kernel.editions import Edition
-from model.kernel.logic import conj, ite, negate
+from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.memory import do_wp_page
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    is_swap_slot,
     pte_mksoft_dirty,
     pte_mkuffd_wp,
     pte_present,
@@ -38,10 +43,32 @@ def break_ksm(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(conj(entry.ksm, pte_present(entry.pte)), broken, entry)
 
 
+def _asked_for(vma: Vma, entry: Entry) -> Bool:
+    """KSM is asked for a page of the process's own: an anonymous one that no child maps."""
+    return conj(not vma.mapping.shared, not vma.mapping.hugetlb, pte_present(entry.pte),
+                entry.anon, negate(entry.in_child))
+
+
+@mirrors(_C)
+def ksm_madvise(_ed: Edition, vma: Vma, entry: Entry) -> Vma:
+    """MADV_MERGEABLE, which holds for what is mapped there later too."""
+    return replace(vma, mergeable=disj(vma.mergeable, _asked_for(vma, entry)))
+
+
+@mirrors("include/linux/ksm.h")
+def ksm_fork(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """KSM goes over the memory of a child that lives on as over that of its parent: what the child
+    gets, or has in swap, is a twin of what the parent stores anew."""
+    return replace(
+        entry, twin_in_child=disj(entry.twin_in_child, conj(vma.mergeable, entry.anon)),
+        twin_in_slot=disj(entry.twin_in_slot, conj(vma.mergeable, is_swap_slot(entry.pte))))
+
+
 @mirrors(_C)
 def try_to_merge_one_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """Of an anonymous page of a private mapping that nobody has pinned (write_protect_page). The
-    entry that is made read-only first is the one that is replaced."""
-    mergeable = conj(not vma.mapping.shared, not vma.mapping.hugetlb, pte_present(entry.pte),
-                     entry.anon, negate(entry.ksm), negate(entry.pinned), negate(entry.in_child))
-    return ite(mergeable, replace_page(ed, vma, entry), entry)
+    entry that is made read-only first is the one that is replaced. The twin that a child has is
+    merged into the same page, which the child maps then too."""
+    merged = ite(entry.ksm, entry, replace_page(ed, vma, entry))
+    return ite(conj(_asked_for(vma, entry), negate(entry.pinned)),
+               replace(merged, in_child=entry.twin_in_child), entry)

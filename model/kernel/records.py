@@ -40,6 +40,7 @@ class Vma:
     """struct vm_area_struct: `vm_flags` and the stored `vm_page_prot`, 64 bits each.
 
     `anon_vma`: the VMA has one, because it has had an anonymous page or a huge one of zeroes.
+    `mergeable` is VM_MERGEABLE, which nobody but KSM asks about.
     `wp_unpopulated` and `wp_async` are the features of the userfaultfd that it is, or would be,
     registered with.
     """
@@ -48,6 +49,7 @@ class Vma:
     vm_page_prot: BV
     mapping: Mapping
     anon_vma: Bool = False
+    mergeable: Bool = False
     wp_unpopulated: Bool = False
     wp_async: Bool = False
 
@@ -72,6 +74,9 @@ class Entry:
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
+
+    Of the children that live, whatever this entry maps: `twin_in_child`, one has a page in memory
+    that KSM would merge with ours; `twin_in_slot`, one has such a page in swap.
     """
 
     pte: BV
@@ -91,6 +96,8 @@ class Entry:
     large: Bool = False
     partially_mapped: Bool = False
     no_tables: Bool = False
+    twin_in_child: Bool = False
+    twin_in_slot: Bool = False
 
     def with_pte(self, pte: BV) -> Entry:
         """The same page under another PTE."""

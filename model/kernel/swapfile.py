@@ -47,13 +47,15 @@ def unuse_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def try_to_unuse(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, Bool]:
     """The entry afterwards, and whether swapoff ends: it goes over all processes again and again
-    while a slot is in use, until a signal arrives. shmem_unuse() reads back the page of a file."""
+    while a slot is in use, until a signal arrives. shmem_unuse() reads back the page of a file. A
+    child's page that KSM would merge is in memory again."""
     mapped = replace(
         entry, in_child=disj(entry.in_child, conj(pte_present(entry.pte), entry.slot_in_child)),
         slot_in_child=False)
     slot = is_swap_slot(entry.pte)
     found = pte_same_as_swp(ed, entry)
     unused = ite(slot, unuse_pte(ed, vma, entry), mapped)
-    back = replace(unused, cache_swapped=False, in_swap_cache=False)
+    back = replace(unused, cache_swapped=False, in_swap_cache=False, twin_in_slot=False,
+                   twin_in_child=disj(entry.twin_in_child, entry.twin_in_slot))
     ends = disj(negate(slot), found)
     return ite(ends, back, entry), ends

@@ -6,7 +6,7 @@ reach what no modelled run reaches: other mappings, VMAs that may not be written
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
@@ -532,6 +532,19 @@ def test_zap(ed: Edition) -> None:
         then(bit(X, P), it.pte == z3.If(kept, word(marker(ed)), word(0)))
         always(z3.And(same(it.anon, False), same(it.anon_exclusive, False),
                       same(it.zero_page, False), same(it.in_cache, CACHED)))
+
+
+@editions
+def test_zap_of_a_huge_page(ed: Edition) -> None:
+    """It leaves nothing, and the page of a file is dirty then where its PMD was: since
+    fe6cf984939d."""
+    shared = Mapping("shmem-thp", "shared huge page", anonymous=False, shared=True, thp=True)
+    was = z3.Bool("was dirty")
+    entry = replace(ENTRY, huge=True, cache_dirty=was)
+    it = memory.unmap_single_vma(ed, vma(shared), entry)
+    then(bit(X, P), z3.And(it.pte == word(0), same(it.anon, False), same(it.huge, True)))
+    heard = z3.And(dirty(ed, X), z3.Not(ANON)) if ed.has("fe6cf984939d") else z3.BoolVal(False)
+    then(bit(X, P), same(it.cache_dirty, z3.Or(was, heard)))
 
 
 @editions

@@ -7,6 +7,7 @@ The right model of the same edition stands for the kernel here: the campaigns on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,9 +15,12 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.observe import Seen, seen_by_model
 from counterexamples.lab.session import Run
 from counterexamples.lab.suite import observable
-from model.kernel.editions import find_edition
+from model.kernel.editions import Edition, find_edition
+from model.kernel.records import Entry, Vma
 from model.mutation.mutant import Mutant, applied
 from model.mutation.rows import MUTANTS
+from model.system.actions.operations import CORE
+from model.system.actions.themes import ALL
 from model.system.relation.kernel import KernelSystem, kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
@@ -65,6 +69,49 @@ def test_editions_are_told_apart_by_the_shortest_run(model: str, kernel: str, ma
     else:
         assert tally.divergence is not None
         assert not shortest or runs.names(tally.divergence) == tuple(shortest.split())
+
+
+def test_runs_of_all_operations_find_and_shrink_what_no_theme_has() -> None:
+    """A KSM page that a child keeps, and one that the program stores anew: the model that knew of
+    no twins was wrong, and all themes that there were then passed it by."""
+    whole = (*CORE, "ksm", "fork:stay", "pin")
+    right, blind = (KernelSystem(edition, find_mapping("anon"), whole) for edition in (
+        find_edition("v6.12"), replace(find_edition("v6.12"), overrides={"ksm_fork": _no_twins})))
+    runs = Campaign(blind, theme=ALL, extra=None, runs=3000, steps=10, seed=1)
+    tally = runs.run(ModelRunner(right))
+    assert tally.guided == 0
+    assert runs.transitions is None
+    assert tally.divergence is not None
+    assert runs.names(tally.divergence) == ("store", "ksm", "fork:stay", "store", "ksm")
+
+
+class Fickle(ModelRunner):
+    """Answers the first run otherwise than the model, as often as `wrong` says."""
+
+    def __init__(self, kernel: KernelSystem, wrong: int) -> None:
+        super().__init__(kernel)
+        self.first: tuple[str, ...] = ()
+        self.wrong = wrong
+
+    def answers(self, runs: Iterable[Run]) -> Iterator[tuple[Run, tuple[Seen, ...]]]:
+        for run, seen in super().answers(runs):
+            self.first = self.first or run.ops
+            if run.ops == self.first and self.wrong:
+                self.wrong -= 1
+                seen = (*seen[:-1], replace(seen[-1], faults=9))
+            yield run, seen
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_what_does_not_differ_every_time_is_said_and_is_no_divergence(wrong: int) -> None:
+    runs = Campaign(system("v6.12", "anon"), theme=ALL, extra=None, runs=20, steps=5, seed=1)
+    tally = runs.run(Fickle(system("v6.12", "anon"), wrong))
+    assert (tally.runs, tally.divergence, tally.found_in) == (20, None, None)
+    assert [step for _, step in tally.passing] == [5]
+
+
+def _no_twins(_ed: Edition, _vma: Vma, entry: Entry) -> Entry:
+    return entry
 
 
 def observably_same(one: KernelSystem, other: KernelSystem) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from counterexamples.lab.observe import Seen
 from counterexamples.lab.suite import (
     Mealy,
+    Walked,
     Word,
     classes,
     guided,
@@ -106,6 +107,18 @@ def test_random_runs_are_the_same_for_the_same_seed() -> None:
     assert list(random_runs((0, 1), 7, 5, 4)) == list(random_runs((0, 1), 7, 5, 4))
     assert list(random_runs((0, 1), 7, 5, 4)) != list(random_runs((0, 1), 8, 5, 4))
     assert [len(w) for w in random_runs((0, 1), 7, 5, 4)] == [4] * 5
+
+
+def test_a_graph_that_is_walked_answers_as_the_explored_one() -> None:
+    """To runs that leave most of it out; only the shortest words are not known."""
+    kernel = kernel_system(EDITIONS["v6.12"], MAPPINGS["anon"])
+    explored, walked = observable(kernel, explore(kernel.machine)), Walked(kernel)
+    for word in random_runs(range(len(kernel.actions)), 3, 200, 8):
+        assert walked.answers(0, word) == explored.answers(0, word)
+        assert len(list(walked.transitions(0, word))) == len(word)
+        assert walked.shortest(word) == word
+        assert len(explored.shortest(word)) <= len(word)
+    assert not walked.single()
 
 
 @pytest.mark.parametrize("wrong", [w for w in faults(RING) if not same(RING, w)])

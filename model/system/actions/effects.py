@@ -14,7 +14,7 @@ from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
-from model.kernel.ksm import try_to_merge_one_page
+from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import migrate_pages_batch
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate, number
 from model.kernel.memory import (
@@ -190,6 +190,8 @@ def dontneed(ed: Edition, s: State) -> Effect:
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
     done = _each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
+    if lives:
+        done = _each(done, lambda entry: ksm_fork(ed, s.vma, entry))
     return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
 
 
@@ -197,16 +199,20 @@ def fork_child(ed: Edition, s: State) -> Effect:
     """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
     mapped. What the parent has stored stands in its own page tables."""
     vma, _ = dup_mmap(ed, s.vma, s.entry)
-    child = _each(s, lambda entry: dup_mmap(ed, s.vma, entry)[1])
+    child = _each(s, lambda entry: dup_mmap(ed, s.vma, ksm_fork(ed, s.vma, entry))[1])
     history = replace(s.history, stored=False)
     return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
 
 
 def mmap(ed: Edition, s: State) -> Effect:
-    """The userfaultfd stays open, and has the features that it was opened with."""
+    """The userfaultfd stays open, and has the features that it was opened with. The file is a new
+    one; a regular one is truncated for it, which takes the private copies that children have."""
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
                   wp_async=s.vma.wp_async)
-    fresh = replace(_each(s, lambda _: fresh_entry(s.vma.mapping)), vma=vma)
+    kept = not s.vma.mapping.regular
+    fresh = replace(_each(s, lambda entry: replace(
+        fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
+        twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
     return Effect(_unprotected(replace(fresh, history=replace(s.history, stored=False))))
 
 
@@ -249,7 +255,8 @@ def writeback(ed: Edition, s: State) -> Effect:
 
 
 def ksm(ed: Edition, s: State) -> Effect:
-    return Effect(replace(s, entry=try_to_merge_one_page(ed, s.vma, s.entry)))
+    return Effect(replace(s, vma=ksm_madvise(ed, s.vma, s.entry),
+                          entry=try_to_merge_one_page(ed, s.vma, s.entry)))
 
 
 def pin(ed: Edition, s: State) -> Effect:

@@ -20,10 +20,16 @@ THEMES: dict[str, tuple[str, ...]] = {
     "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
                   "writeback"),
     "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
+    "twins": ("ksm", "fork:stay", "dontneed", "mremap"),
     "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
 }
 """Operations beyond the core that are explored together: all of them at once have too many states
 to take every transition. Each is in one theme at the least."""
+
+ALL = "all"
+"""Every operation together, which is no theme of its own: for random runs."""
+_SPOKEN_OF = {"huge": "split", "twins": "ksm"}
+"""Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
@@ -65,7 +71,7 @@ def themes(ed: Edition, mapping: Mapping) -> dict[str, tuple[str, ...]]:
     found = {}
     for theme, names in THEMES.items():
         there = tuple(name for name in names if name in known)
-        if there and (theme != "huge" or mapping.thp):
+        if there and _SPOKEN_OF.get(theme, there[0]) in there:
             found[theme] = allowing(ed, mapping, there)
     return found
 
