@@ -48,7 +48,10 @@ RECORDED = frozenset(str(step["op"]) for name in KERNELS.values()
                      for _, steps in recorded(name) for step in steps)
 """The operations in tests/data."""
 
-named = {"ids": lambda m: m.name.replace(" ", "-")}
+
+def named(mutant: Mutant) -> str:
+    """Its name as the name of a test."""
+    return mutant.name.replace(" ", "-")
 
 
 def complaint(catcher: str, kernel: KernelSystem) -> str:
@@ -112,7 +115,7 @@ SAMPLE = (
 )
 
 
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name in SAMPLE], **named)
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name in SAMPLE], ids=named)
 def test_a_row_asked_anew_is_the_same(mutant: Mutant) -> None:
     """Of every kind of function, on every kind of memory."""
     assert asked(mutant) == ROWS[mutant.name]
@@ -139,7 +142,7 @@ def test_digests_are_of_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ast_of(monkeypatch: pytest.MonkeyPatch, source: str) -> str:
-    monkeypatch.setattr(digests.inspect, "getsource", lambda _: source)
+    monkeypatch.setattr(inspect, "getsource", lambda _: source)
     return digests.of_function(MUTANTS[0])
 
 
@@ -173,7 +176,7 @@ def test_every_promise_tells_something() -> None:
 # --- those that no promise tells ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mutant", SHOWN, **named)
+@pytest.mark.parametrize("mutant", SHOWN, ids=named)
 def test_what_no_promise_tells_is_shown_by_what_it_names(mutant: Mutant) -> None:
     with applied(mutant) as edition:
         kernel = KernelSystem(edition, find_mapping(mutant.mapping), actions(mutant.shown))
@@ -191,7 +194,7 @@ def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
 
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem"])
-@pytest.mark.parametrize("mutant", SURVIVORS, **named)
+@pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
     """The graph of the core operations is the same to the bit: states, steps, outcomes and
     observations."""
@@ -206,7 +209,7 @@ def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
                 assert kernel.machine.step(state, action) == control.machine.step(state, action)
 
 
-@pytest.mark.parametrize("mutant", SURVIVORS, **named)
+@pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_breaks_no_law(mutant: Mutant) -> None:
     """A survivor that a law catches is shown by it."""
     with applied(mutant) as edition:
