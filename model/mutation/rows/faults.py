@@ -208,7 +208,9 @@ MUTANTS = (
     Mutant("memory", "do_wp_page", "VM_SHARED | VM_MAYSHARE)", "VM_SHARED)",
            "no mapping here has VM_MAYSHARE alone", untold="no mapping here has VM_MAYSHARE alone"),
     Mutant("memory", "do_wp_page", "has_all(vma.vm_flags, VM_WRITE | VM_SHARED)",
-           "has(vma.vm_flags, VM_SHARED)", "a store fault needs VM_WRITE", edition="v6.1"),
+           "has(vma.vm_flags, VM_SHARED)", "a store fault needs VM_WRITE", edition="v6.1",
+           untold="a store fault needs VM_WRITE"),
     Mutant("memory", "do_wp_page", 'ed.has("b9086fde6d44")', "True",
-           "the two orders give one answer where a shared mapping may be written", edition="v6.1"),
+           "the two orders give one answer where a shared mapping may be written", edition="v6.1",
+           untold="the two orders give one answer where a shared mapping may be written"),
 )
