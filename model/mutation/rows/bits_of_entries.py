@@ -195,5 +195,5 @@ MUTANTS = (
     Mutant("mmu", "mmu_access", "PAGE_DIRTY if write", "PAGE_DIRTY | PAGE_DIRTY << 5 if write",
            "the CPU sets soft-dirty", edition="v6.1"),
     Mutant("mmu", "mmu_access", "PAGE_DIRTY if write else 0", "0", "the CPU does not set D",
-           edition="v6.1", untold="the fault has set it", shown="oracle:bits"),
+           edition="v6.1"),
 )
