@@ -41,9 +41,7 @@ MUTANTS = (
            untold="which of its two dirty bits an entry has is no promise: pte_dirty() asks for "
                   "both", shown="oracle:bits"),
     Mutant("pgtable", "pte_mksaveddirty", "set_bits(clear_bits(pte, PAGE_DIRTY), PAGE_SAVED_DIRTY)",
-           "clear_bits(pte, PAGE_DIRTY)", "the dirty bit is lost",
-           untold="which of its two dirty bits an entry has is no promise: pte_dirty() asks for "
-                  "both"),
+           "clear_bits(pte, PAGE_DIRTY)", "the dirty bit is lost", mapping="anon"),
     Mutant("pgtable", "pte_mksaveddirty", 'negate(ed.has("saved-dirty"))', "True",
            "6.12 does not shuffle",
            untold="which of its two dirty bits an entry has is no promise: pte_dirty() asks for "
@@ -53,8 +51,7 @@ MUTANTS = (
     Mutant("pgtable", "pte_clear_saveddirty",
            "set_bits(clear_bits(pte, PAGE_SAVED_DIRTY), PAGE_DIRTY)",
            "clear_bits(pte, PAGE_SAVED_DIRTY)", "the dirty bit is lost on the way back",
-           untold="which of its two dirty bits an entry has is no promise: pte_dirty() asks for "
-                  "both", shown="oracle:bits"),
+           mapping="anon"),
     Mutant("pgtable", "pte_clear_saveddirty", "pte_write(pte)), moved, pte)", "True), moved, pte)",
            "a read-only entry is shuffled back",
            untold="which of its two dirty bits an entry has is no promise: pte_dirty() asks for "
@@ -118,8 +115,7 @@ MUTANTS = (
            "a change of protection makes the zero page normal", mapping="anon"),
     Mutant("pgtable", "page_chg_mask", "common | PAGE_SAVED_DIRTY | PAGE_DEVMAP",
            "common | PAGE_DEVMAP", "a change of protection drops the saved dirty bit",
-           untold="unprotect-precise, which asks for the dirty bit, is broken on shared memory "
-                  "without it", shown="oracle:bits"),
+           mapping="anon"),
     Mutant("pgtable", "page_chg_mask", "| PAGE_PAT", "| PAGE_RW",
            "a change of protection keeps RW"),
     Mutant("pgtable", "pgprot_modify", "(oldprot & kept) | (newprot & complement(kept))", "newprot",
