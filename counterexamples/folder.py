@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,8 +31,9 @@ MOST_STATES = 10_000
 """Beyond so many reachable states graph.graphml has those of the path alone."""
 
 
-class Pictures(Enum):
-    """Which pictures and graphs to write: none, as SVG, or as PNG too."""
+class Pictures(IntEnum):
+    """Which pictures and graphs to write: none, as SVG, or as PNG too; each has all of those before
+    it."""
 
     NONE, SVG, PNG = range(3)
 
@@ -113,7 +114,7 @@ def _write(folder: Path, trace: Trace, fixed: Trace | None, text: str, selectors
                        f"{' '.join(trace.ops)}\n"}
     if set(trace.ops) <= set(CALLS):
         files["repro.c"] = _reproducer(trace, fixed)
-    if pictures is not Pictures.NONE:
+    if pictures:
         files |= _drawn(trace, fixed, pictures)
     _only(folder, files)
 
@@ -166,7 +167,7 @@ def _drawn(trace: Trace, fixed: Trace | None, pictures: Pictures) -> dict[str, s
         states = graphml.of_path(path)
     files: dict[str, str | bytes] = {"graph.dot": graph.dot(path), "graph.graphml": states}
     files |= {f"{name}.svg": svg.svg(canvas) for name, canvas in canvases.items()}
-    if pictures is Pictures.PNG:
+    if pictures == Pictures.PNG:
         from counterexamples.pictures.png import png
         files |= {f"{name}.png": png(canvas) for name, canvas in canvases.items()}
     return files

@@ -13,14 +13,14 @@ state after k good steps from a state in I.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 import z3
 
-from model.engines.base import Proof, Unrolling, incremental_solver
+from model.engines.base import Proof, Unrolling, checking_solver, incremental_solver
 from model.smtlib import PRELUDE, Printer, constant, name_of, sort, symbol
 from model.system.asking.language import as_term, conj, disj
 from model.system.relation import nodes
@@ -72,7 +72,7 @@ class Certificate:
         return "\n".join([*head, "(set-logic QF_BV)", self.prelude, *body, ""])
 
 
-class Answers(Protocol):
+class Answers(Hashable, Protocol):
     """What is known to be unsatisfiable, by a digest of the query and of the solver that said so;
     with it the names of the lemmas that it took."""
 
@@ -323,7 +323,7 @@ def _answer(prelude: str, body: str, tracked: Sequence[str] = ()) -> tuple[str, 
     """Of an unsatisfiable query those of the `tracked` lemmas that it takes, which are its first
     assertions in order; None of a query that is not."""
     context = z3.Context()
-    solver = incremental_solver(context)
+    solver = incremental_solver(context) if tracked else checking_solver(context)
     asserted = z3.parse_smt2_string(prelude + body, ctx=context)
     names = [z3.Bool(f"lemma!{i}", context) for i in range(len(tracked))]
     for i in range(len(asserted)):

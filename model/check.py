@@ -26,6 +26,7 @@ from model.checking.cells import (
 )
 from model.checking.formats import Files, as_json, as_junit, as_ktap, passes
 from model.checking.listing import ALL, SECTIONS, listing
+from model.checking.proofs import OFF, at_hand
 from model.checking.report import TextReport, headline
 from model.checking.run import Ran, Store, default_jobs, run
 from model.checking.saved import Folder, where
@@ -99,7 +100,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     how.add_argument("--jobs", type=whole(1), metavar="N",
                      help="processes at once; default: one for each CPU")
     how.add_argument("--no-cache", dest="cache", action="store_false",
-                     help="prove anew what an earlier run has proved")
+                     help=f"prove anew what an earlier run has proved; ${OFF} says it too")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
                      help=", ".join(FORMATS))
@@ -170,7 +171,7 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
     """Settle them, tell it, and what the run ends with."""
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs(),
-                      args.cache)
+                      at_hand() if args.cache else None)
     store = Folder(out, options, _pictures(args), args.resume) if out else Store()
     first = _first if _is_main_job(args) else None
     progress = _Progress(cells, args.quiet, first if args.format == "text" else None)

@@ -7,6 +7,7 @@ import difflib
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -168,9 +169,8 @@ def writable_folder(path: Path) -> Path:
     """Make the folder, or raise UsageError saying why it cannot be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=path):  # no name that another run could meet
+            pass
     except OSError as error:
         raise UsageError(f"cannot write to {str(path)!r}: {error.strerror}; "
                          "give --out a folder that can be written") from error

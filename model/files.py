@@ -9,6 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def cache_folder() -> Path:
+    """$PTECHECK_CACHE, or ptecheck under the user's cache folder (XDG base directories); it may not
+    be there yet."""
+    named = os.environ.get("PTECHECK_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(named) if named else Path(base) / "ptecheck"
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write `content` (text as UTF-8, names of files in it byte by byte) to `path`, making its
     folder. What stood there stays until all of it is written. Raises OSError."""

@@ -88,7 +88,7 @@ def test_the_same_question_leaves_the_same_bytes(tmp_path: Path) -> None:
     for jobs in ("1", "2"):
         check.main([*question, "--jobs", jobs, "--out", str(tmp_path / jobs)])
     one, two = ({str(f.relative_to(tmp_path / jobs)): f.read_bytes()
-                   for f in (tmp_path / jobs).rglob("*") if f.is_file() and f.name != CERTIFICATE}
+                   for f in (tmp_path / jobs).glob("*/*/*/*") if f.name != CERTIFICATE}
                   for jobs in ("1", "2"))
     assert one == two
     assert sum(name.endswith("lanes.svg") for name in one) == 3

@@ -75,6 +75,17 @@ def test_every_change_is_in_some_edition() -> None:
             assert not EDITIONS["v5.7"].has(change.id)
 
 
+@pytest.mark.parametrize(("release", "edition"), [
+    ("v6.1.170", "v6.1.170"), ("v6.1.180", "v6.1.170"), ("v6.1.190", "v6.1.187"),
+    ("v6.1.192", "v6.1"), ("v6.12.101", "v6.12.100"), ("v6.12.111", "v6.12.113"),
+    ("v6.12.113", "v6.12.113"), ("v6.12.115", "v6.12")])
+def test_what_debian_ships_has_its_edition(release: str, edition: str) -> None:
+    """zap_huge_pmd() changed in 6.1.191 and 6.12.114."""
+    found = find_edition(release)
+    assert found == EDITIONS[edition]
+    assert found.has("fe6cf984939d") == (edition in ("v6.1", "v6.12"))
+
+
 def test_no_edition_has_a_change_without_what_it_edits() -> None:
     for edition in EDITIONS.values():
         for change in edition.changes:

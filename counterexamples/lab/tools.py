@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import glob
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
+from model import files
 from model.processes import group, temporary_folder
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
@@ -21,13 +21,8 @@ PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc
 
 
 def cache_folder() -> Path:
-    """$PTECHECK_CACHE, or ptecheck under the user's cache folder (XDG base directories).
-
-    Raises CannotRun where there can be no such folder.
-    """
-    named = os.environ.get("PTECHECK_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    folder = Path(named) if named else Path(base) / "ptecheck"
+    """The folder of files.cache_folder(), made. Raises CannotRun where it cannot be."""
+    folder = files.cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,11 +6,10 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from model.checking.cells import INTERRUPTED, Cell, CellResult
@@ -101,9 +100,18 @@ def settle_all(cells: Sequence[Cell], options: Options,
 
 
 def _tasks(cells: _Cells) -> list[_Cells]:
-    """What is settled together, by the same system."""
-    return [list(group) for _, group in groupby(
-        cells, key=lambda c: (c[1].edition, c[1].mapping, c[1].operations))]
+    """What is settled together, by the same system; those of a mapping one after the other, because
+    its editions have most of their steps in common."""
+    found: dict[Hashable, _Cells] = {}
+    for number, cell in cells:
+        key = cell.edition, cell.mapping, frozenset(cell.operations)
+        found.setdefault(key, []).append((number, cell))
+    mappings = list(dict.fromkeys(_mapping(group) for group in found.values()))
+    return sorted(found.values(), key=lambda group: mappings.index(_mapping(group)))
+
+
+def _mapping(task: _Cells) -> str:
+    return task[0][1].mapping.name
 
 
 def _unfinished(cell: Cell, bound: int, reason: str) -> CellResult:
@@ -179,25 +187,34 @@ class _Work:
                 while left and len(busy) < jobs:
                     worker = _Worker(self)
                     busy[worker.pipe] = worker
-                    worker.give(left.pop(0))
+                    worker.give(self._next(left, worker, busy.values()))
                 for pipe in wait([*busy, stop.told]):
                     if pipe == stop.told:
                         return
                     yield from busy[pipe].heard()
                     if busy[pipe].task is None:
                         if left and busy[pipe].alive:
-                            busy[pipe].give(left.pop(self._next(left, busy[pipe].group)))
+                            busy[pipe].give(self._next(left, busy[pipe], busy.values()))
                         else:
                             busy.pop(pipe).end()
         finally:
             for worker in busy.values():
                 worker.end()
 
-    def _next(self, left: Sequence[int], group: int) -> int:
-        """Where in `left` the next task is for a process that has the system of a group."""
-        urgent = self.first(self.tasks[left[0]][1][0][1])
-        return next((place for place, number in enumerate(left)
-                     if not urgent and self.tasks[number][0] == group), 0)
+    def _next(self, left: list[int], worker: _Worker, busy: Collection[_Worker]) -> int:
+        """Takes the next task for a process out of `left`: what is urgent, else one whose system it
+        has built, or whose mapping it knows, or at least nobody else does."""
+        others = {w.mapping for w in busy if w is not worker}
+
+        def price(number: int) -> tuple[bool, ...]:
+            group, cells = self.tasks[number]
+            mapping = _mapping(cells)
+            return (not self.first(cells[0][1]), group != worker.group,
+                    mapping != worker.mapping, mapping in others)
+
+        best = min(left, key=price)
+        left.remove(best)
+        return best
 
 
 class _Worker:
@@ -216,11 +233,12 @@ class _Worker:
             self._process.start()
         theirs.close()  # so that the pipe ends with the process, and no later worker holds it
         self.task: _Cells | None = None
-        self.group, self.alive = -1, True
+        self.group, self.mapping, self.alive = -1, "", True
 
     def give(self, number: int) -> None:
         """The next task."""
         self.group, self.task = self._work.tasks[number]
+        self.mapping = _mapping(self.task)
         self._unsaid = dict(self.task)
         self._unkept = set(self._unsaid)
         with suppress(OSError):  # it has ended, which the pipe will say

@@ -69,7 +69,8 @@ class Folder(Store):
             return
         folder = self.out / where(cell).path
         kept = {"result": asdict(result) | {
-                    "certificate": result.certificate is not None, "seconds": 0.0},
+                    "certificate": result.certificate is not None, "seconds": 0.0,
+                    "cached": False},
                 "pictures": self.pictures.value,
                 "evidence": {file.name: _digest(file.read_bytes())
                              for file in sorted(folder.iterdir()) if file.name in EVIDENCE}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from model.certificate import Certifier
+from model.certificate import Answers, Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
@@ -25,19 +25,19 @@ CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIE
 @dataclass(frozen=True)
 class Options:
     """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit;
-    `cache` allows to take proofs from what earlier runs have proved."""
+    `earlier` is what the solver has answered in earlier runs, where that may be believed."""
 
     engine: str = "auto"
     depth: int | None = None
     timeout: float | None = None
     jobs: int = 1
-    cache: bool = True
+    earlier: Answers | None = None
 
 
 @cache
-def _shared_certifier() -> Certifier:
+def _shared_certifier(earlier: Answers | None) -> Certifier:
     """Editions and mappings have steps and invariants in common."""
-    return Certifier()
+    return Certifier(earlier)
 
 
 @cache
@@ -50,7 +50,7 @@ class CellSystem:
 
     def __init__(self, cell: Cell, options: Options) -> None:
         self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
-        self.certifier = _shared_certifier()
+        self.certifier = _shared_certifier(options.earlier)
         self.exhausted = Exhausted(self.kernel.machine)
         self.engine: Engine = (Auto(self.candidates, self.exhausted, _kept())
                                if options.engine == "auto" else ENGINES[options.engine])
@@ -112,7 +112,7 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
                           + checked.failed)
         return as_result(cell, verdict, 0.0)
     return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS, checked.leans_on),
-                   lemmas=checked.leans_on)
+                   lemmas=checked.leans_on, cached=checked.cached)
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:

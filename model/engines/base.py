@@ -122,6 +122,11 @@ def incremental_solver(context: z3.Context | None = None) -> z3.Solver:
     return z3.SolverFor("QF_FD", ctx=context)
 
 
+def checking_solver(context: z3.Context) -> z3.Solver:
+    """For a single query: bit-blasting, then SAT."""
+    return z3.Then("simplify", "bit-blast", "sat", ctx=context).solver()
+
+
 def search_solver() -> z3.Solver:
     """For a few deep queries."""
     return z3.SolverFor("QF_BV")

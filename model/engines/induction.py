@@ -22,7 +22,7 @@ from model.engines.base import (
     solve,
 )
 from model.system.relation.nodes import node_of
-from model.system.relation.transition import Lemma, Question, TransitionSystem
+from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
 NAME = "induction"
 
@@ -56,49 +56,43 @@ def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limit
     told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
     first = system.all_at_init([c.formula for c in told]) if told else []
     alive = [c for c, holds in zip(told, first, strict=True) if holds]
-    before = {c: z3.Bool(f"before!{i}") for i, c in enumerate(alive)}
-    solver = incremental_solver()
-    for lemma, name in before.items():
-        solver.add(z3.Implies(name, lemma.formula))
-    after: dict[int, dict[Lemma, z3.BoolRef]] = {}
-    width = len(system.variables)
-    waiting = list(range(len(system.branches)))
-    while waiting:
-        action, branch = waiting[0], system.branches[waiting[0]][:width]
-        key = [lemma.formula for lemma in alive], branch
-        if key in kept:
-            waiting.pop(0)
-            continue
-        if action not in after:
-            after[action] = _said_after(system, action, alive, solver)
-        solver.push()
-        solver.add(z3.Or([z3.Not(after[action][lemma]) for lemma in alive]))
-        broken = solve(solver, limits, *(before[lemma] for lemma in alive))
-        model = solver.model() if broken else None
-        solver.pop()
-        if model is None:
-            kept.add(key)
-            waiting.pop(0)
-            continue
-        alive = [lemma for lemma in alive if not z3.is_false(model.eval(after[action][lemma]))]
-        waiting = [action, *(i for i in range(len(system.branches)) if i != action)]
+    actions = list(range(len(system.branches)))
+    while (broken := _first_broken(system, alive, actions, limits, kept)) is not None:
+        action, alive = broken
+        actions.remove(action)  # it will break more, or has told the most
+        actions.insert(0, action)
     return tuple(alive)
+
+
+def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequence[int],
+                  limits: Limits, kept: Kept) -> tuple[int, list[Lemma]] | None:
+    """The first action that does not keep all of the lemmas, and those that it keeps in the state
+    that shows it; None where each action keeps all."""
+    solver: z3.Solver | None = None
+    formulas = [lemma.formula for lemma in lemmas]
+    for action in actions:
+        branch = system.branches[action][:len(system.variables)]
+        if (formulas, branch) in kept:
+            continue
+        if solver is None:
+            solver = incremental_solver()
+            solver.add(formulas)
+        after = substitute(z3.And(formulas), system.variables, branch)
+        solver.push()
+        solver.add(z3.Not(after))
+        if solve(solver, limits):
+            model = solver.model()
+            return action, [lemma for lemma, said in zip(lemmas, after.children(), strict=True)
+                            if not z3.is_false(model.eval(said, model_completion=True))]
+        solver.pop()
+        kept.add((formulas, branch))
+    return None
 
 
 def _simplified(lemma: Lemma) -> Lemma:
     formula = z3.simplify(lemma.formula)
     assert isinstance(formula, z3.BoolRef)
     return Lemma(lemma.name, formula)
-
-
-def _said_after(system: TransitionSystem, action: int, lemmas: Sequence[Lemma],
-                solver: z3.Solver) -> dict[Lemma, z3.BoolRef]:
-    """A name for each lemma said of the state after an action, defined in the solver."""
-    names = [z3.Bool(f"after!{action}!{i}") for i in range(len(lemmas))]
-    pairs = list(zip(system.variables, system.branches[action], strict=False))
-    both = z3.And([name == lemma.formula for name, lemma in zip(names, lemmas, strict=True)])
-    solver.add(z3.substitute(both, *pairs))
-    return dict(zip(lemmas, names, strict=True))
 
 
 class InductiveInvariant:

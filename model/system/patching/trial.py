@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from model.kernel.editions import UsageError
+from model.processes import end_with
 
 _DONE = b"."
 _GRACE = 5.0  # seconds beyond the limit, in which the process says where it is
@@ -25,8 +26,10 @@ def tried(file: str, attempt: Callable[[], object], seconds: float) -> None:
     caller, who runs it again. Raises UsageError where the child ends in the middle of it, or is not
     done after that many seconds."""
     reading, writing = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
+        end_with(parent)
         _child(attempt, seconds, writing)
     os.close(writing)
     try:

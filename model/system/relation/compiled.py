@@ -14,7 +14,7 @@ import z3
 
 from model.system.relation import nodes
 from model.system.relation.nodes import Node
-from model.system.relation.transition import TransitionSystem
+from model.system.relation.transition import TransitionSystem, packed
 
 Values = tuple[Any, ...]
 """One concrete state: an int for each bit vector, a bool for each Boolean."""
@@ -138,7 +138,7 @@ class _Terms:
 @lru_cache(maxsize=20_000)
 def _compiled(variables: _Terms, results: _Terms) -> Callable[[Values], Values]:
     scope: dict[str, Any] = {}
-    simple = [z3.simplify(t) for t in results.terms]
+    simple = z3.simplify(packed(results.terms)).children()
     exec(compile(source("f", variables.terms, simple), "<step relation>", "exec"), scope)
     function: Callable[[Values], Values] = scope["f"]
     return function

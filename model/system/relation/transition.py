@@ -73,9 +73,8 @@ class TransitionSystem:
 
     def all_at_init(self, formulas: Sequence[z3.BoolRef]) -> list[bool]:
         """The truth of each formula in the initial state."""
-        pack = z3.Function("pack", *[z3.BoolSort()] * (len(formulas) + 1))
-        values = z3.simplify(substitute(pack(*formulas), self.variables, self.initial))
-        return [bool(z3.is_true(values.arg(i))) for i in range(len(formulas))]
+        values = substitute(packed(formulas), self.variables, self.initial)
+        return [bool(z3.is_true(value)) for value in z3.simplify(values).children()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +109,13 @@ class Lemma:
 
     name: str
     formula: z3.BoolRef
+
+
+def packed(terms: Sequence[z3.ExprRef]) -> z3.BoolRef:
+    """One term whose children are `terms`: what is done to all of them is done once to what they
+    share."""
+    pack: z3.BoolRef = z3.Function("pack", *(t.sort() for t in terms), z3.BoolSort())(*terms)
+    return pack
 
 
 def substitute(formula: z3.BoolRef, old: Sequence[z3.ExprRef],
