@@ -68,10 +68,6 @@ MUTANTS = (
     Mutant("mmap", "vma_wants_manual_pte_write_upgrade",
            "               has(vma.vm_flags, VM_WRITE)", "               True",
            "private mappings, writable or not", edition="v6.1", mapping="anon"),
-    Mutant("mmap", "vma_wants_writenotify",
-           'disj(not vma.mapping.hugetlb, negate(ed.has("f96f7a40874d")))', "True",
-           "hugetlb is tracked since f96f7a40874d too", mapping="hugetlb"),
-    # --- mprotect.py
     Mutant("mprotect", "can_change_pte_writable",
            'disj(negate(ed.has("7ea7e333842e")), has(vma.vm_flags, VM_WRITE)),', "",
            "a read-only VMA is asked about", mapping="anon",
