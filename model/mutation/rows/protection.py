@@ -68,6 +68,7 @@ MUTANTS = (
     Mutant("mmap", "vma_wants_manual_pte_write_upgrade",
            "               has(vma.vm_flags, VM_WRITE)", "               True",
            "private mappings, writable or not", edition="v6.1", mapping="anon"),
+    # --- mprotect.py
     Mutant("mprotect", "can_change_pte_writable",
            'disj(negate(ed.has("7ea7e333842e")), has(vma.vm_flags, VM_WRITE)),', "",
            "a read-only VMA is asked about", mapping="anon",
