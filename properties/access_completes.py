@@ -1,18 +1,29 @@
 """No endless refault."""
 
-from model.system.asking.language import Outcome, conj, disj, implies, negate
+from model.system.actions.operations import OPERATIONS
+from model.system.asking.language import Bool, Outcome, conj, disj, implies, negate
+from model.system.asking.view import StepView
 from properties.base import Property, Violated
 from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
+_MPROTECT = tuple(name for name in OPERATIONS if name.startswith("mprotect:"))
+
+
+def _missing(t: StepView) -> Bool:
+    return conj(t.before.registered_missing, negate(t.before.present))
+
+
 PROPERTY = Property(
     name="access-completes",
-    claim="A store or load that the VMA allows completes, or raises an event that the VMA is "
-          "registered for, after at most four faults.",
+    claim="mprotect succeeds, and a store or load that the VMA allows completes, or raises an "
+          "event for an entry that is write-protected or missing, after at most four faults.",
     origin="arch/x86/mm/fault.c: a fault that changes nothing is retried for ever",
     allowed=lambda t: conj(
-        implies(conj(t.op("store"), t.before.may_write), t.ended(Outcome.ok, Outcome.event)),
+        implies(conj(t.op("store"), t.before.may_write),
+                disj(t.ok, conj(t.ended(Outcome.event), disj(t.before.uffd_wp_any, _missing(t))))),
         implies(conj(t.op("load"), t.before.may_read),
-                disj(t.ok, conj(t.before.registered_missing, t.ended(Outcome.event))))),
+                disj(t.ok, conj(t.ended(Outcome.event), _missing(t)))),
+        implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         Violated("hugetlb private-hugetlb", ("-f369b07c8614", "+60d5b473d61b"),
                  UNREGISTERED + ENDLESS, by="unregister"),

@@ -13,9 +13,9 @@ def _opened(t: StepView) -> Bool:
 PROPERTY = Property(
     name="hugetlb-mprotect-precise",
     claim="After mprotect has allowed writing again, a dirty page of shared hugetlb memory that is "
-          "not registered is writable already.",
+          "not registered is writable already; no call takes the dirty bit.",
     origin="f96f7a40874d, mm/hugetlb: fix hugetlb not supporting softdirty tracking",
-    allowed=lambda t: implies(_opened(t), t.after.writable),
+    allowed=lambda t: conj(t.stays_dirty, implies(_opened(t), t.after.writable)),
     witness=_opened,
     violated=(Violated("hugetlb", ("-f96f7a40874d",), "soft-dirty tracking, which hugetlb does not "
                        "have, write-protects vm_page_prot", by="clear_refs"),),

@@ -1,4 +1,7 @@
-"""Bits that nobody owns come back to bite the next owner."""
+"""Bits that nobody owns come back to bite the next owner.
+
+Registered is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies
 from properties.base import REGISTRABLE, Property, Violated, registrable
@@ -11,6 +14,7 @@ PROPERTY = Property(
           "mode.",
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",
     safe=lambda s: implies(s.uffd_wp_any, s.registered),
+    allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,
     memory=REGISTRABLE,

@@ -1,4 +1,7 @@
-"""What every function that maps a page relies on."""
+"""What every function that maps a page relies on.
+
+Who wants notification is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated, registrable
@@ -10,6 +13,7 @@ PROPERTY = Property(
     claim="vm_page_prot is write-protected whenever anybody wants write notification.",
     origin="mm/vma.c, vma_set_page_prot(); the ground 931298e103c2 stands on",
     safe=lambda s: implies(s.writenotify_wanted, negate(s.page_prot_writable)),
+    allowed=lambda t: conj(t.protection_as_called, t.registration_as_called, t.tracking_as_called),
     speaks_of=lambda e, m: registrable(e, m) or (m.shared and not m.hugetlb),
     memory="shared memory and what a userfaultfd can write-protect",
     witness=lambda t: (t.after.writenotify_wanted if t.after.mapping.shared

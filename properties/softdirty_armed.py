@@ -1,4 +1,7 @@
-"""The state that soft-dirty completeness rests on."""
+"""The state that soft-dirty completeness rests on.
+
+That tracking is on since clear_refs, and the VMA says so, is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies
 from properties.base import OPENING, UNPROTECTING, Property, Violated
@@ -14,6 +17,7 @@ PROPERTY = Property(
     claim="While tracking is on, a writable entry is soft-dirty already.",
     origin="fs/proc/task_mmu.c, clear_soft_dirty(): write-protect, so that the fault can record",
     safe=lambda s: implies(conj(s.tracked, s.writable), s.soft_dirty),
+    allowed=lambda t: t.tracking_as_called,
     witness=lambda t: conj(t.after.tracked, t.after.writable),
     violated=(
         Violated("shmem shmem-thp", ("-64e455079e1b",), UNWANTED, by="load store"),

@@ -1,7 +1,7 @@
 """The price of tracking: a page that is saved again though nobody has stored to it."""
 
 from model.system.actions.operations import OPERATIONS
-from model.system.asking.language import conj, implies, negate
+from model.system.asking.language import conj, disj, implies, negate
 from properties.base import Property, Violated
 
 _STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kernel))
@@ -9,10 +9,12 @@ _STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kern
 PROPERTY = Property(
     name="softdirty-precise",
     role="precision",
-    claim="Neither a load nor what the kernel does by itself makes a page soft-dirty that was not.",
+    claim="After clear_refs no page is soft-dirty, and neither a load nor what the kernel does by "
+          "itself makes it so.",
     origin="63222c14c269: \"preserve exact soft-dirty state\"",
     allowed=lambda t: implies(
-        conj(t.op(*_STORES_NOTHING), t.before.tracked, negate(t.before.pagemap.soft_dirty)),
+        disj(conj(t.op("clear_refs"), negate(t.before.entry.pinned)),
+             conj(t.op(*_STORES_NOTHING), negate(t.before.pagemap.soft_dirty))),
         negate(t.after.pagemap.soft_dirty)),
     witness=lambda t: conj(t.op("load"), t.ok, t.before.tracked,
                            negate(t.before.pagemap.soft_dirty)),

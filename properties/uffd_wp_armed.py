@@ -1,4 +1,7 @@
-"""The state that uffd-wp completeness rests on."""
+"""The state that uffd-wp completeness rests on.
+
+Registered is what the calls have made it: that the VMA says so is part of the promise.
+"""
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
@@ -21,6 +24,7 @@ PROPERTY = Property(
           "writable.",
     origin="mm/uffd: sanity check write bit for uffd-wp protected ptes (6.2)",
     safe=lambda s: implies(conj(s.registered, s.uffd_wp), negate(s.write_bit)),
+    allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.after.registered, t.after.uffd_wp),
     speaks_of=registrable,
     memory=REGISTRABLE,

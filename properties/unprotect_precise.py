@@ -24,9 +24,9 @@ PROPERTY = Property(
     name="unprotect-precise",
     role="precision",
     claim="After `unwp` or `unregister` of a registered VMA, a page that the write fault would map "
-          "writable with nothing to record is writable already.",
+          "writable with nothing to record is writable already; no call takes the dirty bit.",
     origin="931298e103c2: \"map PTEs writable again where possible\"",
-    allowed=lambda t: implies(_unprotected(t), t.after.writable),
+    allowed=lambda t: conj(t.stays_dirty, implies(_unprotected(t), t.after.writable)),
     witness=_unprotected,
     speaks_of=registrable,
     memory=REGISTRABLE,

@@ -1,7 +1,8 @@
 """Whether the promises, the oracle and the laws would notice a wrong kernel function.
 
-Each mutant (mutants.py) must be caught by what it names, and that catcher must be silent about the
-right function: the test suite's own test.
+Which promises tell a mutant stands in a table (model/mutation/table.txt): it has to be of these
+functions, mutants and promises, and some of its rows are asked anew here. Where no promise tells
+one, what its row names must, and that must be silent about the right function.
 """
 
 from __future__ import annotations
@@ -9,23 +10,27 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 import model.kernel
-from model.engines.explicit import first_violation
-from model.kernel.editions import Edition, find_edition
+from model import mutants
+from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
+from model.mutation import digests
+from model.mutation.mutant import Mutant, applied, original
+from model.mutation.rows import MUTANTS
+from model.mutation.table import asked, load, save, stale
 from model.system.actions.operations import CORE, OPERATIONS
-from model.system.actions.themes import modelled
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from tests.kernel import test_functions, test_pgtable
-from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied, original
 from tests.kernel.oracle import RULES, difference
 from tests.test_recorded import KERNELS, contradicted, recorded
 
@@ -36,12 +41,17 @@ LAWS: dict[str, Callable[[Edition], None]] = {
     name: law for module in (test_pgtable, test_functions) for name, law in vars(module).items()
     if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
 
+ROWS = load()
+SHOWN = [m for m in MUTANTS if m.shown]
+SURVIVORS = [m for m in MUTANTS if m.untold and not m.shown]
+RECORDED = frozenset(str(step["op"]) for name in KERNELS.values()
+                     for _, steps in recorded(name) for step in steps)
+"""The operations in tests/data."""
 
-def verdict(name: str, kernel: KernelSystem) -> str:
-    """The explicit engine's, over the whole graph."""
-    question = PROPERTIES[name].question(kernel)
-    graph = explore(kernel.machine, max_states=MAX_STATES)
-    return "proved" if first_violation(kernel.machine, graph, question) is None else "violated"
+
+def named(mutant: Mutant) -> str:
+    """Its name as the name of a test."""
+    return mutant.name.replace(" ", "-")
 
 
 def complaint(catcher: str, kernel: KernelSystem) -> str:
@@ -55,50 +65,13 @@ def complaint(catcher: str, kernel: KernelSystem) -> str:
         return ""
     if kind == "recorded":
         return contradicted(kernel, KERNELS[kernel.edition.name])
-    if kind == "oracle":
-        return difference(kernel, RULES[kernel.edition.name], bits=name == "bits")
-    name, beyond = promise(catcher)
-    expected = PROPERTIES[name].expected(kernel.edition, kernel.mapping, beyond)
-    found = verdict(name, kernel)
-    return "" if found == expected else f"{found}, not {expected}"
-
-
-def promise(catcher: str) -> tuple[str, tuple[str, ...]]:
-    """The promise that a catcher names, and the operations that it names after it."""
-    name, *beyond = catcher.removeprefix("property:").split()
-    return name, tuple(beyond)
-
-
-def named(mutants: tuple[Mutant, ...]) -> list[object]:
-    """Test ids: the function and a number within it."""
-    seen: dict[str, int] = {}
-    cases: list[object] = []
-    for mutant in mutants:
-        number = seen[mutant.function] = seen.get(mutant.function, 0) + 1
-        cases.append(pytest.param(mutant, id=f"{mutant.function}-{number}"))
-    return cases
-
-
-@pytest.mark.parametrize("mutant", named(MUTANTS))
-def test_mutant_is_caught(mutant: Mutant) -> None:
-    """The catcher that the mutant names complains."""
-    with applied(mutant) as edition:
-        kernel = KernelSystem(edition, find_mapping(mutant.mapping), actions(mutant.caught_by))
-        assert complaint(mutant.caught_by, kernel)
+    return difference(kernel, RULES[kernel.edition.name], bits=name == "bits")
 
 
 def actions(catcher: str) -> tuple[str, ...]:
     """What a system must explore so that the catcher can speak of it."""
-    beyond: Collection[str] = RECORDED if catcher == "recorded" else ()
-    if catcher.startswith("property:"):
-        name, ops = promise(catcher)
-        beyond = (*PROPERTIES[name].about, *ops)
+    beyond = RECORDED if catcher == "recorded" else frozenset()
     return tuple(op for op in OPERATIONS if op in CORE or op in beyond)
-
-
-RECORDED = frozenset(str(step["op"]) for name in KERNELS.values()
-                     for _, steps in recorded(name) for step in steps)
-"""The operations in tests/data."""
 
 
 @cache
@@ -113,7 +86,104 @@ def right(edition: str, mapping: str, ops: tuple[str, ...] = CORE) -> KernelSyst
     return kernel
 
 
-CONTROLS = sorted({(m.caught_by, m.edition, m.mapping) for m in MUTANTS})
+# --- the table ------------------------------------------------------------------------------------
+
+
+def test_the_table_is_of_these_functions_mutants_and_promises() -> None:
+    """What is named here has to be asked anew: python -m model.mutants."""
+    changed = {m.name: why for m in MUTANTS if (why := stale(m, ROWS.get(m.name)))}
+    assert not changed
+    assert list(ROWS) == [m.name for m in MUTANTS]
+
+
+def test_each_mutant_is_told_or_has_its_reason() -> None:
+    assert not [line for m in MUTANTS if (line := mutants.complaint(m, ROWS[m.name]))]
+    assert [ROWS[m.name].reason for m in MUTANTS] == [m.untold for m in MUTANTS]
+
+
+SAMPLE = (
+    "clear_refs_write: VM_SOFTDIRTY stays",
+    "do_mprotect_pkey: nothing is ever taken away",
+    "mprotect_fixup: mprotect never upgrades",
+    "mfill_atomic_install_pte: what is copied in is writable",
+    "userfaultfd_wp_use_markers: anonymous memory takes no markers",
+    "uffd_wp_range: the patch undone",
+    "change_huge_pmd: `wp` does not protect a PMD",
+    "page_vma_mkclean_one: writing the page back clears soft-dirty",
+    "pagemap_hugetlb_range: nothing is soft-dirty",
+    "hugetlb_wp: a protected page is made writable",
+)
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name in SAMPLE], ids=named)
+def test_a_row_asked_anew_is_the_same(mutant: Mutant) -> None:
+    """Of every kind of function, on every kind of memory."""
+    assert asked(mutant) == ROWS[mutant.name]
+
+
+def test_a_row_says_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant = next(m for m in MUTANTS if ROWS[m.name].promises)
+    row = ROWS[mutant.name]
+    assert stale(mutant, None) == "it is new"
+    assert stale(replace(mutant, new="word(1)"), row) == "the mutant has changed"
+    gone = replace(row, promises=("no-such-promise 3",))
+    assert "no-such-promise" in stale(mutant, gone)
+    monkeypatch.setattr(digests, "_promise", lambda name: "another")
+    assert stale(mutant, row) == "a promise has changed"
+
+
+def test_digests_are_of_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A docstring or a comment more changes nothing, a line of code does."""
+    source = 'def f(a):\n    """One."""\n    return a\n'
+    before = ast_of(monkeypatch, source)
+    other_words = source.replace("One", "Two").replace("return", "# why\n    return")
+    assert ast_of(monkeypatch, other_words) == before
+    assert ast_of(monkeypatch, source.replace("return a", "return not a")) != before
+
+
+def ast_of(monkeypatch: pytest.MonkeyPatch, source: str) -> str:
+    monkeypatch.setattr(inspect, "getsource", lambda _: source)
+    return digests.of_function(MUTANTS[0])
+
+
+# --- the mutants ----------------------------------------------------------------------------------
+
+
+def test_every_mirrored_function_has_a_mutant() -> None:
+    """No kernel function is modelled without somebody watching it."""
+    for module in pkgutil.iter_modules(model.kernel.__path__):
+        importlib.import_module(f"model.kernel.{module.name}")
+    assert {m.function for m in MUTANTS} >= set(MIRRORS)
+
+
+def test_mutants_are_stated_once() -> None:
+    """No edit is listed twice, and each edits a function of the module it names."""
+    edits = [(m.function, m.old, m.new, m.edition, m.mapping) for m in MUTANTS]
+    assert len(set(edits)) == len(edits)
+    assert len({m.name for m in MUTANTS}) == len(MUTANTS)
+    for mutant in MUTANTS:
+        assert original(mutant).__module__ == f"model.kernel.{mutant.module}"
+        assert set(mutant.allow.split()) <= set(OPERATIONS) - set(CORE)
+        assert not mutant.shown or mutant.untold
+
+
+def test_every_promise_tells_something() -> None:
+    """A promise that no mutant breaks, or makes hold where it should not, is idle."""
+    telling = {tells.split()[0] for row in ROWS.values() for tells in row.promises}
+    assert telling == set(PROPERTIES)
+
+
+# --- those that no promise tells ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mutant", SHOWN, ids=named)
+def test_what_no_promise_tells_is_shown_by_what_it_names(mutant: Mutant) -> None:
+    with applied(mutant) as edition:
+        kernel = KernelSystem(edition, find_mapping(mutant.mapping), actions(mutant.shown))
+        assert complaint(mutant.shown, kernel)
+
+
+CONTROLS = sorted({(m.shown, m.edition, m.mapping) for m in SHOWN})
 
 
 @pytest.mark.parametrize(("catcher", "edition", "mapping"), CONTROLS)
@@ -124,7 +194,7 @@ def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
 
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem"])
-@pytest.mark.parametrize("mutant", named(SURVIVORS))
+@pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
     """The graph of the core operations is the same to the bit: states, steps, outcomes and
     observations."""
@@ -139,44 +209,42 @@ def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
                 assert kernel.machine.step(state, action) == control.machine.step(state, action)
 
 
-@pytest.mark.parametrize("mutant", named(SURVIVORS))
+@pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_breaks_no_law(mutant: Mutant) -> None:
-    """A survivor that a law catches is a mutant: it belongs in the other list."""
+    """A survivor that a law catches is shown by it."""
     with applied(mutant) as edition:
         for law in LAWS.values():
             law(edition)
 
 
-def test_every_mirrored_function_has_a_mutant() -> None:
-    """No kernel function is modelled without somebody watching it."""
-    for module in pkgutil.iter_modules(model.kernel.__path__):
-        importlib.import_module(f"model.kernel.{module.name}")
-    edited = {m.function for m in (*MUTANTS, *SURVIVORS)}
-    assert edited >= set(MIRRORS)
+# --- the command ----------------------------------------------------------------------------------
 
 
-def test_mutants_are_stated_once() -> None:
-    """No edit is listed twice, and each edits a function of the module it names."""
-    edits = [(m.function, m.old, m.new, m.edition, m.mapping) for m in (*MUTANTS, *SURVIVORS)]
-    assert len(set(edits)) == len(edits)
-    for mutant in (*MUTANTS, *SURVIVORS):
-        assert original(mutant).__module__ == f"model.kernel.{mutant.module}"
-        assert mutant.note
-        assert bool(mutant.caught_by) == (mutant in MUTANTS)
+def test_check_says_that_nothing_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert mutants.main(["--check"]) == 0
+    assert capsys.readouterr().out == f"0 of {len(MUTANTS)} mutants have to be asked anew\n"
 
 
-def test_catchers_name_what_is_modelled() -> None:
-    """The operations are those of the edition and mapping, and add to what is explored anyway."""
-    for catcher, edition, mapping in CONTROLS:
-        if catcher.startswith("property:"):
-            ed, where = find_edition(edition), find_mapping(mapping)
-            name, beyond = promise(catcher)
-            assert PROPERTIES[name].concerns(ed, where)
-            assert set(beyond) <= set(modelled(ed, where)) - {*CORE, *PROPERTIES[name].about}
-            assert list(beyond) == [op for op in OPERATIONS if op in beyond]
+def test_a_mutant_that_is_new_is_asked_and_the_table_written(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """The other rows stay as they are; one that is damaged is told in a line."""
+    name = SAMPLE[0]
+    kept = [row for row in ROWS.values() if row.name != name]
+    file = tmp_path / "table.txt"
+    save(kept, file)
+    monkeypatch.setattr(mutants, "load", lambda: load(file))
+    monkeypatch.setattr(mutants, "save", lambda rows: save(rows, file))
+    function = name.partition(":")[0]
+    assert mutants.main(["--check", "--function", function]) == 1
+    assert f"{name}: it is new\n" in capsys.readouterr().out
+    assert mutants.main(["-q", "--function", function]) == 0
+    assert load(file) == ROWS
+    file.write_text("half a row\n")
+    with pytest.raises(UsageError, match="line 1 of"):
+        load(file)
 
 
-def test_every_promise_catches_something() -> None:
-    """A promise that no mutant breaks, or makes hold where it should not, is idle."""
-    caught = {promise(m.caught_by)[0] for m in MUTANTS if m.caught_by.startswith("property:")}
-    assert not set(PROPERTIES) - caught
+def test_a_function_that_has_no_mutant_is_told() -> None:
+    with pytest.raises(UsageError, match="did you mean 'pte_modify'"):
+        mutants.main(["--function", "pte_modfy"])

@@ -17,12 +17,13 @@ from counterexamples.lab.session import Run
 from counterexamples.lab.suite import observable
 from model.kernel.editions import Edition, find_edition
 from model.kernel.records import Entry, Vma
+from model.mutation.mutant import Mutant, applied
+from model.mutation.rows import MUTANTS
 from model.system.actions.operations import CORE
 from model.system.actions.themes import ALL
 from model.system.relation.kernel import KernelSystem, kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
-from tests.kernel.mutants import MUTANTS, SURVIVORS, Mutant, applied
 from tests.lab.test_suite import same
 
 MAX_STATES = 5000
@@ -118,8 +119,7 @@ def observably_same(one: KernelSystem, other: KernelSystem) -> bool:
                 observable(other, explore(other.machine, max_states=MAX_STATES)))
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *SURVIVORS],
-                         ids=lambda m: f"{m.function}-{(*MUTANTS, *SURVIVORS).index(m)}")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "-"))
 def test_a_wrong_model_is_found_or_no_program_could(mutant: Mutant) -> None:
     """Within some 1,600 runs; and where none of them differs, none at all does."""
     right = KernelSystem(find_edition(mutant.edition), find_mapping(mutant.mapping))

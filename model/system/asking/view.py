@@ -25,7 +25,18 @@ from model.kernel.bits import (
     VM_WRITE,
 )
 from model.kernel.editions import Edition
-from model.kernel.logic import Bool, as_term, clear_bits, conj, disj, has, has_all, negate, word
+from model.kernel.logic import (
+    Bool,
+    as_term,
+    clear_bits,
+    conj,
+    disj,
+    has,
+    has_all,
+    implies,
+    negate,
+    word,
+)
 from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
 from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
@@ -51,6 +62,7 @@ from model.kernel.userfaultfd_k import (
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
+from model.system.actions.operations import OPERATIONS
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import State
@@ -59,6 +71,8 @@ _MUTABLE_VM = VM_ACCESS_FLAGS | VM_SOFTDIRTY | VM_UFFD_FLAGS
 _USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | PAGE_PROTNONE
              | PAGE_SPECIAL | PAGE_UFFD_WP | PAGE_SOFT_DIRTY | PAGE_SAVED_DIRTY | PAGE_NX
              | PAGE_PSE)
+
+_MPROTECT = "mprotect:"
 
 
 class View:
@@ -185,9 +199,10 @@ class View:
 
     @property
     def owned(self) -> Bool:
-        """The entry maps an anonymous page that no other process can see."""
-        return conj(self.present, negate(pte_special(self.entry.pte)),
-                    self.entry.anon, self.entry.anon_exclusive)
+        """The entry maps an anonymous page that no other process can see: marked so
+        (PG_anon_exclusive), and mapped by no child."""
+        return conj(self.present, negate(pte_special(self.entry.pte)), negate(self.entry.zero_page),
+                    self.entry.anon, self.entry.anon_exclusive, negate(self.entry.in_child))
 
     @property
     def nothing_to_record(self) -> Bool:
@@ -200,11 +215,14 @@ class View:
 
     @property
     def maps_own_page(self) -> Bool:
-        """The page that a present entry maps is one that the mapping may have."""
-        of_file = conj(self.entry.in_cache, negate(self.entry.anon))
+        """The page that a present entry maps is one that the mapping may have, and the zero page
+        is special where it is a small one."""
+        e, special = self.entry, pte_special(self.entry.pte)
+        of_file = conj(e.in_cache, negate(disj(e.anon, e.zero_page, special)))
         if self.mapping.shared:
             return of_file
-        own = disj(self.entry.anon, self.entry.zero_page)
+        own = disj(conj(e.anon, negate(disj(e.zero_page, special))),
+                   conj(e.zero_page, negate(e.anon), disj(e.huge, special)))
         return own if self.mapping.anonymous or self.mapping.hugetlb else disj(own, of_file)
 
     @property
@@ -301,3 +319,57 @@ class StepView:
     @property
     def ok(self) -> Bool:
         return self.ended(Outcome.ok)
+
+    def _switched(self, before: Bool, after: Bool, on: Bool, off: Bool) -> Bool:
+        """`after` is so because of `on`, or as it was `before` without `off`."""
+        return as_term(as_term(after) == as_term(disj(on, conj(before, negate(off)))))
+
+    @property
+    def protection_as_called(self) -> Bool:
+        """A VMA may be read and written as mmap and the last mprotect that succeeded asked; nothing
+        else changes that."""
+        calls = {name: name.removeprefix(_MPROTECT) for name in OPERATIONS
+                 if name.startswith(_MPROTECT)}
+        fresh, called = self.op("mmap"), conj(self.op(*calls), self.ok)
+
+        def granted(before: Bool, after: Bool, letters: str) -> Bool:
+            asked = [name for name, prot in calls.items() if set(letters) & set(prot)]
+            return self._switched(before, after, disj(fresh, conj(self.op(*asked), self.ok)),
+                                  called)
+
+        return conj(granted(self.before.may_write, self.after.may_write, "w"),
+                    granted(self.before.may_read, self.after.may_read, "rwx"))
+
+    @property
+    def registration_as_called(self) -> Bool:
+        """A VMA is registered for the modes that the last UFFDIO_REGISTER that succeeded asked for,
+        which takes nothing away where it asks for some of those that stand; until what ends it."""
+        before, after = self.before, self.after
+        ended = disj(conj(self.op("unregister"), self.ok),
+                     self.op("close", "mremap", "fork:child", "mmap"))
+
+        def registered(was: Bool, now: Bool, alone: str, other: str, others: Bool) -> Bool:
+            return self._switched(
+                was, now, conj(self.op(alone, "register:wp+missing"), self.ok),
+                disj(ended, conj(self.op(other), self.ok, negate(others))))
+
+        return conj(
+            registered(before.registered, after.registered, "register", "register:missing",
+                       before.registered_missing),
+            registered(before.registered_missing, after.registered_missing, "register:missing",
+                       "register", before.registered))
+
+    @property
+    def tracking_as_called(self) -> Bool:
+        """clear_refs begins to track, where it can, and no call but mmap ends it."""
+        return disj(self.before.mapping.hugetlb, self.op("mmap"), self._switched(
+            self.before.tracked, self.after.tracked, self.op("clear_refs"), False))
+
+    @property
+    def stays_dirty(self) -> Bool:
+        """A small page that stays where it is mapped stays dirty."""
+        before, after = self.before, self.after
+        stays = conj(negate(before.entry.huge), after.present,
+                     self.op(*(name for name, o in OPERATIONS.items() if o.core)))
+        return implies(conj(stays, disj(before.dirty, conj(self.op("store"), self.ok))),
+                       after.dirty)

@@ -1,6 +1,7 @@
 /*
  * mprotect-precise on thp: After mprotect has allowed writing again, a page of the process's own
- * that the write fault would map writable with nothing to record is writable already.
+ * that the write fault would map writable with nothing to record is writable already; no call
+ * takes the dirty bit.
  * The steps are those of v6.1 (6.1.192 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

@@ -1,6 +1,7 @@
 /*
  * unprotect-precise on shmem: After `unwp` or `unregister` of a registered VMA, a page that the
- * write fault would map writable with nothing to record is writable already.
+ * write fault would map writable with nothing to record is writable already; no call takes the
+ * dirty bit.
  * The steps are those of v6.12 (6.12.117 as Debian ships it), where they break the promise. Exit
  * 1: this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

@@ -1,0 +1,20 @@
+"""The mutants, by what the functions do."""
+
+from model.mutation.mutant import Mutant
+from model.mutation.rows import (
+    bits_of_entries,
+    faults,
+    moves,
+    protection,
+    tracking,
+    whole_pages,
+)
+
+MUTANTS: tuple[Mutant, ...] = (
+    *bits_of_entries.MUTANTS,
+    *protection.MUTANTS,
+    *faults.MUTANTS,
+    *tracking.MUTANTS,
+    *whole_pages.MUTANTS,
+    *moves.MUTANTS,
+)
