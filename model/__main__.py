@@ -19,7 +19,7 @@ from model.kernel.editions import UsageError, unknown
 
 PROG = "model"
 COMMANDS = ("model.check", "model.simulate", "model.diff", "model.backport", "model.findings",
-            "model.drift", "counterexamples.replay", "counterexamples.conform",
+            "model.drift", "model.mutants", "counterexamples.replay", "counterexamples.conform",
             "counterexamples.differ", "counterexamples.stress", "counterexamples.gallery")
 """In the order in which somebody meets them."""
 

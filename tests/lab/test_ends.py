@@ -16,7 +16,8 @@ def endless(path: Path) -> Path:
     """An image whose first instruction jumps to itself (Documentation/arch/x86/boot.rst)."""
     image = bytearray(1 << 20)
     for at, value in ((0x1F1, b"\x04"), (0x1FE, b"\x55\xaa"), (0x200, b"\xeb\xfe"),
-                      (0x202, b"HdrS"), (0x206, b"\x0c\x02"), (0x211, b"\x01")):
+                      (0x202, b"HdrS"), (0x206, b"\x0c\x02"), (0x211, b"\x01"),
+                      (0x22C, b"\xff\xff\xff\x7f")):
         image[at:at + len(value)] = value
     path.write_bytes(image)
     return path
