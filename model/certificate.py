@@ -106,7 +106,7 @@ class _Answered:
 
 
 class Certifier:
-    """Writes certificates and checks them, each query in a fresh solver and context.
+    """Writes certificates and checks them, each query in a fresh solver, in a context of its own.
 
     What several certificates share is printed and checked once: consecution is asked of the actions
     that have not been asked of the same invariant before. `earlier` are the answers of other runs.
@@ -133,18 +133,19 @@ class Certifier:
 
     def check(self, cert: Certificate) -> Checked:
         """Ask a fresh solver whatever has not been answered yet."""
-        done = Checked()
+        done, context = Checked(), z3.Context()
         for name in QUERIES:
-            if not self._unsatisfiable(cert, name, done):
+            if not self._unsatisfiable(cert, name, done, context):
                 done.failed = name
                 return done
         return done
 
-    def _unsatisfiable(self, cert: Certificate, name: str, done: Checked) -> bool:
+    def _unsatisfiable(self, cert: Certificate, name: str, done: Checked,
+                       context: z3.Context) -> bool:
         if name == "consecution":
             keys = {a: _key(cert.prelude, *cert.steps[a], cert.bodies[name]) for a in cert.steps}
             left = [a for a, key in keys.items() if self._known(key, done) is None]
-            if left and _answer(cert.prelude, cert.consecution(left)) is None:
+            if left and _answer(context, cert.prelude, cert.consecution(left)) is None:
                 return False
             for action in left:
                 self._keep(keys[action], ())
@@ -153,7 +154,7 @@ class Certifier:
         lemmas = self._known(key, done)
         if lemmas is None:
             tracked = cert.lemmas if name == "safety" and not cert.k else ()
-            lemmas = _answer(cert.prelude, cert.bodies[name], tracked)
+            lemmas = _answer(context, cert.prelude, cert.bodies[name], tracked)
             if lemmas is None:
                 return False
             self._keep(key, lemmas)
@@ -213,20 +214,22 @@ class _Invariant:
                   for v, t in zip(self._system.variables, self._system.initial, strict=True)}
         return f"(assert (not {_call('invariant', self._used_in_all, values)}))\n"
 
-    def _after(self, wanted: Collection[str]) -> dict[str, tuple[str, dict[str, str]]]:
-        """For each action the definitions of the `wanted` variables and outputs after it, and the
-        names of their values."""
+    def _after(self, wanted: Collection[str],
+               actions: Collection[str]) -> dict[str, tuple[str, dict[str, str]]]:
+        """For each of the actions the definitions of the `wanted` variables and outputs after it,
+        and the names of their values."""
         names = [*map(name_of, self._system.variables), *map(name_of, self._system.outputs)]
         found = {}
         for action, branch in zip(self._system.actions, self._system.branches, strict=True):
-            lines, values = self._printer.definitions(
-                action, [(n, t) for n, t in zip(names, branch, strict=True) if n in wanted])
-            found[action] = "".join(f"{line}\n" for line in lines), values
+            if action in actions:
+                lines, values = self._printer.definitions(
+                    action, [(n, t) for n, t in zip(names, branch, strict=True) if n in wanted])
+                found[action] = "".join(f"{line}\n" for line in lines), values
         return found
 
     @cached_property
     def steps(self) -> dict[str, tuple[str, str]]:
-        after = self._after({name_of(v) for v in self._used_in_all})
+        after = self._after({name_of(v) for v in self._used_in_all}, self._system.actions)
         return {action: (defined, f"(not {_call('invariant', self._used_in_all, values)})")
                 for action, (defined, values) in after.items()}
 
@@ -245,10 +248,14 @@ class _Invariant:
             given = [v for v in (*system.variables, system.action, *system.primed, *system.outputs)
                      if name_of(v) in names]
             lines.append(self._printer.define("allowed", given, allowed))
-            for number, (defined, values) in enumerate(self._after(set(after.values())).values()):
-                lines.append(defined.rstrip())
-                told = {name: values[of] for name, of in after.items()}
-                told[name_of(system.action)] = constant(number, system.action.size())
+            lines += [_declared(v) for v in given if name_of(v) in after]
+            steps = self._after(set(after.values()), _speaks_of(question, allowed))
+            for number, action in enumerate(system.actions):
+                told = {name_of(system.action): constant(number, system.action.size())}
+                if action in steps:  # else it is allowed wherever it leads
+                    defined, values = steps[action]
+                    lines.append(defined.rstrip())
+                    told |= {name: values[of] for name, of in after.items()}
                 broken.append(f"(not {_call('allowed', given, told)})")
         either = "".join(f"\n  {part}" for part in broken)
         return "\n".join([*filter(None, lines), f"{held}(assert (or{either} false))", ""])
@@ -262,6 +269,14 @@ class _Invariant:
         return "".join(f"{line}\n" for line in (
             *(_declared(fresh[name]) for name in sorted(fresh)), *lines,
             *(f"(assert {name})" for name in names.values())))
+
+
+def _speaks_of(question: Question, allowed: z3.BoolRef) -> list[str]:
+    """The actions that are not allowed whatever they do."""
+    action = question.system.action
+    numbers = (z3.BitVecVal(i, action.size()) for i in range(len(question.system.actions)))
+    return [name for name, number in zip(question.system.actions, numbers, strict=True)
+            if not z3.is_true(z3.simplify(z3.substitute(allowed, (action, number))))]
 
 
 def _name(lemma: Lemma) -> str:
@@ -319,10 +334,10 @@ def _key(*parts: str) -> str:
     return digest.hexdigest()
 
 
-def _answer(prelude: str, body: str, tracked: Sequence[str] = ()) -> tuple[str, ...] | None:
+def _answer(context: z3.Context, prelude: str, body: str,
+            tracked: Sequence[str] = ()) -> tuple[str, ...] | None:
     """Of an unsatisfiable query those of the `tracked` lemmas that it takes, which are its first
     assertions in order; None of a query that is not."""
-    context = z3.Context()
     solver = incremental_solver(context) if tracked else checking_solver(context)
     asserted = z3.parse_smt2_string(prelude + body, ctx=context)
     names = [z3.Bool(f"lemma!{i}", context) for i in range(len(tracked))]

@@ -140,8 +140,8 @@ def incremental_solver(context: z3.Context | None = None) -> z3.Solver:
 
 
 def checking_solver(context: z3.Context) -> z3.Solver:
-    """For a single query: bit-blasting, then SAT."""
-    return z3.Then("simplify", "bit-blast", "sat", ctx=context).solver()
+    """For a single query: bit-blasting, then the SMT core as a SAT solver."""
+    return z3.Then("simplify", "bit-blast", "smt", ctx=context).solver()
 
 
 def search_solver() -> z3.Solver:

@@ -8,6 +8,7 @@ which of the lemmas it leans on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import z3
 
@@ -28,8 +29,8 @@ NAME = "induction"
 
 
 class Kept:
-    """What was found of single steps: which branch keeps which set of lemmas. Systems that have the
-    branch in common need not ask again."""
+    """What was found of single steps: which branch keeps which set of lemmas, and what of a promise
+    such a set implies. Systems that have these in common need not ask again."""
 
     def __init__(self) -> None:
         self._known: dict[object, object] = {}
@@ -101,18 +102,38 @@ class InductiveInvariant:
     def __init__(self, system: TransitionSystem, candidates: Sequence[Lemma], limits: Limits,
                  kept: Kept | None = None) -> None:
         """Raises OutOfTime."""
-        self.lemmas = houdini(system, candidates, limits, kept)
-        self._solver = incremental_solver()
-        self._solver.add(system.legal_action, *(lemma.formula for lemma in self.lemmas))
+        self._kept = Kept() if kept is None else kept
+        self.lemmas = houdini(system, candidates, limits, self._kept)
+        self._formulas = [lemma.formula for lemma in self.lemmas]
+        self._nodes = set(map(node_of, self._formulas))
+
+    @cached_property
+    def _solver(self) -> z3.Solver:
+        solver = incremental_solver()
+        solver.add(self._formulas)
+        return solver
 
     def prove(self, question: Question, limits: Limits) -> Proof | None:
         """A proof from the lemmas, or None. Raises OutOfTime."""
+        for good in (question.safe, *question.allowed_after):
+            if not self._implies(z3.simplify(good), limits):
+                return None
+        return Proof(self.lemmas)
+
+    def _implies(self, good: z3.BoolRef, limits: Limits) -> bool:
+        if z3.is_true(good) or node_of(good) in self._nodes:
+            return True
+        if (self._formulas, (good,)) in self._kept:
+            return True
         self._solver.push()
         try:
-            self._solver.add(z3.Not(question.good))
-            return None if solve(self._solver, limits) else Proof(self.lemmas)
+            self._solver.add(z3.Not(good))
+            if solve(self._solver, limits):
+                return False
         finally:
             self._solver.pop()
+        self._kept.add((self._formulas, (good,)))
+        return True
 
 
 def induction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:

@@ -98,6 +98,15 @@ class Question:
         return self.system.resolve(self.allowed)
 
     @cached_property
+    def allowed_after(self) -> tuple[z3.BoolRef, ...]:
+        """`allowed` of each action by itself, over the variables."""
+        system = self.system
+        names = (system.action, *system.primed, *system.outputs)
+        return tuple(substitute(self.allowed, names,
+                                (z3.BitVecVal(i, system.action.size()), *branch))
+                     for i, branch in enumerate(system.branches))
+
+    @cached_property
     def good(self) -> z3.BoolRef:
         """`safe` and `allowed`, over variables and action."""
         return z3.And(self.safe, self.good_step)
