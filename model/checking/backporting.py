@@ -24,16 +24,13 @@ from model.system.actions.themes import allowing
 from model.system.relation.compiled import Machine
 from model.system.relation.family import Family
 from model.system.relation.kernel import kernel_system
-from model.system.relation.reach import TooManyStates, explore
+from model.system.relation.reach import StateGraph, TooManyStates, explore
 from model.system.relation.transition import Question
 from properties import PROPERTIES
 from properties.base import Property
 
 COMMITS = tuple(c.id for c in CHANGES.values() if not c.variant)
 """What may be taken or dropped unless more is named: not the readings of a commit's message."""
-_DEPTHS = (5, 8, None)
-"""Most violations are short: the states beyond are searched only where there is none so far."""
-
 Trace = tuple[str, ...]
 
 
@@ -133,7 +130,7 @@ class Bench:
     allow: tuple[str, ...] = ()
     _families: dict[tuple[str, tuple[str, ...]], Family] = field(default_factory=dict)
     _questions: dict[tuple[str, str, tuple[str, ...]], Question] = field(default_factory=dict)
-    _machines: dict[tuple[Family, frozenset[str]], Machine] = field(default_factory=dict)
+    _graphs: dict[tuple[Family, frozenset[str]], StateGraph] = field(default_factory=dict)
     _verdicts: dict[tuple[str, Family, frozenset[str]], Trace | None] = field(default_factory=dict)
 
     def cell(self, prop: Property, mapping: Mapping, edition: Edition | None = None) -> Cell:
@@ -159,10 +156,12 @@ class Bench:
     def broken(self, cell: Cell, changes: frozenset[str], limits: Limits) -> Trace | None:
         """How the edition of these changes breaks the promise, or None. Raises OutOfTime."""
         family = self.family(cell)
-        key = cell.prop.name, family, changes
+        question = self.question(cell.prop, family)
+        asked = family.telling | family.speak_of(question.safe, question.allowed)
+        key = cell.prop.name, family, changes & asked
         if key not in self._verdicts:
-            self._verdicts[key] = first_broken(self._machine(family, changes),
-                                               self.question(cell.prop, family), limits)
+            self._verdicts[key] = first_violation(
+                family.member(changes), self._graph(family, changes, limits), question)
         return self._verdicts[key]
 
     def kept(self, cell: Cell, limits: Limits) -> list[Cell]:
@@ -178,40 +177,36 @@ class Bench:
                 if p is not cell.prop and set(p.about) <= operations
                 and p.concerns(self.base, cell.mapping)]
 
-    def _machine(self, family: Family, changes: frozenset[str]) -> Machine:
-        key = family, changes
-        if key not in self._machines:
-            while len(self._machines) > 8:
-                del self._machines[next(iter(self._machines))]
-            self._machines[key] = family.member(changes)
-        return self._machines[key]
+    def _graph(self, family: Family, changes: frozenset[str], limits: Limits) -> StateGraph:
+        """The graph of the member that has these changes, and of all that differ from it in nothing
+        that shows. Raises OutOfTime."""
+        key = family, changes & family.telling
+        if key not in self._graphs:
+            while len(self._graphs) > 16:
+                del self._graphs[next(iter(self._graphs))]
+            self._graphs[key] = _explored(family.member(changes), limits)
+        return self._graphs[key]
 
     def vacuous(self, cell: Cell, changes: frozenset[str], limits: Limits) -> bool:
         """Whether nothing that edition can do puts the promise to the test."""
         family = self.family(cell)
-        machine = self._machine(family, changes)
-        graph = explore(machine, tick=limits.remaining)
-        return not reaches(machine, graph, self.question(cell.prop, family).witness)
+        return not reaches(family.member(changes), self._graph(family, changes, limits),
+                           self.question(cell.prop, family).witness)
 
 
-def first_broken(machine: Machine, question: Question, limits: Limits) -> Trace | None:
-    """The plainest shortest violation, or None where all reachable states are searched. Raises
-    OutOfTime."""
-    for depth in _DEPTHS:
-        try:
-            graph = explore(machine, depth, tick=limits.remaining)
-        except TooManyStates as stop:
-            raise OutOfTime(str(stop)) from stop
-        trace = first_violation(machine, graph, question)
-        if trace is not None or graph.complete:
-            return trace
-    return None
+def _explored(machine: Machine, limits: Limits) -> StateGraph:
+    """All reachable states. Raises OutOfTime."""
+    try:
+        return explore(machine, tick=limits.remaining)
+    except TooManyStates as stop:
+        raise OutOfTime(str(stop)) from stop
 
 
 def breaks_now(cell: Cell, limits: Limits) -> Trace | None:
     """How the cell's own edition breaks the promise, or None. Raises OutOfTime."""
     kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
-    return first_broken(kernel.machine, cell.prop.question(kernel), limits)
+    return first_violation(kernel.machine, _explored(kernel.machine, limits),
+                           cell.prop.question(kernel))
 
 
 def answer(bench: Bench, prop: Property, mappings: Sequence[Mapping], may_change: Collection[str],

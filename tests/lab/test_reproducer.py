@@ -114,11 +114,11 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
     assert set(expected.values()) == {0, 1}
     with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
         session.probe("anon")  # turns swap on, as a block device
-        told: dict[str, list[str]] = {name: [] for name in programs}
-        ended = {name: session.execute(f"/{name}", told[name].append) for name in programs}
+        said: dict[str, list[str]] = {name: [] for name in programs}
+        ended = {name: session.execute(f"/{name}", said[name].append) for name in programs}
     wrong = [name for name in programs if ended[name] != expected[name]]
-    assert not wrong, [line for name in wrong for line in told[name] if "<- other" in line]
-    words = {line.split(" ")[0] for lines in told.values() for line in lines}
+    assert not wrong, [line for name in wrong for line in said[name] if "<- other" in line]
+    words = {line.split(" ")[0] for lines in said.values() for line in lines}
     assert words == {"KTAP", "1..1", "#", "ok", "not"}
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import z3
 
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition, choice
 from model.kernel.records import Mapping
+from model.system.relation import nodes
 from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.transition import Question, substitute
@@ -33,6 +35,18 @@ class Family:
     def member(self, chosen: Collection[str]) -> Machine:
         """The edition that has `chosen` of the changes, and no other of them."""
         return _Member(self, tuple(c in chosen for c in self.changes))
+
+    def speak_of(self, *terms: z3.ExprRef) -> frozenset[str]:
+        """Those of the changes that these terms depend on."""
+        there = nodes.below(map(nodes.node_of, terms))
+        return frozenset(c for c, has in zip(self.changes, self._choices, strict=True)
+                         if nodes.node_of(has) in there)
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """The changes that the steps depend on: members that agree in these have one graph."""
+        system = self.kernel.system
+        return self.speak_of(*system.initial, *(t for branch in system.branches for t in branch))
 
     def compiled(self, names: Sequence[z3.ExprRef],
                  results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
