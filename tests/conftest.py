@@ -4,6 +4,7 @@ they have settled is said at the end."""
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,14 @@ from model.checking.proofs import OFF
 from tests.survey import CELLS
 
 os.environ[OFF] = "1"
+LAB = Path(__file__).parent / "lab"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What stands in tests/lab/ is of the lab, and what reads the kernel's sources."""
+    for item in items:
+        if LAB in item.path.parents or "unpacked" in getattr(item, "fixturenames", ()):
+            item.add_marker("lab")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -21,7 +21,12 @@ COMMANDS = re.findall(r"^python -m ((?:model|counterexamples)\..+?)(?:\s+#.*)?$"
 NOT_ZERO = {"--strict": 12, "model.diff before after": 1}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def needs_lab(command: str) -> bool:
+    return command.startswith("counterexamples.") or "linux-source" in command
+
+
+@pytest.mark.parametrize("command", [
+    pytest.param(c, marks=pytest.mark.lab) if needs_lab(c) else c for c in COMMANDS])
 def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
     (tmp_path / "counterexamples").symlink_to(ROOT / "counterexamples")
     done = subprocess.run([sys.executable, "-m", *shlex.split(command)], cwd=tmp_path,
