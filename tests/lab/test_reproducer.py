@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from counterexamples import gallery
+from counterexamples.lab import guest
 from counterexamples.lab.compare import UNFORCED
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.reproducer.calls import CALLS, MAPPINGS, OUTCOMES
@@ -114,11 +115,11 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
     assert set(expected.values()) == {0, 1}
     with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
         session.probe("anon")  # turns swap on, as a block device
-        told: dict[str, list[str]] = {name: [] for name in programs}
-        ended = {name: session.execute(f"/{name}", told[name].append) for name in programs}
+        said: dict[str, list[str]] = {name: [] for name in programs}
+        ended = {name: session.execute(f"/{name}", said[name].append) for name in programs}
     wrong = [name for name in programs if ended[name] != expected[name]]
-    assert not wrong, [line for name in wrong for line in told[name] if "<- other" in line]
-    words = {line.split(" ")[0] for lines in told.values() for line in lines}
+    assert not wrong, [line for name in wrong for line in said[name] if "<- other" in line]
+    words = {line.split(" ")[0] for lines in said.values() for line in lines}
     assert words == {"KTAP", "1..1", "#", "ok", "not"}
 
 
@@ -166,6 +167,29 @@ def test_an_access_is_not_given_up_because_it_takes_long(option: str, tmp_path: 
     source = tmp_path / "storm.c"
     source.write_text(text("v6.12", "anon", ("store",)).partition("int main(void)")[0] + STORM)
     done = subprocess.run([built(source, option, "-Wno-unused-function")], check=False)
+    assert done.returncode == 0
+
+
+INTERRUPTED = """
+static int interrupted = 3;
+int swapon(const char *name, int flags) { return !name + flags; }
+int swapoff(const char *name) { errno = EINTR; return *name && interrupted-- > 0 ? -1 : 0; }
+int main(void) { long faults = 0; return !(CALL) || faults || interrupted >= 0; }
+"""
+ENDS = {"program": "!empty_swap()", "agent": '!strcmp(operate("swapoff", &faults), "ok")'}
+
+
+@pytest.mark.parametrize("who", ENDS)
+def test_an_interrupted_swapoff_is_made_again(who: str, tmp_path: Path) -> None:
+    """A ring of io_uring interrupts its users when it ends, some time after it was closed: a
+    swapoff on a busy machine where no signal was sent."""
+    source, swaps = tmp_path / "again.c", tmp_path / "swaps"
+    swaps.write_text("Filename\n/dev/ram0\n")
+    code = ((guest.AGENT / "calls.c").read_text() if who == "agent" else text(
+        "v6.12", "anon", ("swapoff",)).partition("int main")[0].replace("/proc/swaps", str(swaps)))
+    source.write_text(code + INTERRUPTED.replace("CALL", ENDS[who]))
+    done = subprocess.run([built(source, f"-I{guest.AGENT}", "-Wno-unused-function",
+                                 "-Wno-missing-field-initializers")], check=False)
     assert done.returncode == 0
 
 
