@@ -15,7 +15,8 @@ static char swap[] = "/var/tmp/swap-XXXXXX";
 
 static void drop_swap(void)
 {
-	swapoff(swap);
+	while (swapoff(swap) && errno == EINTR)
+		;
 	unlink(swap);
 }
 
@@ -58,7 +59,8 @@ static int page_out(void)
 }
 """),
     "swapoff": Part(("sys/swap.h",), """
-/* And swapon again; of the first that /proc/swaps names. */
+/* And swapon again; of the first that /proc/swaps names. A ring of io_uring that we have closed
+ * interrupts us when it ends, which is some time later: then once more. */
 static int empty_swap(void)
 {
 	char name[256];
@@ -66,7 +68,9 @@ static int empty_swap(void)
 	int failed = !swaps || fscanf(swaps, "%*[^\\n] %255s", name) != 1;
 
 	fclose(swaps);
-	return failed || swapoff(name) || swapon(name, 0) ? errno : 0;
+	while (!failed && swapoff(name))
+		failed = errno != EINTR;
+	return failed || swapon(name, 0) ? errno : 0;
 }
 """),
     "split": Part((), """

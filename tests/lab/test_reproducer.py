@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from counterexamples import gallery
+from counterexamples.lab import guest
 from counterexamples.lab.compare import UNFORCED
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.reproducer.calls import CALLS, MAPPINGS, OUTCOMES
@@ -166,6 +167,29 @@ def test_an_access_is_not_given_up_because_it_takes_long(option: str, tmp_path: 
     source = tmp_path / "storm.c"
     source.write_text(text("v6.12", "anon", ("store",)).partition("int main(void)")[0] + STORM)
     done = subprocess.run([built(source, option, "-Wno-unused-function")], check=False)
+    assert done.returncode == 0
+
+
+INTERRUPTED = """
+static int interrupted = 3;
+int swapon(const char *name, int flags) { return !name + flags; }
+int swapoff(const char *name) { errno = EINTR; return *name && interrupted-- > 0 ? -1 : 0; }
+int main(void) { long faults = 0; return !(CALL) || faults || interrupted >= 0; }
+"""
+ENDS = {"program": "!empty_swap()", "agent": '!strcmp(operate("swapoff", &faults), "ok")'}
+
+
+@pytest.mark.parametrize("who", ENDS)
+def test_an_interrupted_swapoff_is_made_again(who: str, tmp_path: Path) -> None:
+    """A ring of io_uring interrupts its users when it ends, some time after it was closed: a
+    swapoff on a busy machine where no signal was sent."""
+    source, swaps = tmp_path / "again.c", tmp_path / "swaps"
+    swaps.write_text("Filename\n/dev/ram0\n")
+    code = ((guest.AGENT / "calls.c").read_text() if who == "agent" else text(
+        "v6.12", "anon", ("swapoff",)).partition("int main")[0].replace("/proc/swaps", str(swaps)))
+    source.write_text(code + INTERRUPTED.replace("CALL", ENDS[who]))
+    done = subprocess.run([built(source, f"-I{guest.AGENT}", "-Wno-unused-function",
+                                 "-Wno-missing-field-initializers")], check=False)
     assert done.returncode == 0
 
 

@@ -646,10 +646,14 @@ const char *without_swap(void)
 	return reason;
 }
 
+/* A ring of io_uring that an earlier call closed interrupts us when it ends (io_ring_exit_work()),
+ * which is some time later: then once more. */
 static const char *empty_swap(void)
 {
-	int failed = swapoff(SWAP_DEVICE);
+	int failed = 0;
 
+	while (!failed && swapoff(SWAP_DEVICE))
+		failed = errno != EINTR;
 	return result(failed || swapon(SWAP_DEVICE, 0));
 }
 

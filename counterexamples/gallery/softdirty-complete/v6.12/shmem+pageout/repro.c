@@ -85,7 +85,8 @@ static char swap[] = "/var/tmp/swap-XXXXXX";
 
 static void drop_swap(void)
 {
-	swapoff(swap);
+	while (swapoff(swap) && errno == EINTR)
+		;
 	unlink(swap);
 }
 
