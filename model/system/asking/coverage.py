@@ -207,15 +207,16 @@ def _tracing(variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
     """
     watched: list[set[_Condition]] = []
     lines: list[str] = []
-    code = {nodes.node_of(v): f"v{i}" for i, v in enumerate(variables)}
+    code = {nodes.node_of(v): f"x[{-1 - i}]" for i, v in enumerate(variables)}
 
     def reference(node: Node) -> str:
         if node not in code:
             operands = nodes.args(node)
             if operands:
-                code[node] = f"t{node}()"
+                code[node] = f"t{node}(x)"
                 body = expression(node, operands, list(_operands(node, operands)))
-                lines.append(f"    @lazy\n    def t{node}(): return {body}")
+                lines.append(f"def t{node}(x):\n if {node} not in x: x[{node}] = {body}\n"
+                             f" return x[{node}]")
             else:
                 code[node] = leaf(node)
         return code[node]
@@ -225,15 +226,14 @@ def _tracing(variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
         for number, operand in enumerate(operands):
             if number < len(conditions):
                 watched.append(conditions[number])
-                yield f"see({len(watched) - 1}, {reference(operand)})"
+                yield f"x['see']({len(watched) - 1}, {reference(operand)})"
             else:
                 yield reference(operand)
 
     returned = ", ".join(reference(nodes.node_of(r)) for r in results)
-    names = "".join(f"v{i}, " for i in range(len(variables)))
-    source = "\n".join(["def f(s, see):", f"    {names}= s", *lines, f"    return ({returned},)"])
-    scope: dict[str, Any] = {"lazy": cache}
-    exec(compile(source, "<branches>", "exec"), scope)
+    scope: dict[str, Any] = {}
+    exec(compile("\n".join([*lines, f"def f(x): return ({returned},)"]), "<branches>", "exec"),
+         scope)
     function = scope["f"]
 
     def traced(values: Values) -> tuple[Values, frozenset[Branch]]:
@@ -243,6 +243,7 @@ def _tracing(variables: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
             taken.update(true if value else false for true, false in watched[number])
             return value
 
-        return function(values, see), frozenset(taken)
+        known: dict[int | str, Any] = {-1 - i: value for i, value in enumerate(values)}
+        return function(known | {"see": see}), frozenset(taken)
 
     return traced
