@@ -7,6 +7,7 @@ import pytest
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits
 from model.engines.bmc import bmc
 from model.engines.explicit import Exhausted
+from model.engines.induction import houdini
 from model.engines.kinduction import kinduction
 from model.engines.registry import Auto
 from model.engines.spacer import Spacer
@@ -27,6 +28,7 @@ def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
     questions = [p.question(kernel) for p in PROPERTIES.values()
                  if p.speaks_of(kernel.edition, kernel.mapping)]
     lemmas = [*(s.lemma(kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in questions)]
+    inductive = houdini(kernel.system, lemmas, Limits())
     auto = Auto(lambda: lemmas)
     horn = Spacer(kernel.system, lemmas, Limits())
     for question in questions:
@@ -36,7 +38,7 @@ def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
             assert (verdict.status, verdict.trace) == (truth.status, truth.trace), verdict
         bounded = (bmc, kinduction) if truth.status == VIOLATED else (kinduction,)
         for engine in bounded:
-            verdict = engine(question, Limits(depth=truth.depth or 2), lemmas)
+            verdict = engine(question, Limits(depth=truth.depth or 2), inductive)
             assert verdict.status != UNKNOWN
             if truth.status == VIOLATED:
                 assert verdict.trace == truth.trace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import bitwuzla
 import cvc5
@@ -42,7 +43,9 @@ def cvc5_answers(text: str) -> list[str]:
     return [line for line in printed if re.fullmatch(r"sat|unsat|unknown", line)]
 
 
+@cache
 def bitwuzla_answer(query: str) -> str:
+    """Promises of one invariant have queries in common."""
     parser = bitwuzla.Parser(bitwuzla.TermManager(), bitwuzla.Options())
     parser.parse(query, True, False)
     return str(parser.bitwuzla().check_sat())
