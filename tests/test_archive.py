@@ -9,6 +9,7 @@ import random
 import subprocess
 import tarfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ BLOCK = 16 << 10
 LONG = f"fs/{'d' * 90}/{'f' * 90}.c"
 
 
+@cache
 def contents() -> dict[str, bytes]:
     """Files of all sizes: many in a block, some of several blocks, names longer than a header's."""
     chance = random.Random(1)

@@ -103,13 +103,9 @@ def test_each_mutant_is_told_or_has_its_reason() -> None:
 
 SAMPLE = (
     "clear_refs_write: VM_SOFTDIRTY stays",
-    "do_mprotect_pkey: nothing is ever taken away",
     "mprotect_fixup: mprotect never upgrades",
-    "mfill_atomic_install_pte: what is copied in is writable",
-    "userfaultfd_wp_use_markers: anonymous memory takes no markers",
     "uffd_wp_range: the patch undone",
     "change_huge_pmd: `wp` does not protect a PMD",
-    "page_vma_mkclean_one: writing the page back clears soft-dirty",
     "pagemap_hugetlb_range: nothing is soft-dirty",
     "hugetlb_wp: a protected page is made writable",
 )
