@@ -27,7 +27,6 @@ from model.checking.cells import (
 from model.checking.formats import Files, as_json, as_junit, as_ktap, passes
 from model.checking.listing import ALL, SECTIONS, listing
 from model.checking.proofs import OFF, at_hand
-from model.checking.report import TextReport, headline
 from model.checking.run import Ran, Store, default_jobs, run
 from model.checking.saved import Folder, where
 from model.checking.settle import Options
@@ -236,6 +235,8 @@ class _Progress:
             found = [r for r in self._headline.values() if r]
             if len(found) == len(self._headline):
                 self._tell.clear()
+                from model.checking.report import headline  # slow, where nothing is said
+
                 tell(f"{headline(found, columns(sys.stdout))}\n")
         if self._slowest is None or result.seconds > self._slowest.seconds:
             self._slowest = result
@@ -254,6 +255,8 @@ def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[C
         case "junit":
             return as_junit(results, args.strict)
     colour = wants_colour(sys.stdout)
+    from model.checking.report import TextReport
+
     text = str(TextReport(results, columns(sys.stdout), colour=colour, strict=args.strict,
                           verbose=args.verbose))
     if len(cells) == 1 or args.verbose or (args.patch and len(cells) == 2):

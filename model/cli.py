@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import gc
 import os
 import re
 import shutil
@@ -193,6 +194,7 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     """Run a command: usage errors, Ctrl-C, a closed pipe, files that fail and bugs each end in one
     line."""
     streams.take()
+    gc.set_threshold(200_000)  # terms and states are many and make no cycles
     end_on_signals(prog)
     try:
         code = streams.run(main)
