@@ -54,6 +54,8 @@ def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
 def _of_steps(machine: Machine, graph: StateGraph,
               formula: z3.BoolRef) -> Callable[[int, int], bool]:
     """A step formula as a predicate of a state's number and an action."""
+    if z3.is_true(formula):
+        return lambda state, action: True
     function = machine.step_values(formula)
     states, edges, outputs = graph.states, graph.edges, graph.outputs
 
