@@ -73,7 +73,8 @@ def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequen
     formulas = [lemma.formula for lemma in lemmas]
     for action in actions:
         branch = system.branches[action][:len(system.variables)]
-        if (formulas, branch) in kept:
+        step = formulas, (*system.variables, *branch)
+        if step in kept:
             continue
         if solver is None:
             solver = incremental_solver()
@@ -86,7 +87,7 @@ def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequen
             return action, [lemma for lemma, said in zip(lemmas, after.children(), strict=True)
                             if not z3.is_false(model.eval(said, model_completion=True))]
         solver.pop()
-        kept.add((formulas, branch))
+        kept.add(step)
     return None
 
 

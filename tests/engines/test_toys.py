@@ -11,13 +11,13 @@ from model.certificate import Certifier
 from model.engines.base import BOUNDED, PROVED, UNKNOWN, VIOLATED, Limits, Verdict
 from model.engines.bmc import bmc
 from model.engines.explicit import explicit, reaches
-from model.engines.induction import houdini, induction
+from model.engines.induction import InductiveInvariant, houdini, induction
 from model.engines.kinduction import kinduction
 from model.engines.registry import ENGINES, Auto
 from model.engines.spacer import spacer
 from model.system.relation.compiled import Machine
 from model.system.relation.reach import TooManyStates, explore
-from model.system.relation.transition import Lemma, Question
+from model.system.relation.transition import Lemma, Question, TransitionSystem
 from tests.engines.toys import ODD, N, ask, counter, number, two_step
 
 PARITY = Lemma("parity", (z3.Extract(0, 0, N) == z3.BitVecVal(1, 1)) == ODD)
@@ -140,3 +140,11 @@ def test_an_expired_time_limit_is_unknown_with_a_reason(name: str) -> None:
 def test_spacer_needs_no_lemma() -> None:
     verdict = spacer(ask(safe=z3.ULE(N, number(10))), Limits())
     assert verdict.status == PROVED
+
+
+def test_what_a_step_keeps_is_not_taken_for_what_the_lemmas_imply() -> None:
+    """Of a system of one Boolean the step's term and the promise may be the same."""
+    flag = z3.Bool("flag")
+    system = TransitionSystem("flag", (flag,), (z3.BoolVal(True),), ("flip",), ((z3.Not(flag),),))
+    question = Question("off", system, z3.Not(flag), z3.BoolVal(True), z3.BoolVal(True))
+    assert InductiveInvariant(system, (), Limits()).prove(question, Limits()) is None
