@@ -210,6 +210,9 @@ _V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", 
                        "requeue-split"}
 _V6_12_113 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
+_V6_18 = _V6_12_100
+_V7_2 = _V6_18
+_V7_3 = _V7_2 | {"pmd-modify-dirty", "fe6cf984939d"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),
@@ -232,6 +235,9 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
+    Release("v7.2", "7.2.12 as Debian ships it", _V7_2),
+    Release("v7.3", "7.3.4 as Debian ships it", _V7_3),
     Release("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
             _V6_3 | {"as-described"}),
     Release("v6.3-no-try", "v6.3, TRY never set", _V6_3 | {"no-try"}),
