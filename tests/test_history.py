@@ -64,7 +64,8 @@ def test_every_change_is_in_some_edition() -> None:
 
 @pytest.mark.parametrize(("release", "edition"), [
     ("v6.1.170", "v6.1.170"), ("v6.1.180", "v6.1.170"), ("v6.1.190", "v6.1.187"),
-    ("v6.1.192", "v6.1"), ("v6.12.101", "v6.12.100"), ("v6.12.111", "v6.12.113"),
+    ("v6.1.192", "v6.1"), ("v6.12.101", "v6.12.100"), ("v6.12.105", "v6.12.107"),
+    ("v6.12.107", "v6.12.107"), ("v6.12.111", "v6.12.113"),
     ("v6.12.113", "v6.12.113"), ("v6.12.115", "v6.12")])
 def test_what_debian_ships_has_its_edition(release: str, edition: str) -> None:
     """zap_huge_pmd() changed in 6.1.191 and 6.12.114."""

@@ -208,7 +208,8 @@ _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
 _V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
                        "requeue-split"}
-_V6_12_113 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
+_V6_12_107 = _V6_12_100 | {"hugetlb-fork-swap"}
+_V6_12_113 = _V6_12_107 | {"pmd-modify-dirty"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_18 = _V6_12_100
 _V7_2 = _V6_18
@@ -233,6 +234,7 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.9", "the first release that un-protects at close", _V6_9),
     Release("v6.11", "the first release that swaps pages in writable", _V6_11),
     Release("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
+    Release("v6.12.107", "6.12.107 as Debian ships it", _V6_12_107),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
     Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
@@ -257,7 +259,7 @@ without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 ALIASES = {
     **dict.fromkeys((f"v6.1.{n}" for n in (172, 174, 176, 177, 180)), "v6.1.170"),
     "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
-    "v6.12.101": "v6.12.100", "v6.12.111": "v6.12.113",
+    "v6.12.101": "v6.12.100", "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
     **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
