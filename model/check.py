@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.checking import listing
 from model.checking.cells import (
     MEANINGS,
     WORST_FIRST,
@@ -23,7 +24,6 @@ from model.checking.cells import (
     plan,
     select_editions,
 )
-from model.checking.listing import ALL, SECTIONS, listing
 from model.checking.proofs import OFF, at_hand
 from model.checking.run import Store, default_jobs, run
 from model.checking.saved import Folder, where
@@ -58,6 +58,7 @@ PATCHED = "v6.12"
 """The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
 FORMATS = ("text", "json", "ktap", "junit")
+LISTED = ("text", "json")
 HEADLINE = ("softdirty-complete", "shmem")
 """The promise of the patch, and its mapping: the main job settles and tells it first."""
 CODES = "ends with\n" + "\n".join(f"  {code:3}  {told}" for code, told in MEANINGS.items()) + f"""
@@ -85,9 +86,10 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     add_patch_argument(pick)
     pick.add_argument("--claims", action="store_true",
                       help="decide what the messages of the patches claim, sentence by sentence")
-    pick.add_argument("--list", nargs="?", const=ALL, metavar="SECTION",
-                      type=one_of("section", (ALL, *SECTIONS)), help="say what there is, and end: "
-                      f"{', '.join(SECTIONS)} (of --format json); default: all but the last")
+    pick.add_argument("--list", nargs="?", const=listing.ALL, metavar="SECTION",
+                      type=one_of("section", (listing.ALL, *listing.SECTIONS)),
+                      help=f"say what there is, and end: {', '.join(listing.SECTIONS)} (the last "
+                      "is that of --format json); default: all but the last")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
                      help=", ".join(["auto", *ENGINES]))
@@ -119,14 +121,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = WRONG_BISECT if "--bisect" in words else USAGE
     args = parser(wrong).parse_args(words)
     if args.list:
-        tell(listing(args.list, columns(sys.stdout)))
-        return Exit.MET
+        return _listed(args, wrong)
     try:
         return _asked(args)
     except UsageError as error:
         if wrong == USAGE:
             raise
         fail(PROG, str(error), wrong)
+
+
+def _listed(args: argparse.Namespace, wrong: int) -> int:
+    if args.format not in LISTED:
+        fail(PROG, f"--list has no format {args.format!r}; known: {', '.join(LISTED)}", wrong)
+    tell(listing.as_json(args.list) if args.format == "json" else
+         listing.listing(args.list, columns(sys.stdout)))
+    return Exit.MET
 
 
 def _asked(args: argparse.Namespace) -> int:
