@@ -23,6 +23,8 @@ TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
 WRONG_BISECT = 128
 """What stops `git bisect run`: the command line is wrong, whatever the revision."""
+_WORD, _LINE = 240, 800
+"""Characters of a word and of all in an error: a name that is longer is no name."""
 FILE_WIDTH = 80
 MANY = 1_000_000_000
 SHORTEST, LONGEST = 0.000001, 1_000_000
@@ -62,14 +64,36 @@ class Parser(argparse.ArgumentParser):
         self._wrong = wrong
         self.add_argument("--version", action=_Version)
 
+    def parse_known_args(  # type: ignore[override]
+            self, args: Sequence[str] | None = None,
+            namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
+        """An argument that is empty, as of a variable that is not set, is none: it would be taken
+        for one that was not given."""
+        found, more = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            given = getattr(found, action.dest, None)
+            if any(isinstance(text, str) and not text.strip()
+                   for text in (given if isinstance(given, list) else [given])):
+                name = "/".join(action.option_strings) or action.metavar or action.dest
+                self.error(f"argument {name}: it is empty")
+        if any(not text.strip() for text in more):
+            named = self._named()
+            self.error("an empty argument is " + (f"no {' or '.join(named)}" if named else
+                                                  "one word too many"))
+        return found, more
+
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
             message = self._unrecognized(message[len(prefix):].split()[0])
         fail(self.prog.rpartition(" ")[2], message, self._wrong)
 
+    def _named(self) -> list[str]:
+        """The arguments that are no options."""
+        return [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+
     def _unrecognized(self, word: str) -> str:
-        named = [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+        named = self._named()
         if not word.startswith("-"):
             takes = f"{' '.join(named)} and options" if named else "options alone"
             return f"{word!r} is no option, and one word too many: this command takes {takes}"
@@ -87,7 +111,24 @@ def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:
 
 def complain(prog: str, message: str) -> None:
     """Say what is wrong, in one line on stderr."""
-    print(f"{prog}: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"{prog}: {one_line(message)}", file=sys.stderr)
+
+
+def one_line(message: str) -> str:
+    """A message, whatever the user gave that stands in it: in one line, of a length that can be
+    read, and without what would move a terminal's cursor."""
+    words = (_cut(word, _WORD) for word in message.split())
+    return escaped(_cut(" ".join(words), _LINE))
+
+
+def escaped(text: str) -> str:
+    """As Python writes it, where it cannot be printed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _cut(text: str, most: int) -> str:
+    """Its beginning and its end, which says more than the middle."""
+    return text if len(text) <= most else f"{text[:most - most // 4]}...{text[-(most // 4):]}"
 
 
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
@@ -208,12 +249,12 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         print(f"{prog}: interrupted", file=sys.stderr)
         code = interrupted_code()
     except OSError as error:
-        fail(prog, f"{error.filename or 'a file'}: {error.strerror or error}")
+        fail(prog, f"{escaped(str(error.filename or 'a file'))}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("PTECHECK_TRACEBACK"):
             raise
-        print(f"{prog}: internal error: {type(error).__name__}: {error}; "
-              "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
+        complain(prog, f"internal error: {type(error).__name__}: {one_line(str(error))}; "
+                 "set PTECHECK_TRACEBACK=1 to see where")
         code = INTERNAL
     raise SystemExit(code)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.cli import one_line
+
 
 class CannotRun(Exception):
     """This kernel cannot be tried here: a tool, an image or a feature is missing. A SKIP."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason))
 
 
 class KernelFailed(Exception):
@@ -16,7 +21,7 @@ class KernelFailed(Exception):
     """
 
     def __init__(self, reason: str, console: Path | None = None) -> None:
-        super().__init__(reason + (f"; console log: {console}" if console else ""))
+        super().__init__(one_line(reason + (f"; console log: {console}" if console else "")))
         self.reason = reason
         self.console = console
 

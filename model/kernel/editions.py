@@ -55,6 +55,8 @@ def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> Usag
         hint = f"python -m model.check --list {_SECTIONS[kind]} has them all"
     else:
         hint = f"known: {listed}"
+    if not name.strip():
+        return UsageError(f"an empty name is no {kind}; {hint}")
     return UsageError(f"unknown {kind} {name!r}; {hint}")
 
 
