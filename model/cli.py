@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from model import streams
 from model.kernel.editions import Edition, UsageError, shortened, unknown
-from model.processes import end_on_signals, interrupted_code
+from model.processes import CANNOT_TELL, end_on_signals, interrupted_code, kept_words, say_end
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
@@ -184,8 +185,9 @@ def patched(edition: Edition, file: str | None, seconds: float | None = None) ->
 
 
 LOADING = 60.0
-"""Seconds that a patch file may take to be executed and tried, where no limit is given."""
-_LEAST = 10.0  # seconds that it may take whatever limit is given
+"""Seconds that a patch file may take to be executed and tried, and later each call of a function in
+it, where no limit is given."""
+_LEAST, _LEAST_CALL = 10.0, 1.0  # seconds that these may take whatever limit is given
 
 
 def with_patch(editions: Sequence[Edition], file: str | None,
@@ -197,14 +199,18 @@ def with_patch(editions: Sequence[Edition], file: str | None,
     if file is None:
         return list(editions)
     from model.system.patching.files import load  # what these need is slow to import
-    from model.system.patching.trial import tried
+    from model.system.patching.trial import limited, tried
+
+    limit = LOADING if seconds is None else seconds
 
     def applied() -> list[Edition]:
         patch = load(file)
-        return [e for edition in editions for e in (edition, patch.applied(edition))]
+        return [e for edition in editions
+                for e in (edition, patch.applied(edition, max(limit, _LEAST_CALL)))]
 
-    tried(file, applied, LOADING if seconds is None else max(seconds, _LEAST))
-    return applied()
+    tried(file, applied, max(limit, _LEAST))
+    with limited(max(limit, _LEAST)):
+        return applied()
 
 
 def writable_folder(path: Path) -> Path:
@@ -238,6 +244,34 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     gc.set_threshold(200_000)  # terms and states are many and make no cycles
     end_on_signals(prog)
     try:
+        file = _patch_file(sys.argv[1:])
+        if file is not None and kept_words() is None:
+            from model.system.patching.trial import apart
+            apart(file)
+    except UsageError as error:
+        fail(prog, str(error), CANNOT_TELL if "--bisect" in sys.argv[1:] else USAGE)
+    try:
+        code = _code(prog, main)
+    finally:
+        say_end()
+    raise SystemExit(code)
+
+
+def _patch_file(words: Sequence[str]) -> str | None:
+    """The last one that is named, before the command line is understood."""
+    found = None
+    for word, after in pairwise([*words, ""]):
+        if word == "--patch":
+            found = after
+        elif word.startswith("--patch="):
+            found = word.partition("=")[2]
+    return found
+
+
+def _code(prog: str, main: Callable[[], int]) -> int:
+    """What the command ends with; where it is not that of `main`, a line was told. Raises
+    SystemExit."""
+    try:
         code = streams.run(main)
     except UsageError as error:
         fail(prog, str(error))
@@ -256,7 +290,7 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         complain(prog, f"internal error: {type(error).__name__}: {one_line(str(error))}; "
                  "set PTECHECK_TRACEBACK=1 to see where")
         code = INTERNAL
-    raise SystemExit(code)
+    return code
 
 
 def cut_short(prog: str, done: int, asked: int) -> bool:
