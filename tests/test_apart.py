@@ -56,11 +56,8 @@ def test_a_command_that_ends_without_a_report_is_no_success(command: str, tmp_pa
 
 
 def test_git_bisect_passes_such_a_revision_over(tmp_path: Path) -> None:
-    code, _, told = python(tmp_path, "model.check", "--bisect", *TWO, "--property=softdirty-complete",
-                        patched(tmp_path, "pass").replace("mine.py", "none.py"))
-    assert (code, told.count("\n")) == (125, 1)
     code, _, _ = python(tmp_path, "model.check", "--bisect", *TWO, "--property=softdirty-complete",
-                     patched(tmp_path, GONE))
+                        patched(tmp_path, GONE))
     assert code == 125
 
 
@@ -96,7 +93,7 @@ def test_what_was_told_before_stays_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_a_signal_reaches_it_and_is_told_once(number: signal.Signals, to_all: bool,
                                               tmp_path: Path) -> None:
-    file = patched(tmp_path, "os.write(1, b'in it\\n'); open('/dev/stdin').read()")
+    file = patched(tmp_path, "import time; os.write(1, b'in it\\n'); time.sleep(1e6)")
     with started("-c", f"import os, runpy, sys; os.setpgid(0, 0); os.chdir({str(tmp_path)!r}); "
                  f"sys.argv = ['it', '--mapping', 'shmem', {file!r}, 'store']; "
                  "runpy.run_module('model.simulate', run_name='__main__')") as process:

@@ -150,6 +150,14 @@ class Edition:
         return made.with_patch(self.patch.file, self.patch.digest, self.overrides) \
             if self.patch else made
 
+    def sibling(self, name: str) -> Edition:
+        """The edition of that name, with the patch file of this one where it has one. Raises
+        UsageError."""
+        if self.patch is None:
+            return find_edition(name)
+        base = find_edition(name.removesuffix(f"+{PurePath(self.patch.file).stem}"))
+        return base.with_patch(self.patch.file, self.patch.digest, self.overrides)
+
     def with_patch(self, file: str, digest: str,
                    overrides: Mapping[str, Callable[..., Any]]) -> Edition:
         """This edition with the functions of a user's file in place of its own."""
