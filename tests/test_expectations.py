@@ -58,11 +58,11 @@ def test_a_change_without_effect_is_observably_without_effect(change: str) -> No
     here, though seen" means that one can."""
     edition = next(e for e in reversed(EDITIONS.values()) if e.has(change))
     other = edition.without_change(change)
-    seen = set()
+    seen = 0
     for mapping in MAPPINGS.values():
         found = compare(edition, other, mapping, (), Limits())
         assert found.complete
-        seen.update(found.classes)
+        seen += len(found.classes)
     assert bool(seen) == CHANGES[change].effect.startswith("none here, though seen")
 
 
