@@ -288,6 +288,7 @@ ALIASES = {
     **dict.fromkeys((f"v6.12.{n}" for n in (86, 88, 90, 94, 95, 96, 101)), "v6.12.100"),
     "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
     **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
+    "v6.18.15": "v6.18", "v7.2.12": "v7.2", "v7.3.4": "v7.3",
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
 that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""
