@@ -22,6 +22,8 @@ NEWEST = RELEASES[-3].name
     ("v6.3+no-try", "v6.3-no-try"),
     ("v6.1.187-hugetlb-fork-swap", "v6.1.170"),
     ("v6.12.100+hugetlb-fork-swap", "v6.12.107"),
+    ("v6.12.113-pmd-modify-dirty", "v6.12.107"),
+    ("v6.12-requeue-split+pmd-modify-dirty", "v6.12-8a8ca142a488"),
     ("v6.12.100+hugetlb-fork-swap+pmd-modify-dirty", "v6.12.113"),
     ("v6.1+931298e103c2-f369b07c8614", "v6.1-f369b07c8614+931298e103c2"),
     ("v6.12.117-f369b07c8614deadbeef", "v6.12-f369b07c8614"),

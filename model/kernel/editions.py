@@ -167,6 +167,9 @@ class Edition:
                        overrides=overrides, patch=Patch(file, digest, self))
 
 
+_NAMES: dict[str, Change] = {name: c for c in CHANGES.values() for name in (c.id, *c.words)}
+"""The changes by their ids and by the words that they had before these were known."""
+
 EDITIONS: dict[str, Edition] = {r.name: Edition(r.name, r.title, r.changes) for r in RELEASES}
 
 
@@ -193,18 +196,18 @@ def _steps(old: frozenset[str], new: frozenset[str]) -> list[tuple[str, str]]:
 
 
 def find_change(name: str) -> Change:
-    """The change with that id, or of whose hash it is an unambiguous beginning of seven digits or
-    more, or a longer form.
+    """The change with that id or word, or of whose hash it is an unambiguous beginning of seven
+    digits or more, or a longer form.
 
     Raises UsageError when there is none.
     """
-    if name in CHANGES:
-        return CHANGES[name]
+    if name in _NAMES:
+        return _NAMES[name]
     near = [c for c in CHANGES.values() if _HASH.fullmatch(name) and _HASH.fullmatch(c.id)
             and (c.id.startswith(name) or name.startswith(c.id))]
     if len(near) == 1:
         return near[0]
-    raise unknown("commit", name, list(CHANGES), _NEAR_HASH if _HASH.fullmatch(name) else 0.5)
+    raise unknown("commit", name, list(_NAMES), _NEAR_HASH if _HASH.fullmatch(name) else 0.5)
 
 
 def find_edition(name: str) -> Edition:
@@ -267,7 +270,7 @@ def _number(release: re.Match[str]) -> tuple[int, ...]:
 
 
 def _signed_changes(text: str) -> list[tuple[str, str]]:
-    ids = sorted(CHANGES, key=len, reverse=True)
+    ids = sorted(_NAMES, key=len, reverse=True)
     found: list[tuple[str, str]] = []
     while text:
         sign, rest = text[0], text[1:]
