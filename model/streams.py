@@ -81,7 +81,7 @@ def aside() -> None:
     assert isinstance(stream, io.TextIOWrapper)
     stream.flush()
     through = stream.write_through
-    sys.stdout = _Output(open(os.dup(stream.fileno()), "wb", 0 if through else -1),
+    sys.stdout = _Output(os.fdopen(os.dup(stream.fileno()), "wb", 0 if through else -1),
                          stream.encoding, stream.errors, None, stream.line_buffering, through)
     os.dup2(2, 1)
 
