@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
-class CannotRun(Exception):
-    """This kernel cannot be tried here: a tool, an image or a feature is missing. A SKIP."""
+from model.machine import CannotRun as CannotRun
 
 
 class KernelFailed(Exception):
