@@ -55,8 +55,9 @@ class Prover:
         expressions = dict.fromkeys((*(c for leaf in leaves for c in leaf.c),
                                      *(p.c for leaf in leaves for p in leaf.presumed)))
         self._numbers = {c: f"ptecheck_{n}" for n, c in enumerate(expressions)}
-        self._unit = Unit(preprocess(read, [f"int {name}(void) {{ return {c}; }}"
-                                            for c, name in self._numbers.items()]))
+        asked = [f"int {name}(void) {{ return {c}; }}" for c, name in self._numbers.items()]
+        self._unit = Unit(preprocess(read, [correspond.DEFINITIONS, *asked]))
+        self._bitmap = "vma_flags_t" in self._unit.typedefs
 
     def prove(self, leaf: Leaf) -> Proof:
         """Equal for all inputs, or an input on which they differ."""
@@ -75,10 +76,11 @@ class Prover:
 
     def _kept(self, interpreter: Interpreter, leaf: Leaf) -> Bool:
         """Of the VMA nothing is changed that the leaf does not write."""
-        before = correspond.objects(self._inputs)["vma"].fields
-        after = interpreter.objects["vma"].fields
-        return conj(*(decided(_word(after[n]) == _word(before[n]))
-                      for n in ("vm_flags", "vm_page_prot") if n not in leaf.writes))
+        before, after = self._interpreter().objects["vma"], interpreter.objects["vma"]
+        return conj(*(decided(_word(part(after)) == _word(part(before)))
+                      for name, part in (("vm_flags", correspond.vm_flags),
+                                         ("vm_page_prot", correspond.vm_page_prot))
+                      if name not in leaf.writes))
 
     def _answer(self, interpreter: Interpreter, leaf: Leaf) -> Value:
         """Of the spellings, the one that fits how the tree declares the function."""
@@ -92,7 +94,8 @@ class Prover:
     def _interpreter(self) -> Interpreter:
         i = self._inputs
         return Interpreter(self._unit, correspond.names(i), correspond.facts(i),
-                           correspond.objects(i))
+                           correspond.objects(i, bitmap=self._bitmap), correspond.OVERLAID,
+                           correspond.METHODS)
 
 
 def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef,
