@@ -11,13 +11,15 @@ from model.source.digests import (
     ABSENT,
     CHANGED,
     DRIFT,
+    HARMLESS,
     MISSING,
     Item,
     Part,
     Source,
     recorded,
 )
-from model.source.prove import DIFFERS, EQUAL, Proof, Prover
+from model.source.names import spelled_out
+from model.source.prove import DIFFERS, EQUAL, UNKNOWN, Proof, Prover
 from model.source.reader import digest
 from model.source.tree import Tree
 
@@ -37,7 +39,7 @@ class Finding:
     def status(self) -> str:
         """The worst of its definitions."""
         found = [p.status for p in self.parts]
-        return next((s for s in DRIFT if s in found), found[0])
+        return next((s for s in (*DRIFT, *HARMLESS) if s in found), found[0])
 
     @property
     def drifted(self) -> bool:
@@ -45,8 +47,8 @@ class Finding:
 
     @property
     def absent(self) -> bool:
-        """Neither the tree nor the edition has it."""
-        return self.status == ABSENT
+        """Neither the tree nor the edition has it, nor is its C written out where it was called."""
+        return self.status == ABSENT and self.proof is None
 
     @property
     def place(self) -> str:
@@ -78,8 +80,7 @@ def compare(tree: Tree, edition: Edition, chosen: Iterable[Item], against: Tree 
     findings = [Finding(item, tuple(source.parts(item, record))) for item in chosen]
     if proofs and any(_provable(f) for f in findings):
         prover = Prover(tree.read, edition)
-        findings = [replace(f, proof=prover.prove(f.item.leaf))
-                    if f.item.leaf is not None and _provable(f) else f for f in findings]
+        findings = [replace(f, proof=_proof(prover, f)) for f in findings]
     read_old, old = _old_text(tree, release, against)
     if read_old is not None:
         before = Source(read_old)
@@ -89,7 +90,17 @@ def compare(tree: Tree, edition: Edition, chosen: Iterable[Item], against: Tree 
 
 
 def _provable(finding: Finding) -> bool:
-    return finding.item.leaf is not None and any(p.found for p in finding.parts)
+    return finding.item.leaf is not None and (any(p.found for p in finding.parts)
+                                              or bool(spelled_out(finding.item.name)))
+
+
+def _proof(prover: Prover, finding: Finding) -> Proof | None:
+    """Of a leaf that the tree has, by whatever name, or writes out where it was called."""
+    if finding.item.leaf is None or not _provable(finding):
+        return None
+    proof = prover.prove(finding.item.leaf)
+    there = proof.verdict != UNKNOWN or any(p.found for p in finding.parts)
+    return proof if there else None
 
 
 def _old_text(tree: Tree, release: str,
@@ -106,7 +117,7 @@ def _old_text(tree: Tree, release: str,
 def _diff(finding: Finding, before: Source, old: str) -> tuple[str, ...]:
     lines: list[str] = []
     for part in finding.parts:
-        was = before.at((part.recorded_path, part.name)) if part.recorded_path else ()
+        was = before.at((part.recorded_path, part.recorded_name)) if part.recorded_path else ()
         if part.status not in (CHANGED, MISSING) or not was:
             continue
         if digest(was) != part.recorded_digest:

@@ -122,13 +122,28 @@ OVERLAID = {"vm_flags": ("flags", "__vma_flags", "0")}
 """Members of unions: since 7.0 or before, vm_flags is the first word of a bitmap."""
 METHODS = {"can_userfault": "ptecheck_can_userfault"}
 DEFINITIONS = """
+#ifdef _PAGE_DEVMAP
+#define PTECHECK_NO_DEVMAP 0UL
+#else
+#define PTECHECK_NO_DEVMAP (1UL << _PAGE_BIT_SOFTW4)
+#endif
+#ifdef VM_UFFD_RWP
+#define PTECHECK_RWP VM_UFFD_RWP
+#else
+#define PTECHECK_RWP 0UL
+#endif
+#ifdef VM_DROPPABLE
+#define PTECHECK_DROPPABLE VM_DROPPABLE
+#else
+#define PTECHECK_DROPPABLE 0UL
+#endif
 static bool ptecheck_can_userfault(struct vm_area_struct *vma, unsigned long flags)
 {
 	return !has_vm_ops ? anon_can_userfault(vma, flags) :
 		hugetlb ? hugetlb_can_userfault(vma, flags) : shmem_can_userfault(vma, flags);
 }
 """
-"""C of what calls through a pointer lead to."""
+"""C of what only some trees have, and of what calls through a pointer lead to."""
 
 
 def vm_flags(vma: Value) -> Value:

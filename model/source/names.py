@@ -32,7 +32,6 @@ RENAMED = {
     "_PAGE_UFFD_WP": "_PAGE_UFFD", "_PAGE_BIT_UFFD_WP": "_PAGE_BIT_UFFD",
     "_PAGE_SWP_UFFD_WP": "_PAGE_SWP_UFFD",
     # 6.19 to 7.2: what an entry says that is not present
-    "swp_entry_t": "softleaf_t",
     "is_migration_entry": "softleaf_is_migration",
     "is_writable_migration_entry": "softleaf_is_migration_write",
     "is_readable_migration_entry": "softleaf_is_migration_read",
@@ -70,11 +69,9 @@ SPLIT = {
     "collapse_pte_mapped_thp": ("try_collapse_pte_mapped_thp",),
     "can_change_pte_writable": ("maybe_change_pte_writable", "can_change_private_pte_writable",
                                 "can_change_shared_pte_writable"),
-    "vma_wants_writenotify": ("vma_is_shared_writable", "vm_ops_needs_writenotify",
-                              "vma_fs_can_writeback"),
     "do_huge_pmd_wp_page": ("do_huge_zero_wp_pmd",),
-    "split_folio": ("include/linux/huge_mm.h:split_folio_to_list",
-                    "include/linux/huge_mm.h:split_huge_page_to_list_to_order", "__folio_split"),
+    "split_folio": ("__split_huge_page_to_list_to_order", "__folio_split",
+                    "__split_unmapped_folio"),
     "move_vma": ("copy_vma_and_data",),
 }
 """By function, those that do a part of its work now, in the same file where none is named."""
@@ -93,7 +90,7 @@ _STANDS_FOR = {"non_swap_entry": "softleaf_is_swap", "vm_pgprot_modify": "vma_pg
                "pte_install_uffd_wp_if_needed": "cond_install_uffd_wp_ptes"}
 """Of what is replaced: the function whose text says now what the old one said."""
 _OLD = {new: old for old, new in RENAMED.items()}
-_NAME = re.compile(r"\w+")
+_ROLES = _OLD | {new: old for old, new in _STANDS_FOR.items()}
 _CALLS = {call.partition("(")[0]: (call, c) for call, c in REPLACED.items()}
 _HEAD = re.compile(r"(?m)^[A-Za-z#][^\n;{]*?\b(\w+)\(")
 
@@ -117,6 +114,11 @@ def newer(name: str, path: str) -> Newer:
         ((_FILES.get(new, here), new),) if new else (),
         tuple((place or here, part) for place, _, part in
               (part.rpartition(":") for part in SPLIT.get(name, ()))))
+
+
+def role(name: str) -> str:
+    """The oldest name of the function that has this name."""
+    return _ROLES.get(name, name)
 
 
 def spelled_out(name: str) -> str:

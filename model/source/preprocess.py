@@ -23,9 +23,10 @@ CONFIG = (
     "ARCH_HAS_PTE_SPECIAL", "ARCH_USES_HIGH_VMA_FLAGS", "ARCH_HAS_PKEYS",
     "X86_INTEL_MEMORY_PROTECTION_KEYS", "X86_USER_SHADOW_STACK", "ARCH_HAS_VM_GET_PAGE_PROT",
     "SHMEM", "SPARSEMEM", "SPARSEMEM_VMEMMAP", "ARCH_HAS_PTE_PROTNONE", "ARCH_HAS_PMD_SOFTLEAVES",
-    "USERFAULTFD_RWP",
+    "USERFAULTFD_RWP", "PROC_PAGE_MONITOR", "KSM",
 )
-"""The options that are y; PARAVIRT_XXL, AMD_MEM_ENCRYPT and DEVICE_PRIVATE, above all, are not."""
+"""The options that are y, as Debian has them, of all releases; PARAVIRT_XXL, AMD_MEM_ENCRYPT and
+DEVICE_PRIVATE, above all, are not. What stands under another counts as compiled out."""
 
 _PRELUDE = """
 #define likely(x) (x)
@@ -74,7 +75,8 @@ HEADERS = (
     "arch/x86/include/asm/pgtable_types.h", "include/linux/mm_types.h",
     "arch/x86/include/asm/mem_encrypt.h", "include/linux/mem_encrypt.h",
     "arch/x86/include/asm/pgtable.h", "arch/x86/include/asm/pgtable_64.h",
-    "arch/x86/include/asm/pgtable-invert.h", "include/linux/pgtable.h", "include/linux/mm.h",
+    "arch/x86/include/asm/pgtable-invert.h", "include/asm-generic/pgtable_uffd.h",
+    "include/linux/pgtable.h", "include/linux/mm.h",
     "include/linux/xarray.h", "include/linux/radix-tree.h", "include/linux/swap.h",
     "include/linux/swapops.h", "include/linux/leafops.h", "include/uapi/linux/userfaultfd.h",
     "include/linux/userfaultfd_k.h", "include/linux/huge_mm.h", "include/linux/hugetlb_inline.h",

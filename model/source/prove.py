@@ -61,12 +61,14 @@ class Prover:
 
     def prove(self, leaf: Leaf) -> Proof:
         """Equal for all inputs, or an input on which they differ."""
-        presumed = [p for p in leaf.presumed if p.needed(self._edition)]
-        words = tuple(p.words for p in presumed)
+        words: tuple[str, ...] = ()
         interpreter = self._interpreter()
         try:
             tree = self._answer(interpreter, leaf)
-            given = conj(*(holds(self._interpreter().run(self._numbers[p.c])) for p in presumed))
+            presumed = {p.words: holds(self._interpreter().run(self._numbers[p.c]))
+                        for p in leaf.presumed if p.needed(self._edition)}
+            given = conj(*presumed.values())
+            words = tuple(w for w, held in presumed.items() if held is not True)
         except CannotInterpret as error:
             return Proof(UNKNOWN, words, reason=f"cannot interpret {error}")
         told = Proof(EQUAL, words, leaf.ignoring, tuple(sorted(interpreter.functions.items())),
