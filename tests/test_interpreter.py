@@ -151,7 +151,7 @@ def _result(expression: str, code: str) -> z3.BitVecRef:
     ("int f(int a) { return 1.5; }", "the number 1.5"),
     ("int f(int a) { return a / 2; }", "the operator /"),
     ("int f(int a) { int *p; return *p; }", "an unknown object points to"),
-    ("int f(int a) { int x[2] = {1, 2}; return x[a]; }", "the index of .* not constant"),
+    ("int f(int a) { int x[2] = {1, 2}; return x[a]; }", "what is no constant"),
     ("int f(int a) { int *p = &a; return p[1]; }", "an element of what is no array"),
     ("int f(int a) { int x[2]; return x[2]; }", "the field 2"),
     ("int f(int a) { int x[a]; return 1; }", "an array"),

@@ -132,10 +132,15 @@ DEFINITIONS = """
 #else
 #define PTECHECK_RWP 0UL
 #endif
-#ifdef VM_DROPPABLE
+#ifdef INIT_VM_FLAG
 #define PTECHECK_DROPPABLE VM_DROPPABLE
 #else
 #define PTECHECK_DROPPABLE 0UL
+#endif
+#ifdef _LINUX_LEAFOPS_H
+#define PTECHECK_SOFTLEAF 1
+#else
+#define PTECHECK_SOFTLEAF 0
 #endif
 static bool ptecheck_can_userfault(struct vm_area_struct *vma, unsigned long flags)
 {

@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-import z3
-
 from model.kernel.logic import Bool, conj, disj, negate
 from model.source.cparse import Unit, field, text
 from model.source.memory import Frame, Memory
@@ -34,6 +32,7 @@ from model.source.values import (
     decided,
     holds,
     number,
+    number_of,
     truth,
     unary,
     zero,
@@ -224,12 +223,8 @@ class Expressions(ABC):
                 whole = self._place(inner, frame)
                 return None if whole is None else self._memory.member(whole, name)
             case "subscript_expression" if not self._is_table(node, frame):
-                index = self._needed(field(node, "index"), frame)
-                at = z3.simplify(index.term) if isinstance(index, Int) else None
-                if not isinstance(at, z3.BitVecNumRef):
-                    raise CannotInterpret(f"the index of {text(node)!r}, which is not constant")
-                return self._memory.element(self._pointer(field(node, "argument"), frame),
-                                            at.as_signed_long())
+                index = number_of(self._needed(field(node, "index"), frame))
+                return self._memory.element(self._pointer(field(node, "argument"), frame), index)
         return None
 
     def _is_table(self, node: Node, frame: Frame) -> bool:

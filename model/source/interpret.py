@@ -26,6 +26,7 @@ from model.source.values import (
     convert,
     decided,
     holds,
+    number_of,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Interpreter(Expressions):
             raise NotThere(name)
         statement = function.body.named_children[-1]
         return self._needed(statement.named_children[0], Frame())
+
+    def constant(self, name: str) -> int:
+        """The number that an enum gives the name. Raises CannotInterpret."""
+        return number_of(self._name(name, Frame()))
 
     # --- calls ------------------------------------------------------------------------------------
 

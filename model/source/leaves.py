@@ -72,8 +72,9 @@ _KINDS = Presumed("hugetlb and shmem have vm_ops, and no VMA is both",
 _ONE_AREA = Presumed("swap entries of the first area alone", "non_swap_entry(pte_to_swp_entry(pte))"
                      " || swp_type(pte_to_swp_entry(pte)) == 0")
 _NO_HEADER = Presumed("not the first slot of the first area, its header",
-                      "!is_swap_pte(pte) || pte_to_swp_entry(pte).val != 0")
-_SWAPPED = Presumed("an entry that is neither none nor present", "is_swap_pte(pte)")
+                      "!PTECHECK_SOFTLEAF || !is_swap_pte(pte) || pte_to_swp_entry(pte).val != 0")
+_SWAPPED = Presumed("an entry that is neither none nor present",
+                    "!PTECHECK_SOFTLEAF || is_swap_pte(pte)")
 _BARE = Presumed("no soft-dirty, uffd-wp or exclusive bit in the swap entry",
                  "swp_entry_to_pte(pte_to_swp_entry(pte)).pte == pte.pte")
 

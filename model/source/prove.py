@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -58,6 +59,17 @@ class Prover:
         asked = [f"int {name}(void) {{ return {c}; }}" for c, name in self._numbers.items()]
         self._unit = Unit(preprocess(read, [correspond.DEFINITIONS, *asked]))
         self._bitmap = "vma_flags_t" in self._unit.typedefs
+
+    def flags(self) -> dict[int, str]:
+        """The names that the tree gives the bits of vm_flags in an enum; empty where it has none.
+        """
+        found: dict[int, str] = {}
+        interpreter = self._interpreter()
+        for name in self._unit.constants:
+            match = re.fullmatch(r"VMA_(\w+)_BIT", name)
+            if match:
+                found.setdefault(interpreter.constant(name), f"VM_{match[1]}")
+        return found
 
     def prove(self, leaf: Leaf) -> Proof:
         """Equal for all inputs, or an input on which they differ."""
@@ -198,10 +210,12 @@ def _without(bit: int, value: z3.BitVecNumRef) -> z3.ExprRef:
     return z3.BitVecVal(value.as_long() & ~(1 << bit), value.size())
 
 
-def bits(name: str, value: int | bool) -> str:
-    """An input or an answer in words: its bits by their names."""
+def bits(name: str, value: int | bool, flags: Mapping[int, str]) -> str:
+    """An input or an answer in words: its bits by their names; of vm_flags, those of `flags`."""
     if isinstance(value, bool):
         return str(value).lower()
-    table = VM_FLAG_NAMES if name in ("vm_flags", "flags") else PTE_FLAG_NAMES
+    table = PTE_FLAG_NAMES
+    if name in ("vm_flags", "flags"):
+        table = {1 << n: word for n, word in flags.items()} or VM_FLAG_NAMES
     named = [table.get(1 << n, f"bit {n}") for n in range(WORD) if value >> n & 1]
     return "|".join(named) or "0"

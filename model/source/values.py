@@ -135,6 +135,14 @@ def holds(value: Value) -> Bool:
     raise CannotInterpret("a record as a condition")
 
 
+def number_of(value: Value) -> int:
+    """The number that an integer is whatever the input. Raises CannotInterpret."""
+    simple = z3.simplify(value.term) if isinstance(value, Int) else None
+    if not isinstance(value, Int) or not isinstance(simple, z3.BitVecNumRef):
+        raise CannotInterpret("what is no constant")
+    return int(simple.as_signed_long() if value.type.signed else simple.as_long())
+
+
 def convert(value: Value, kind: CType) -> Value:
     """The value converted to a type, as by assignment."""
     match value, kind:
