@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "counterexamples": {"model.kernel", "model.system", "model.cli", "model.files",
                         "model.processes", "properties", "counterexamples"},
     "counterexamples.lab": {"model.kernel", "model.system", "model.cli", "model.files",
-                            "model.processes",
+                            "model.processes", "model.smtlib",
                             "properties", "counterexamples"},
     "counterexamples.words": {"model.kernel", "model.system", "properties", "counterexamples"},
     "counterexamples.pictures": {"model.kernel", "model.system", "counterexamples"},
