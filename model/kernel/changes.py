@@ -129,9 +129,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0cef0bb836e3", "mm: clear uffd-wp PTE/PMD state on mremap()",
            "v6.13 (6.12.11, 6.1.191)",
            "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
-    Change("hugetlb-fork-swap", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
-           "fork()", "after v6.12 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
-           "protected hugetlb page migrates inherits the uffd-wp bit"),
+    Change("83abe2fd5b3a", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
+           "fork()", "v7.2 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
+           "protected hugetlb page migrates inherits the uffd-wp bit",
+           words=("hugetlb-fork-swap",)),
     Change("6cce3314b928", "mm/ksm: fix KSM COW breaking with userfaultfd-wp via "
            "FAULT_FLAG_UNSHARE", "v6.2", "none here: a page that mremap takes out of KSM is mapped "
            "as by a store"),
@@ -214,7 +215,7 @@ _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977"
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
                      "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
                      "2ff559f31a5d"}
-_V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
+_V6_1_187 = _V6_1_170 | {"83abe2fd5b3a"}
 _V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3", "fe6cf984939d"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
                  "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
@@ -229,11 +230,11 @@ _V6_11 = _V6_9 | {"20dfa5b7adc5"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe"}
 _V6_12_85 = _V6_12_43 | {"9658d698a8a8"}
 _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
-_V6_12_107 = _V6_12_100 | {"hugetlb-fork-swap"}
+_V6_12_107 = _V6_12_100 | {"83abe2fd5b3a"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_18 = _V6_12_85
-_V7_2 = _V6_18 | {"8a8ca142a488", "hugetlb-fork-swap", "f7491d7c81db", "fe6cf984939d"}
+_V7_2 = _V6_18 | {"8a8ca142a488", "83abe2fd5b3a", "f7491d7c81db", "fe6cf984939d"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
                  "pagemap-special"}
 
@@ -273,8 +274,8 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
-and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
-6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 "hugetlb-fork-swap",
+and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
+6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 83abe2fd5b3a,
 6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d; 7.2.7 f7491d7c81db. Two of them came without what they
 need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
