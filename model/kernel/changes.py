@@ -188,6 +188,26 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("pagemap-special", "proc/task_mmu: handle special PMDs in clear_refs and pagemap",
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
+    Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
+           "none here, though seen: a store to the huge zero page maps a huge page, not one small page"),
+    Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
+           "none here: what is mapped next at the place of a huge page is huge again"),
+    Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
+           "none here: a page of a huge one that the child is done with is not copied"),
+    Change("4e92030c05dc", "mm: set the pte dirty if the folio is already dirty", "v6.16",
+           "none here: a load maps a dirty page of shared memory dirty, where nobody tracks"),
+    Change("cac1db8c3aad", "mm: optimize mprotect() by PTE batching", "v6.17",
+           "added: a change of protection makes soft-dirty what was dirty of a huge page that PTEs "
+           "map"),
+    Change("collapse-read-only", "mm: enable khugepaged anonymous collapse on non-writable regions",
+           "v6.18", "none here: MADV_COLLAPSE does what a change of the page table does"),
+    Change("collapse-no-table", "mm/khugepaged: do not fail collapse_pte_mapped_thp() on "
+           "SCAN_PMD_NULL", "v6.18", "none here: MADV_COLLAPSE maps a page that a load would map"),
+    Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
+           "after v6.18", "none here: a pinned page of shared memory is no hint"),
+    Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
+           "v7.0", "none here: a page that a child had in swap is not known as the process's own "
+           "before a store"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -232,8 +252,10 @@ _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
 _V6_12_107 = _V6_12_100 | {"hugetlb-fork-swap"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
-_V6_18 = _V6_12_85
-_V7_2 = _V6_18 | {"8a8ca142a488", "hugetlb-fork-swap", "f7491d7c81db", "fe6cf984939d"}
+_V6_18 = _V6_12_85 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc",
+                      "cac1db8c3aad", "collapse-read-only", "collapse-no-table"}
+_V7_2 = _V6_18 | {"numa-pinned", "f1879e8a0c60", "8a8ca142a488", "hugetlb-fork-swap",
+                  "f7491d7c81db", "fe6cf984939d"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
                  "pagemap-special"}
 
