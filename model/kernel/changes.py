@@ -189,6 +189,27 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("pagemap-special", "proc/task_mmu: handle special PMDs in clear_refs and pagemap",
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
+    Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
+           "none here, though seen: a store to the huge zero page maps a huge page, not a"
+           " small one"),
+    Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
+           "none here: what is mapped next at the place of a huge page is huge again"),
+    Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
+           "none here: a page of a huge one that the child is done with is not copied"),
+    Change("4e92030c05dc", "mm: set the pte dirty if the folio is already dirty", "v6.16",
+           "none here: a load maps a dirty page of shared memory dirty, where nobody tracks"),
+    Change("cac1db8c3aad", "mm: optimize mprotect() by PTE batching", "v6.17",
+           "added: a change of protection makes soft-dirty what was dirty of a huge page that PTEs "
+           "map"),
+    Change("collapse-read-only", "mm: enable khugepaged anonymous collapse on non-writable regions",
+           "v6.18", "none here: MADV_COLLAPSE does what a change of the page table does"),
+    Change("collapse-no-table", "mm/khugepaged: do not fail collapse_pte_mapped_thp() on "
+           "SCAN_PMD_NULL", "v6.18", "none here: MADV_COLLAPSE maps a page that a load would map"),
+    Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
+           "after v6.18", "none here: a pinned page of shared memory is no hint"),
+    Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
+           "v7.0", "none here: a page that a child had in swap is not known as the process's own "
+           "before a store"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -233,8 +254,13 @@ _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
 _V6_12_107 = _V6_12_100 | {"83abe2fd5b3a"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
-_V6_18 = _V6_12_85
-_V7_2 = _V6_18 | {"8a8ca142a488", "83abe2fd5b3a", "f7491d7c81db", "fe6cf984939d"}
+_V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
+_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
+_V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
+_V6_19 = _V6_18 | {"numa-pinned"}
+_V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
+_V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
+_V7_2 = _V7_1 | {"f7491d7c81db"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
                  "pagemap-special"}
 
@@ -262,7 +288,12 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.12.107", "6.12.107 as Debian ships it", _V6_12_107),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Release("v6.16", "6.16.12 as Debian ships it", _V6_16),
+    Release("v6.17", "6.17.13 as Debian ships it", _V6_17),
     Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
+    Release("v6.19", "6.19.14 as Debian ships it", _V6_19),
+    Release("v7.0", "7.0.13 as Debian ships it", _V7_0),
+    Release("v7.1", "7.1.13 as Debian ships it", _V7_1),
     Release("v7.2", "7.2.12 as Debian ships it", _V7_2),
     Release("v7.3", "7.3.4 as Debian ships it", _V7_3),
     Release("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
@@ -289,6 +320,9 @@ ALIASES = {
     **dict.fromkeys((f"v6.12.{n}" for n in (86, 88, 90, 94, 95, 96, 101)), "v6.12.100"),
     "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
     **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
+    "v6.16.12": "v6.16", "v6.17.13": "v6.17", "v6.18.15": "v6.18", "v6.19.14": "v6.19",
+    "v7.0.13": "v7.0", "v7.1.13": "v7.1", "v7.3.4": "v7.3",
+    **dict.fromkeys((f"v7.2.{n}" for n in (7, 8, 9, 10, 11, 12)), "v7.2"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
-that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""
+that is modelled, by the changelogs of linux-source-6.1, -6.12 and -7.2."""
