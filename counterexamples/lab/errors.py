@@ -5,13 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.cli import one_line
-
-
-class CannotRun(Exception):
-    """This kernel cannot be tried here: a tool, an image or a feature is missing. A SKIP."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(one_line(reason))
+from model.machine import CannotRun as CannotRun
 
 
 class KernelFailed(Exception):
