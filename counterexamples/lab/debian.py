@@ -12,6 +12,7 @@ from pathlib import Path
 
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
+from model.debian.apt import Gone
 from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, numbers
 from model.files import write_whole
 from model.kernel.editions import UsageError
@@ -65,10 +66,22 @@ def fetch(wanted: str, progress: Progress) -> tuple[Package, Path, tuple[Path, .
     Raises UsageError for a release that Debian does not offer, CannotRun where that cannot be told
     or the package not be had.
     """
-    wanted = checked(wanted)
-    index, chosen = _choose(wanted, progress)
+    index, fitting = _fitting(checked(wanted), progress)
+    gone = ""
+    for chosen in fitting:
+        try:
+            found = _at_hand(chosen, index, progress)
+        except Gone as error:
+            gone = gone or str(error)
+            progress(f"{error}")
+        else:
+            return chosen, *found.files
+    raise CannotRun(gone)
+
+
+def _at_hand(package: Package, index: Index | None, progress: Progress) -> Cached:
     top = _folder()
-    folder = top / f"{chosen.name}_{chosen.version}"
+    folder = top / f"{package.name}_{package.version}"
     found = _whole(folder)
     if found is None:
         with locked(top, lambda: progress("waiting for another fetch")):
@@ -76,31 +89,31 @@ def fetch(wanted: str, progress: Progress) -> tuple[Package, Path, tuple[Path, .
             if found is None:
                 if folder.exists():
                     damaged(folder)
-                progress(f"fetching {chosen.name} {chosen.version}")
-                _unpack(chosen, index or known(progress), folder)
+                progress(f"fetching {package.name} {package.version}")
+                _unpack(package, index or known(progress), folder)
                 found = _whole(folder)
     if found is None:
-        raise CannotRun(f"{folder} cannot be kept")
-    return chosen, *found.files
+        raise CannotRun(f"what was fetched into {str(folder)!r} is not whole")
+    return found
 
 
-def _choose(wanted: str, progress: Progress) -> tuple[Index | None, Package]:
-    """The kernel that is meant. One release, once fetched, needs no archive; what the archive did
-    not have some minutes ago it is asked for anew."""
+def _fitting(wanted: str, progress: Progress) -> tuple[Index | None, list[Package]]:
+    """The kernels that are meant, best first. A release that has been fetched needs no archive;
+    what the archive did not have some minutes ago it is asked for anew. Raises UsageError where
+    there are none, CannotRun."""
     cached = [c.package for c in in_cache() if c.is_whole()]
-    newest = max((p for p in cached if p.release == wanted), key=_order, default=None)
-    if newest:
-        return None, newest
+    if fits := _best_first(wanted, [p for p in cached if p.release == wanted], cached):
+        return None, fits
     for refresh in (DAY, AGAIN):
         try:
             index = known(progress, refresh=refresh)
         except CannotRun as error:
-            if fits := _fitting(wanted, cached):
+            if fits := _best_first(wanted, cached, cached):
                 progress(f"{error}; going by what was fetched before")
                 return None, fits
             raise
         offered = [*images(index), *cached]
-        if fits := _fitting(wanted, offered):
+        if fits := _best_first(wanted, offered, cached):
             return index, fits
     releases = sorted({p.release for p in offered}, key=numbers)
     line = [r for r in releases if numbers(r)[:2] == numbers(wanted)[:2]]
@@ -109,16 +122,16 @@ def _choose(wanted: str, progress: Progress) -> tuple[Index | None, Package]:
                      "python -m counterexamples.kernels lists them")
 
 
-def _fitting(wanted: str, offered: Sequence[Package]) -> Package | None:
-    """A release candidate fits its line where nothing else does."""
-    def fitting(mark: str) -> list[Package]:
-        return [p for p in offered if p.release == wanted or p.release.startswith(wanted + mark)]
-
-    return max(fitting(".") or fitting("~"), key=_order, default=None)
-
-
-def _order(package: Package) -> tuple[object, ...]:
-    return package.order
+def _best_first(wanted: str, offered: Sequence[Package],
+                cached: Sequence[Package]) -> list[Package]:
+    """The newest release first, and of one release what is there already. A candidate of a release
+    fits its line where nothing else does."""
+    for mark in (".", "~"):
+        fits = {p for p in offered if p.release == wanted or p.release.startswith(wanted + mark)}
+        if fits:
+            return sorted(fits, reverse=True,
+                          key=lambda p: (numbers(p.release), p in cached, p.order))
+    return []
 
 
 def _lines(releases: Sequence[str]) -> list[str]:

@@ -68,6 +68,10 @@ _MISSING = re.compile(r"^E: The repository '(\S+) (\S+) Release' does not have a
                       re.MULTILINE)
 
 
+class Gone(CannotRun):
+    """A package that an index still lists."""
+
+
 @dataclass(frozen=True)
 class Repository:
     """One of the machine's: `suites` are the names it may have, `trust` the lines of a source that
@@ -219,10 +223,16 @@ def forget() -> None:
 
 def download(name: str, version: str, stanza: str, folder: Path) -> Path:
     """The package of a source, into an empty folder; apt checks it by the suite's signature.
-    Raises CannotRun."""
+    Raises Gone where the archive has it no more, CannotRun where it cannot be had."""
     sources = folder / "one.sources"
     sources.write_text(stanza)
-    capture(["apt-get", *_own(sources), "download", "-q", f"{name}={version}"], folder)
+    try:
+        capture(["apt-get", *_own(sources), "download", "-q", f"{name}={version}"], folder)
+    except CannotRun as error:
+        said = str(error).partition("failed: ")[2].removeprefix("E: ")
+        if re.search(r"404|File not found|Can't find a source", said):
+            raise Gone(f"Debian's archive lists {name} {version} and no longer has it") from error
+        raise CannotRun(f"cannot fetch {name} {version}: {said}") from error
     found = next(folder.glob("*.deb"), None)
     if found is None:
         raise CannotRun(f"apt-get download leaves no {name} {version}")
