@@ -75,8 +75,8 @@ def parser() -> argparse.ArgumentParser:
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
-                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
-                   "machine makes it wait does not count")
+                   f"for its boot, {guest.BOOTS} times that. What a busy machine makes it wait "
+                   "does not count")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")
@@ -153,12 +153,16 @@ def _matching(pattern: str) -> list[str]:
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
              progress: _Progress) -> list[Result]:
     """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
-    a campaign has explored its model before."""
+    a campaign has explored its model before. Raises CannotRun where this kernel has none of the
+    mappings; those that it lacks beside others have that for their result."""
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
-            return list(pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns))
+            results = list(pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns))
         finally:
             progress.stop.set()
+    if all(result.able.no_mapping for result in results):
+        raise CannotRun(results[0].able.no_mapping)
+    return results
 
 
 def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:
@@ -166,7 +170,8 @@ def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) 
     mapping = model.mapping.name
     with kernel.start(limit=limit) as session:
         able = abilities(session, mapping)
-        able.require(())
+        if able.no_mapping:
+            return Result(campaign, able, [])
         tally = campaign.run(session, ignored=able.ignored, without=able.without,
                              tick=lambda: progress.tick(campaign))
         compared: list[Row] = []

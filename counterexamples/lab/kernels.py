@@ -37,8 +37,8 @@ class Kernel:
 
     def start(self, *, files: Mapping[str, Path] | None = None,
               limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
-        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and for
-        the boot where that is longer than guest.BOOT_SECONDS.
+        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and
+        guest.BOOTS times that for the boot.
 
         `files` lie at the root of the guest, which has `cpus`. Raises CannotRun.
         """
@@ -46,7 +46,7 @@ class Kernel:
             if self.image is None:
                 return guest.on_host(limit)
             return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
-                              boot_limit=max(limit, guest.BOOT_SECONDS), cpus=cpus)
+                              cpus=cpus)
         except OSError as error:
             raise _without(error) from error
 
