@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -13,16 +11,16 @@ from pathlib import Path
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
 from model.debian.apt import Gone
-from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, numbers
+from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
 from model.files import write_whole
 from model.kernel.editions import UsageError
-from model.machine import cache_folder, damaged, file_digest, locked, need
-from model.processes import group, temporary_folder
+from model.machine import cache_folder, damaged, file_digest, locked
+from model.processes import temporary_folder
 
 Progress = Callable[[str], object]
 _NAME = re.compile(r"linux-(?:image|binary)-(?:unsigned-)?(\d\S*-cloud-amd64)(?:-unsigned)?")
-_PACKED_IMAGE = re.compile(r"\./(boot/vmlinuz-.+|usr/lib/modules/[^/]+/vmlinuz(\.unsigned)?)")
-_PACKED_BRD = re.compile(r"\./(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz|\.zst)?")
+_PACKED_IMAGE = re.compile(r"(boot/vmlinuz-.+|usr/lib/modules/[^/]+/vmlinuz(\.unsigned)?)")
+_PACKED_BRD = re.compile(r"(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz|\.zst)?")
 """RAM disks, for a swap area and a file system."""
 _IMAGE, BRD, _NOTE = "vmlinuz", "brd.ko", "kernel.json"
 """The files of a kernel in the cache; the note has the package and the digests of the others."""
@@ -191,7 +189,6 @@ def _whole(folder: Path) -> Cached | None:
 def _unpack(package: Package, index: Index, folder: Path) -> None:
     """Download the package, and that of its modules, and keep what is needed; the note, which says
     that all is there, last."""
-    need("dpkg")
     with temporary_folder(folder.parent) as work:
         image, brd = work / _IMAGE, work / BRD
         fetched(package, index, lambda deb: _take(deb, {_PACKED_IMAGE: image, _PACKED_BRD: brd}))
@@ -214,20 +211,11 @@ def _take(deb: Path, wanted: dict[re.Pattern[str], Path]) -> None:
     """The files of these names, and no more of the package than need be; modules as the kernel
     loads them. Raises CannotRun for a damaged package."""
     left = dict(wanted)
-    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
-        try:
-            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
-                for member in archive:
-                    name = next((n for n in left if n.fullmatch(member.name)), None)
-                    data = archive.extractfile(member) if name and member.isfile() else None
-                    if name and data:
-                        file = left.pop(name)
-                        file.write_bytes(data.read())
-                        file.write_bytes(guest.unpacked(file))
-                    if not left:
-                        break
-        except (tarfile.TarError, EOFError) as error:
-            raise CannotRun(f"{deb.name} cannot be unpacked: {error}") from error
-        finally:
-            dpkg.kill()
+    for member, data in members(deb):
+        name = next((n for n in left if n.fullmatch(member)), None)
+        if name:
+            file = left.pop(name)
+            file.write_bytes(data.read())
+            file.write_bytes(guest.unpacked(file))
+        if not left:
+            break

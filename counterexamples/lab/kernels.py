@@ -11,11 +11,13 @@ from pathlib import Path
 from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
+from model.debian.source import archive_of, here, is_source
 from model.kernel.changes import ALIASES
 from model.kernel.editions import EDITIONS, UsageError, unknown
 from model.machine import cache_folder, file_digest
 
-_IMAGE, _TREE = "bzimage:PATH[+FILE.ko...]", "tree:PATH[+PATCHFILE...]"
+_IMAGE = "bzimage:PATH[+FILE.ko...]"
+_TREE = "tree:PATH[+PATCHFILE...]"
 KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
 
 
@@ -66,8 +68,10 @@ def named(name: str) -> Kernel:
                 _usage(check, path)
             return Kernel(name)
         case "tree" if rest:
-            source, patches = _parts(rest, _TREE)
-            release = _usage(tree.version, source)
+            tree_or_package, patches = _parts(rest, _TREE)
+            source = _source(tree_or_package)
+            release = (_usage(tree.version, source) if source
+                       else tree_or_package.name.removeprefix("linux-source-"))
             return Kernel(name, None if patches else edition_of(release))
         case "host" | "debian" | "bzimage" | "tree":
             raise UsageError(f"{name!r} is not one of {', '.join(KINDS)}")
@@ -91,6 +95,7 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
                 kernel = replace(kernel, modules=tuple(modules))
             case _:
                 source, patches = _parts(rest, _TREE)
+                source = _source(source) or archive_of(source.name, progress)
                 image = tree.build(source, patches, cache_folder(), progress)
                 version = f"Linux {tree.version(source)}{_beside(patches)}"
         return replace(kernel, version=version, image=image, sha256=file_digest(image))
@@ -125,12 +130,18 @@ def _usage(check: Callable[[Path], str | None], path: Path) -> str:
         raise UsageError(str(error)) from error
 
 
+def _source(path: Path) -> Path | None:
+    """The tree or archive that is named, or that of a package; None for one to be fetched."""
+    return path if path.exists() else here(path.name)
+
+
 def _beside(files: Sequence[Path]) -> str:
     return f" with {', '.join(file.name for file in files)}" if files else ""
 
 
 def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
-    """PATH+FILE...; a path may have a + in its own name, as Debian's versions have.
+    """PATH+FILE...; a path may have a + in its own name, as Debian's versions have. A tree may be
+    the name of a package.
 
     Raises UsageError for what is not there, with the `form` of such a name.
     """
@@ -141,7 +152,8 @@ def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
                       1)
         paths.append(Path("+".join(names[:length])))
         names = names[length:]
-        if not paths[-1].exists():
+        package = form == _TREE and len(paths) == 1 and is_source(str(paths[0]))
+        if not paths[-1].exists() and not package:
             raise UsageError(f"{str(paths[-1])!r} does not exist; "
                              f"{'a tree' if form == _TREE else 'an image'} is named {form}")
     return paths[0], paths[1:]

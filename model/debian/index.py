@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+from typing import IO
 
 from model.debian import apt
 from model.files import write_whole
-from model.machine import CannotRun, cache_folder, damaged, file_digest, locked
-from model.processes import temporary_folder
+from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need
+from model.processes import group, temporary_folder
 
 Progress = Callable[[str], object]
 DAY = 24 * 3600.0
@@ -161,6 +164,24 @@ def parsed(text: str) -> Iterator[Package]:
         if {"Version", "SHA256"} <= fields.keys() and not (
                 image and _EMPTY.search(fields.get("Depends", ""))):
             yield Package(record["name"], fields["Version"], fields["SHA256"])
+
+
+def members(deb: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a package, by name, each to be read before the next. Raises CannotRun for a
+    damaged one."""
+    need("dpkg")
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
+        try:
+            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
+                for member in archive:
+                    data = archive.extractfile(member) if member.isfile() else None
+                    if data is not None:
+                        yield member.name.removeprefix("./"), data
+        except (tarfile.TarError, EOFError) as error:
+            raise CannotRun(f"{deb.name} cannot be unpacked: {error}") from error
+        finally:
+            dpkg.kill()
 
 
 def fetched(package: Package, index: Index, take: Callable[[Path], object]) -> None:
