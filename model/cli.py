@@ -130,6 +130,15 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def new_file(text: str) -> Path:
+    """An argument type: a file that is to be written; the folder must be there."""
+    path = Path(text)
+    if not text.strip() or path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is no name for a file in a folder "
+                                         "that is there")
+    return path
+
+
 def add_patch_argument(parser: argparse._ActionsContainer) -> None:
     """--patch FILE.py, for a command that has editions."""
     parser.add_argument("--patch", metavar="FILE.py", help="kernel functions of your own instead "

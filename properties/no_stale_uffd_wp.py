@@ -19,7 +19,7 @@ PROPERTY = Property(
     speaks_of=registrable,
     memory=REGISTRABLE,
     violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED, by="unregister"),
-              Violated(EVERY, (), REREGISTERED, by="register:missing"),
+              Violated(EVERY, ("-register-ebusy",), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
               Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "counterexamples": {"model.kernel", "model.system", "model.cli", "model.files",
                         "model.processes", "properties", "counterexamples"},
     "counterexamples.lab": {"model.debian", "model.kernel", "model.system", "model.cli",
-                            "model.files", "model.machine", "model.processes",
+                            "model.files", "model.machine", "model.processes", "model.smtlib",
                             "properties", "counterexamples"},
     "counterexamples.words": {"model.kernel", "model.system", "properties", "counterexamples"},
     "counterexamples.pictures": {"model.kernel", "model.system", "counterexamples"},

@@ -31,8 +31,10 @@ _ELF, _XZ, _ZSTD = b"\x7fELF", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 # Documentation/admin-guide/kernel-parameters.txt: where this machine is busy, an emulated timer may
 # come too late for the check. Since 7.0 a store that ends in a signal is written to the console
 # whatever its level (Documentation/admin-guide/sysctl/debug.rst); a run makes thousands.
+# KSM is asked for by a twin of the page, which is read through /proc/self/mem: where the page may
+# not be read, 7.2 and later (CONFIG_PROC_MEM_FORCE_PTRACE) want a tracer for that unless told so.
 _APPEND = ("console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2 no_timer_check "
-           "sysctl.debug.exception-trace=0")
+           "sysctl.debug.exception-trace=0 proc_mem.force_override=always")
 
 
 def agent() -> Path:

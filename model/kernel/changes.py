@@ -17,7 +17,9 @@ class Change:
 
     `since` is the first mainline release (and stable ones in brackets); `requires` are changes
     whose code it edits, so that it cannot be kept without them; `effect` says what dropping it
-    alone does to the promises of the modelled operations.
+    alone does to the promises of the modelled operations: "none" where no program can tell by the
+    core operations, "none here, though seen" where one can, but no promise speaks of it. `words`
+    are what it was called before its id was known, and can still be called.
     """
 
     id: str
@@ -27,6 +29,7 @@ class Change:
     requires: tuple[str, ...] = ()
     variant: bool = False
     """True for a reading of a commit message that no kernel has ever executed."""
+    words: tuple[str, ...] = ()
 
 
 CHANGES: dict[str, Change] = {c.id: c for c in (
@@ -153,21 +156,38 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v6.1", "none here: an error number of MADV_COLLAPSE, of which no promise speaks"),
     Change("b1f202060afe", "mm: remap unused subpages to shared zeropage when splitting isolated "
            "thp", "v6.12", "none here: of the pages that were never stored to no promise speaks"),
-    Change("requeue-split", "mm: migrate: requeue destination folio on deferred split queue",
-           "after v6.12 (6.12.86)", "none here: a huge page that page tables map and that migrates "
-           "twice is split"),
-    Change("pmd-modify-dirty", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
-           "after v6.12 (6.12.111)", "none here: a huge page that was dirty is clean where its "
+    Change("9658d698a8a8", "mm/rmap: fix soft-dirty and uffd-wp bit loss when remapping "
+           "zero-filled mTHP subpage to shared zeropage", "v6.18 (6.12.57)", "none here: of the "
+           "pages that were never stored to no promise speaks", requires=("b1f202060afe",)),
+    Change("8a8ca142a488", "mm: migrate: requeue destination folio on deferred split queue",
+           "v7.0 (6.12.86)", "none here: a huge page that page tables map and that migrates "
+           "twice is split", words=("requeue-split",)),
+    Change("f7491d7c81db", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
+           "v7.3 (7.2.7, 6.12.111)", "none here: a huge page that was dirty is clean where its "
            "protection changes, and of the dirty bit no promise speaks",
-           requires=("saved-dirty",)),
+           requires=("saved-dirty",), words=("pmd-modify-dirty",)),
     Change("fe6cf984939d", "mm/huge_memory: transfer the pmd dirty bit to the folio on zap",
-           "v7.3 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
+           "v7.2 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
            "is lost where it is dropped and reclaimed, and of reclaim of such pages nothing is "
            "modelled"),
     Change("c27f479ef542", "mm/huge_memory: try avoiding write faults when changing PMD protection",
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
            "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
+    Change("register-ebusy", "userfaultfd: add UFFDIO_REGISTER_MODE_RWP and UFFDIO_RWPROTECT "
+           "plumbing", "v7.3", "dropped: UFFDIO_REGISTER with another mode takes write-protect "
+           "mode away and leaves the entries protected"),
+    Change("hugetlb-leftover", "mm/hugetlb: fix endless write fault on a leftover uffd bit",
+           "after v7.3 (7.3.4)", "dropped: where a uffd-wp bit has outlived its registration, a "
+           "store to hugetlb memory faults for ever"),
+    Change("hugetlb-marker", "mm/hugetlb: tolerate UFFD_WP markers outside uffd-wp VMAs",
+           "after v7.3 (7.3.4)", "none here: with register-ebusy no marker outlives its "
+           "registration"),
+    Change("hugetlb-zap", "mm/hugetlb: don't leave a uffd-wp marker when zapping an RWP entry",
+           "after v7.3 (7.3.4)", "none here: with register-ebusy no bit outlives its registration"),
+    Change("pagemap-special", "proc/task_mmu: handle special PMDs in clear_refs and pagemap",
+           "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
+           "a file (bit 61), of which no promise speaks"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -206,13 +226,16 @@ _V6_6 = _V6_4 | {"saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
-_V6_12_100 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
-                       "requeue-split"}
-_V6_12_113 = _V6_12_100 | {"hugetlb-fork-swap", "pmd-modify-dirty"}
+_V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe"}
+_V6_12_85 = _V6_12_43 | {"9658d698a8a8"}
+_V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
+_V6_12_107 = _V6_12_100 | {"hugetlb-fork-swap"}
+_V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
-_V6_18 = _V6_12_100
-_V7_2 = _V6_18
-_V7_3 = _V7_2 | {"pmd-modify-dirty", "fe6cf984939d"}
+_V6_18 = _V6_12_85
+_V7_2 = _V6_18 | {"8a8ca142a488", "hugetlb-fork-swap", "f7491d7c81db", "fe6cf984939d"}
+_V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
+                 "pagemap-special"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),
@@ -232,7 +255,10 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.7", "the first release with WP_ASYNC", _V6_7),
     Release("v6.9", "the first release that un-protects at close", _V6_9),
     Release("v6.11", "the first release that swaps pages in writable", _V6_11),
+    Release("v6.12.43", "6.12.43 as Debian ships it", _V6_12_43),
+    Release("v6.12.85", "6.12.85 as Debian ships it", _V6_12_85),
     Release("v6.12.100", "6.12.100 as Debian ships it", _V6_12_100),
+    Release("v6.12.107", "6.12.107 as Debian ships it", _V6_12_107),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
     Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
@@ -248,17 +274,21 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
 and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
-6.12.11 0cef0bb836e3, 6.12.86 "requeue-split", 6.12.103 "hugetlb-fork-swap", 6.12.111
-"pmd-modify-dirty", 6.12.114 fe6cf984939d. Two of them came without what they need: 60d5b473d61b
-without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
+6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 "hugetlb-fork-swap",
+6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d; 7.2.7 f7491d7c81db. Two of them came without what they
+need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 
 ALIASES = {
     **dict.fromkeys((f"v6.1.{n}" for n in (172, 174, 176, 177, 180)), "v6.1.170"),
     "v6.1.190": "v6.1.187", "v6.1.192": "v6.1",
-    "v6.12.101": "v6.12.100", "v6.12.111": "v6.12.113",
+    **dict.fromkeys(("v6.12.41", "v6.12.48"), "v6.12.43"),
+    **dict.fromkeys((f"v6.12.{n}" for n in (57, 63, 69, 73, 74)), "v6.12.85"),
+    **dict.fromkeys((f"v6.12.{n}" for n in (86, 88, 90, 94, 95, 96, 101)), "v6.12.100"),
+    "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
     **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
+    "v6.18.15": "v6.18", "v7.2.12": "v7.2", "v7.3.4": "v7.3",
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
 that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""

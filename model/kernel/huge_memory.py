@@ -56,8 +56,8 @@ _C = "mm/huge_memory.c"
 @mirrors("arch/x86/include/asm/pgtable.h")
 def pmd_modify(ed: Edition, pmd: BV, newprot: BV) -> BV:
     """pgtable.h: pmd_modify. Since 6.6 the dirty bit of a writable PMD was lost with it, until
-    "pmd-modify-dirty"."""
-    lost = conj(ed.has("saved-dirty"), negate(ed.has("pmd-modify-dirty")))
+    f7491d7c81db."""
+    lost = conj(ed.has("saved-dirty"), negate(ed.has("f7491d7c81db")))
     return pte_modify(ed, ite(lost, clear_bits(pmd, PAGE_DIRTY), pmd), newprot)
 
 

@@ -41,10 +41,11 @@ def split_folio(ed: Edition, vma: Vma, entry: Entry, unused: Bool = False) -> En
 
 @mirrors("mm/migrate.c")
 def try_to_map_unused_to_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The zero page in place of the page that migrates: soft-dirty and uffd-wp stay."""
-    pte = pte_mkspecial(vma.vm_page_prot)
-    pte = ite(pte_swp_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)
-    pte = ite(pte_swp_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
+    """The zero page in place of the page that migrates: soft-dirty and uffd-wp stay since
+    9658d698a8a8."""
+    pte, kept = pte_mkspecial(vma.vm_page_prot), ed.has("9658d698a8a8")
+    pte = ite(conj(kept, pte_swp_soft_dirty(entry.pte)), pte_mksoft_dirty(pte), pte)
+    pte = ite(conj(kept, pte_swp_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
     return replace(entry.unmapped(pte), zero_page=True)
 
 

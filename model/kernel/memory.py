@@ -318,7 +318,7 @@ def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     if vma.mapping.hugetlb:
-        return unmap_hugepage_range(ed, entry)
+        return unmap_hugepage_range(ed, vma, entry)
     if vma.mapping.thp:
         return ite(entry.huge, zap_huge_pmd(ed, entry), zap_pte_range(ed, vma, entry))
     return zap_pte_range(ed, vma, entry)
