@@ -27,7 +27,7 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
-from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.records import Record
 from model.cli import (
     Parser,
@@ -120,8 +120,7 @@ def _ended(args: argparse.Namespace, code: int, line: str) -> int:
 def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     name = args.edition or kernel.edition
     if name is None:
-        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
-                         "--edition")
+        raise without_edition(kernel)
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     patterns = args.theme or [ALL]

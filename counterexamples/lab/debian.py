@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
@@ -100,30 +100,35 @@ def _fitting(wanted: str, progress: Progress) -> tuple[Index | None, list[Packag
     what the archive did not have some minutes ago it is asked for anew. Raises UsageError where
     there are none, CannotRun."""
     cached = [c.package for c in in_cache() if c.is_whole()]
-    if fits := _best_first(wanted, [p for p in cached if p.release == wanted], cached):
+    if fits := best_first(wanted, [p for p in cached if p.release == wanted], cached):
         return None, fits
     for refresh in (DAY, AGAIN):
         try:
             index = known(progress, refresh=refresh)
         except CannotRun as error:
-            if fits := _best_first(wanted, cached, cached):
+            if fits := best_first(wanted, cached, cached):
                 progress(f"{error}; going by what was fetched before")
                 return None, fits
             raise
         offered = [*images(index), *cached]
-        if fits := _best_first(wanted, offered, cached):
+        if fits := best_first(wanted, offered, cached):
             return index, fits
-    releases = sorted({p.release for p in offered}, key=numbers)
+    raise UsageError(not_offered(wanted, {p.release for p in offered}))
+
+
+def not_offered(wanted: str, known_releases: Collection[str]) -> str:
+    """That nobody offers a version, and what is."""
+    releases = sorted(known_releases, key=numbers)
     line = [r for r in releases if numbers(r)[:2] == numbers(wanted)[:2]]
-    raise UsageError(f"Debian offers no cloud image of Linux {wanted}; it offers "
-                     f"{_listed(line) if line else 'the lines ' + _listed(_lines(releases))}; "
-                     "python -m counterexamples.kernels lists them")
+    return (f"Debian offers no cloud image of Linux {wanted}; it offers "
+            f"{_listed(line) if line else 'the lines ' + _listed(_lines(releases))}; "
+            "python -m counterexamples.kernels --all lists them")
 
 
-def _best_first(wanted: str, offered: Sequence[Package],
-                cached: Sequence[Package]) -> list[Package]:
-    """The newest release first, and of one release what is there already. A candidate of a release
-    fits its line where nothing else does."""
+def best_first(wanted: str, offered: Sequence[Package],
+               cached: Sequence[Package]) -> list[Package]:
+    """Those of a release or line: the newest release first, and of one release what is there
+    already. A candidate of a release fits its line where nothing else does."""
     for mark in (".", "~"):
         fits = {p for p in offered if p.release == wanted or p.release.startswith(wanted + mark)}
         if fits:

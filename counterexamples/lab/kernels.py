@@ -13,7 +13,7 @@ from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
 from model.debian.source import archive_of, here, is_source
 from model.kernel.changes import ALIASES
-from model.kernel.editions import EDITIONS, UsageError, unknown
+from model.kernel.editions import EDITIONS, UsageError, nearest, unknown
 from model.machine import cache_folder, file_digest
 
 _IMAGE = "bzimage:PATH[+FILE.ko...]"
@@ -25,13 +25,15 @@ KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
 class Kernel:
     """A kernel that the user has named.
 
-    `edition` models it, where that is known: what Debian ships, and its unchanged sources. Once it
+    `edition` models it, where that is known: what Debian ships, and its unchanged sources; else
+    `hint` says which comes near. Once it
     is at hand `version` says what it is, `image` (None for the host) has digest `sha256`, and
     `modules` are loaded in order.
     """
 
     name: str
     edition: str | None = None
+    hint: str = ""
     version: str = ""
     image: Path | None = None
     sha256: str | None = None
@@ -60,7 +62,7 @@ def named(name: str) -> Kernel:
         case "host" if not rest:
             return Kernel(name)
         case "debian" if rest:
-            return Kernel(name, edition_of(debian.checked(rest)))
+            return _of_release(name, debian.checked(rest))
         case "bzimage" if rest:
             image, modules = _parts(rest, _IMAGE)
             for path, check in ((image, guest.check_image),
@@ -72,10 +74,21 @@ def named(name: str) -> Kernel:
             source = _source(tree_or_package)
             release = (_usage(tree.version, source) if source
                        else tree_or_package.name.removeprefix("linux-source-"))
-            return Kernel(name, None if patches else edition_of(release))
+            return Kernel(name) if patches else _of_release(name, release)
         case "host" | "debian" | "bzimage" | "tree":
             raise UsageError(f"{name!r} is not one of {', '.join(KINDS)}")
     raise unknown("kernel", name, list(KINDS))
+
+
+def _of_release(name: str, release: str) -> Kernel:
+    edition = edition_of(release)
+    return Kernel(name, edition, "" if edition else f"; {nearest(release)[1]}")
+
+
+def without_edition(kernel: Kernel) -> UsageError:
+    """The error where the model to hold beside a kernel is not known."""
+    return UsageError(f"which edition models {kernel.name} is not known: name one with "
+                      f"--edition{kernel.hint}")
 
 
 def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
@@ -109,10 +122,18 @@ def _without(error: OSError) -> CannotRun:
 
 
 def edition_of(release: str) -> str | None:
-    """The edition that models an unchanged kernel of a release (6.1.170) or line (6.1)."""
-    names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
-    return next((ALIASES.get(name, name) for name in names if name in EDITIONS or name in ALIASES),
-                None)
+    """The edition that models an unchanged kernel of a line (6.1), or of a release (6.1.170): its
+    own, else the nearest before it in its line."""
+    line = "v" + ".".join(release.split(".")[:2])
+    if release == line[1:]:
+        return ALIASES.get(line, line) if line in EDITIONS or line in ALIASES else None
+    found, _ = nearest(release)
+    return found if found and (found + ".").startswith(line + ".") else None
+
+
+def models(release: str) -> bool:
+    """Whether there is an edition of this very release."""
+    return f"v{release}" in EDITIONS or f"v{release}" in ALIASES
 
 
 def edition_said(release: str, version: str) -> str | None:

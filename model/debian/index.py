@@ -146,7 +146,7 @@ def _suites() -> Iterator[Suite]:
         listed = apt.ask()
         texts = _texts(listed)
     for found, text in zip(listed, texts, strict=True):
-        note = found.wrong or (f"its signature is good until {found.expired} only"
+        note = found.wrong or (f"signed as fresh until {found.expired}, and used all the same"
                                if found.expired else "")
         yield Suite(found.suite, found.repository.stanza([found.suite]),
                     tuple(parsed(text)), note)
