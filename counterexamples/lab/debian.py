@@ -143,7 +143,7 @@ def _lines(releases: Sequence[str]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     left = len(names) - _SHOWN
-    return ", ".join(names[-_SHOWN:]) + (f" and {left} older" if left > 0 else "")
+    return (", ".join(names[-_SHOWN:]) or "none") + (f" and {left} older" if left > 0 else "")
 
 
 def images(index: Index) -> list[Package]:

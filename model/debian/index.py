@@ -17,6 +17,7 @@ from model.files import write_whole
 from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need
 from model.processes import group, temporary_folder
 
+_now = time.time
 Progress = Callable[[str], object]
 DAY = 24 * 3600.0
 AGAIN = 600.0
@@ -91,16 +92,16 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
     file = _file()
     with locked(file.parent, lambda: progress("waiting for another answer of Debian's archive")):
         kept = _read(file)
-        if kept is not None and time.time() - kept.asked < refresh:
+        if kept is not None and _now() - kept.asked < refresh:
             return kept
         progress("asking Debian's archive which kernels it has (once a day; the first time, some "
                  "50 MB)")
         try:
-            index = Index(time.time(), tuple(_suites()))
+            index = Index(_now(), tuple(_suites()))
         except CannotRun as error:
             if kept is None:
                 raise
-            hours = (time.time() - kept.asked) / 3600
+            hours = (_now() - kept.asked) / 3600
             progress(f"{error}; going by what it said {hours:.0f} hours ago")
             return kept
         write_whole(file, json.dumps(asdict(index), indent=1))
