@@ -161,7 +161,7 @@ def test_what_has_become_of_each_function_is_said(run: Run) -> None:
         "pte_mkuffd_wp": ("changed", "renamed pte_mkuffd, changed"),
         "pte_protnone": ("compiled out",
                          "compiled out: CONFIG_ARCH_HAS_SOMETHING_NEW is not set"),
-        "is_swap_pte": ("missing", "gone"),
+        "is_swap_pte": ("missing", "gone, written as (!pte_none(pte) && !pte_present(pte))"),
         "userfaultfd_release": ("moved", "moved to mm/userfaultfd.c"),
         "userfaultfd_api": ("changed", "moved to mm/userfaultfd.c, changed"),
         "change_pte_range": ("split", "split into change_present_ptes, changed"),
@@ -175,6 +175,15 @@ def test_what_has_become_of_each_function_is_said(run: Run) -> None:
     assert part["sha256"] == part["recorded"]["sha256"]
 
 
+def test_a_place_that_the_table_does_not_know_is_searched_for(run: Run) -> None:
+    """In a folder, among the files of memory management; a call or a declaration is none."""
+    calls = "long change_protection(int a);\nint f(int a)\n{\n\treturn change_protection(a);\n}\n"
+    body = "\nlong\nchange_protection(int a, int b)\n{\n\treturn 2;\n}\n"
+    for text, words in ((calls, "gone"), (calls + body, "gone (there is one in mm/new/protect.c)")):
+        _, told = run(NEW | {"mm/new/protect.c": text}, "--function", "change_protection")
+        assert told["change_protection"]["words"] == words
+
+
 def test_other_places_and_names_alone_are_no_drift(run: Run) -> None:
     code, told = run(NEW, *functions("pte_uffd_wp", "userfaultfd_release", "ksm_madvise",
                                      "hpage_collapse_scan_pmd"))
@@ -184,7 +193,8 @@ def test_other_places_and_names_alone_are_no_drift(run: Run) -> None:
 
 def test_an_old_tree_against_a_newer_edition_is_told_the_same_way(
         run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The old name is the renamed one then, and the parts are gone."""
+    """The old name is the renamed one then, and the parts are gone; of the edition that it was read
+    from, a tree is the same, and its names are told."""
     assert drift.main([str(tree(tmp_path / "newer", NEW)), "--record"]) == 0
     capsys.readouterr()
     _, told = run(OLD, "--edition", "v7.3", *functions("pte_uffd_wp", "userfaultfd_release",
@@ -192,6 +202,11 @@ def test_an_old_tree_against_a_newer_edition_is_told_the_same_way(
     assert {name: f["words"] for name, f in told.items()} == {
         "pte_uffd_wp": "renamed pte_uffd_wp", "userfaultfd_release": "moved to fs/userfaultfd.c",
         "change_pte_range": "changed, change_present_ptes is gone"}
+    _, told = run(NEW, "--edition", "v7.3", *functions("pte_uffd_wp", "change_pte_range"))
+    assert {name: f["words"] for name, f in told.items()} == {
+        "pte_uffd_wp": "same, as pte_uffd", "change_pte_range": "same"}
+    _, told = run(NEW, "--edition", "v7.2", *functions("pte_uffd_wp"))
+    assert told["pte_uffd_wp"]["words"] == "unrecorded, as pte_uffd"
 
 
 def test_the_text_has_one_line_for_each_in_groups(run: Run, tmp_path: Path,

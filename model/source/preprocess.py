@@ -25,8 +25,8 @@ CONFIG = (
     "SHMEM", "SPARSEMEM", "SPARSEMEM_VMEMMAP", "ARCH_HAS_PTE_PROTNONE", "ARCH_HAS_PMD_SOFTLEAVES",
     "USERFAULTFD_RWP", "PROC_PAGE_MONITOR", "KSM",
 )
-"""The options that are y, as Debian has them, of all releases; PARAVIRT_XXL, AMD_MEM_ENCRYPT and
-DEVICE_PRIVATE, above all, are not. What stands under another counts as compiled out."""
+"""The options that are y: of Debian's, in any release, those that matter, without PARAVIRT_XXL,
+AMD_MEM_ENCRYPT and DEVICE_PRIVATE. What stands under another counts as compiled out."""
 
 _PRELUDE = """
 #define likely(x) (x)

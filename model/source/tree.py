@@ -17,6 +17,9 @@ from model.processes import group, temporary_folder
 from model.source.archive import Unordered, files_of
 
 PACKAGES = Path("/usr/src")
+SEARCHED = ("mm/**/*.[ch]", "fs/*.c", "fs/proc/*.c", "kernel/*.c", "include/linux/*.h",
+            "include/asm-generic/*.h", "arch/x86/mm/*.c", "arch/x86/include/asm/*.h")
+"""Where a function may have gone."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class Tree:
                 said = str(error).partition("; ")[2]
         raise UsageError(f"{self.name!r} is Linux {self.version}, of which there is no edition: "
                          f"{said}; --edition says which to compare with")
+
+    def homes(self, names: Collection[str]) -> dict[str, str]:
+        """By name, a file of memory management that defines it, of a folder; an archive is not
+        searched."""
+        if self.folder is None or not names:
+            return {}
+        head = re.compile(rf"^(?:[a-z][\w *]*[ *])?({'|'.join(map(re.escape, sorted(names)))})"
+                          r"\([^;{]*\)\s*\{", re.MULTILINE)
+        found: dict[str, str] = {}
+        for place in SEARCHED:
+            for file in sorted(self.folder.glob(place)):
+                path = file.relative_to(self.folder).as_posix()
+                for name in head.findall(self.read(path) or ""):
+                    found.setdefault(name, path)
+        return found
 
     def history(self, version: str) -> Callable[[str], str | None] | None:
         """The files of release `version`, where the tree is a git checkout that has its tag."""
