@@ -13,7 +13,8 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
+from counterexamples.lab.tools import static_program
+from model.machine import cache_folder, capture, kept, need
 from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"

@@ -11,9 +11,9 @@ from pathlib import Path
 from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, file_digest
 from model.kernel.changes import ALIASES
 from model.kernel.editions import EDITIONS, UsageError, unknown
+from model.machine import cache_folder, file_digest
 
 _IMAGE, _TREE = "bzimage:PATH[+FILE.ko...]", "tree:PATH[+PATCHFILE...]"
 KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
@@ -82,9 +82,9 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
             case "host":
                 return replace(kernel, version=f"Linux {platform.release()}, this machine's")
             case "debian":
-                package, image = debian.fetch(rest, progress)
+                package, image, modules_kept = debian.fetch(rest, progress)
                 version = f"{package.name} {package.version}"
-                kernel = replace(kernel, modules=(image.parent / debian.BRD,))
+                kernel = replace(kernel, modules=modules_kept)
             case "bzimage":
                 image, modules = _parts(rest, _IMAGE)
                 version = f"image {image.name}{_beside(modules)}"
