@@ -28,19 +28,20 @@ from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.records import Record
 from model.cli import (
     Parser,
     add_patch_argument,
     entry,
+    new_file,
     one_of,
     patched,
     seconds,
     tool,
     whole,
 )
-from model.kernel.editions import Edition, UsageError, find_edition
-from model.kernel.records import Mapping
-from model.system.actions.themes import ALL, modelled, themes_named
+from model.kernel.editions import UsageError, find_edition
+from model.system.actions.themes import ALL, themes_asked
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS, find_mapping
 
@@ -79,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
                    "machine makes it wait does not count")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
+    p.add_argument("--record", type=new_file, metavar="FILE", help="write each campaign down in a "
+                   "record, beside those of other mappings and themes on this kernel")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")
     p.add_argument("-v", "--verbose", action="store_true",
                    help="name the branches that no list of calls can take")
@@ -93,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = _Progress(args.quiet)
     try:
         kernel = at_hand(kernel, progress.line)
-        results = _run_all(args, kernel, campaigns, progress)
+        record = Record(args.record, kernel) if args.record else None
+        results = _run_all(args, kernel, campaigns, progress, record)
     except CannotRun as error:
         return _ended(args, SKIP, f"SKIP: {error}")
     except KernelFailed as error:
@@ -132,18 +136,11 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
                           extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
                  for m in dict.fromkeys(wanted)
-                 for theme, actions in _themes(patterns, edition, MAPPINGS[m]).items()]
+                 for theme, actions in themes_asked(patterns, edition, MAPPINGS[m]).items()]
     if not campaigns:
         raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
                          f"{', '.join(patterns)}")
     return campaigns
-
-
-def _themes(patterns: Sequence[str], edition: Edition,
-            mapping: Mapping) -> dict[str, tuple[str, ...]]:
-    """The operations of each theme that is asked for, `all` among them."""
-    found = {ALL: modelled(edition, mapping)} if ALL in patterns else {}
-    return found | themes_named([p for p in patterns if p != ALL], edition, mapping)
 
 
 def _matching(pattern: str) -> list[str]:
@@ -151,12 +148,17 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
-             progress: _Progress) -> list[Result]:
+             progress: _Progress, record: Record | None) -> list[Result]:
     """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
     a campaign has explored its model before."""
+    results = []
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
-            return list(pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns))
+            for result in pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns):
+                results.append(result)
+                if record is not None:
+                    record.add(result)
+            return results
         finally:
             progress.stop.set()
 

@@ -6,6 +6,7 @@ from model.system.asking.view import StepView
 from properties.base import Property, Violated
 from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
+_HUGETLB = "hugetlb private-hugetlb"
 _MPROTECT = tuple(name for name in OPERATIONS if name.startswith("mprotect:"))
 
 
@@ -25,19 +26,16 @@ PROPERTY = Property(
                 disj(t.ok, conj(t.ended(Outcome.event), _missing(t)))),
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
-        Violated("hugetlb private-hugetlb", ("-f369b07c8614", "+60d5b473d61b"),
-                 UNREGISTERED + ENDLESS, by="unregister"),
-        Violated("hugetlb private-hugetlb", ("+60d5b473d61b",),
-                 REREGISTERED + ENDLESS, by="register:missing"),
-        Violated("hugetlb private-hugetlb", ("-c88033efe9a3", "+60d5b473d61b"),
-                 CLOSED + ENDLESS, by="close"),
-        Violated("hugetlb private-hugetlb", ("-0cef0bb836e3", "+60d5b473d61b"),
-                 MOVED + ENDLESS, by="mremap"),
-        Violated("private-hugetlb", ("-5a2f8d22ace4", "+60d5b473d61b"),
-                 INHERITED + ENDLESS, by="fork:child"),
-        Violated("private-hugetlb", ("-hugetlb-fork-swap", "+60d5b473d61b"),
-                 INHERITED + ENDLESS, by="fork:child&migrate:begin"),
-        Violated("hugetlb private-hugetlb", ("-931298e103c2",),
+        *(Violated(mappings, (*when, "+60d5b473d61b", "-hugetlb-leftover"), left + ENDLESS, by)
+          for mappings, when, left, by in (
+              (_HUGETLB, ("-f369b07c8614",), UNREGISTERED, "unregister"),
+              (_HUGETLB, ("-register-ebusy",), REREGISTERED, "register:missing"),
+              (_HUGETLB, ("-c88033efe9a3",), CLOSED, "close"),
+              (_HUGETLB, ("-0cef0bb836e3",), MOVED, "mremap"),
+              ("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, "fork:child"),
+              ("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,
+               "fork:child&migrate:begin"))),
+        Violated(_HUGETLB, ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "
                  "write-only mapping is PROT_NONE, and hugetlb faults know no NUMA hints that "
                  "would repair it: a load faults for ever", by="mprotect:w"),

@@ -62,7 +62,11 @@ TOLD_BY: dict[str, Told] = {
     "c88033efe9a3": Told(_STALE, "anon", ("close",)),
     "20dfa5b7adc5": Told("swapin-precise", "anon", _SWAP),
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
-    "hugetlb-fork-swap": Told(_STALE, "private-hugetlb",
+    "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
+    "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
+                             "v7.3-register-ebusy"),
+    "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
+    "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
                               ("fork:child", "migrate:begin", "migrate:end")),
 }
 """By the change's id. No kernel has executed the two readings of 931298e103c2's message; what has
@@ -76,6 +80,12 @@ NOT_TOLD: dict[str, str] = {
     "e1e267c7928f": "needs a range of which a part is protected: operations cover the mapping",
     "dd47ac428c3f": "a page that is protected while khugepaged collapses: collapse is one step",
     "bc70fbf269fd": "before it a marker that fork met was taken for a page: the kernel crashed",
+    "d82d09e48219": "marks PMDs of the huge zero page special, which nobody here asks",
+    "userfaultfd: prevent unregistering VMAs through a different userfaultfd": "there is one here",
+    "6707915e030a": "VMAs that merge take over VM_SOFTDIRTY: there is one VMA here",
+    "mm/vma: avoid broken uffd merge on mremap": "VMAs that merge: there is one here",
+    "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "
+    "entry has the bit and is PROT_NONE in a mapping that may be accessed, but by mode RWP",
     "0f230bc24b6e": "unsharing of hugetlb pages for a pin is not modelled",
 }
 """Further published fixes in scope, and why the model cannot tell them. PAGEMAP_SCAN, UFFDIO_MOVE,

@@ -38,7 +38,8 @@ PROPERTY = Property(
         *(Violated(mappings, (*when, *lacking), because + BELIEVED, by)
           for mappings, when in ((_WRITABLE, ()), ("private-hugetlb", ("-60d5b473d61b",)))
           for lacking, because, by in ((("-f369b07c8614",), UNREGISTERED, "unregister"),
-                                       ((), REREGISTERED, "register:missing"),
+                                       (("-register-ebusy",), REREGISTERED,
+                                        "register:missing"),
                                        *((("-c88033efe9a3", *opens), CLOSED, by)
                                          for opens, by in _REOPENED),
                                        (("-0cef0bb836e3",), MOVED, "mremap"))),

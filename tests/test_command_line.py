@@ -128,6 +128,29 @@ def test_the_list_has_sections(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["properties"]["results"]
 
 
+def test_the_list_is_an_object_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the text names, and no more; one section alone; no format that has no list."""
+    def told(*args: str) -> dict[str, list[dict[str, str]]]:
+        assert check.main(["--list", *args, "--format", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert isinstance(found, dict)
+        return found
+
+    everything = told()
+    assert list(everything) == list(SECTIONS[:-1])
+    for section, rows in everything.items():
+        assert told(section) == {section: rows}
+        text = listing(section, 80)
+        for row in rows:
+            assert {type(row[key]) for key in ("name", "text")} == {str}
+            assert re.search(rf"^  {re.escape(row['name'])}(?![\w:-])", text, re.MULTILINE)
+    assert {row["name"] for row in everything["operations"]} == set(OPERATIONS)
+    assert told("schema")["properties"]
+    for name in set(check.FORMATS) - set(check.LISTED):
+        assert refused(check.main, ("--list", "--format", name), capsys) == (
+            f"--list has no format {name!r}; known: text, json\n")
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_is_as_wide_as_the_terminal(width: int) -> None:
     assert max(map(len, listing("all", width).splitlines())) <= width

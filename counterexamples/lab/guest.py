@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
+from counterexamples.lab.tools import static_program
+from model.machine import cache_folder, capture, kept, need
 from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
@@ -24,9 +26,14 @@ _FILE_SYSTEM_KB = 8192
 # Documentation/arch/x86/boot.rst: the header of a bzImage.
 _BOOT_FLAG = (0x1FE, b"\x55\xaa")
 _HEADER = (0x202, b"HdrS")
+_ELF, _XZ, _ZSTD = b"\x7fELF", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 # Documentation/admin-guide/kernel-parameters.txt: where this machine is busy, an emulated timer may
-# come too late for the check.
-_APPEND = "console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2 no_timer_check"
+# come too late for the check. Since 7.0 a store that ends in a signal is written to the console
+# whatever its level (Documentation/admin-guide/sysctl/debug.rst); a run makes thousands.
+# KSM is asked for by a twin of the page, which is read through /proc/self/mem: where the page may
+# not be read, 7.2 and later (CONFIG_PROC_MEM_FORCE_PTRACE) want a tracer for that unless told so.
+_APPEND = ("console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2 no_timer_check "
+           "sysctl.debug.exception-trace=0 proc_mem.force_override=always")
 
 
 def agent() -> Path:
@@ -44,6 +51,36 @@ def check_image(image: Path) -> None:
     if any(start[at:at + len(magic)] != magic for at, magic in (_BOOT_FLAG, _HEADER)):
         raise CannotRun(f"{str(image)!r} is not a kernel image: it has no x86 boot header; "
                         "name a bzImage")
+
+
+def check_module(module: Path) -> None:
+    """Raises CannotRun when `module` is not a kernel module, packed or not."""
+    try:
+        head = unpacked(module)[:len(_ELF)]
+    except OSError as error:
+        raise CannotRun(f"cannot read {str(module)!r}: {error.strerror}") from error
+    if head != _ELF:
+        raise CannotRun(f"{str(module)!r} is not a kernel module: name a .ko, .ko.xz or .ko.zst")
+
+
+def unpacked(module: Path) -> bytes:
+    """A module as the kernel loads it; few unpack one themselves (CONFIG_MODULE_DECOMPRESS).
+    Raises OSError, and CannotRun for a damaged one."""
+    data = module.read_bytes()
+    if data.startswith(_XZ):
+        try:
+            return lzma.decompress(data)
+        except lzma.LZMAError as error:
+            raise CannotRun(f"{str(module)!r} cannot be unpacked: {error}") from error
+    if data.startswith(_ZSTD):
+        need("zstd")
+        done = subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=False,
+                              process_group=group())
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip() or "zstd failed"
+            raise CannotRun(f"{str(module)!r} cannot be unpacked: {said}")
+        return done.stdout
+    return data
 
 
 def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | None = None,
@@ -64,7 +101,9 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
     remove_at_end(console)
     with temporary_folder() as work:
         initrd = work / "initrd.gz"
-        loaded = {f"module{n}.ko": module for n, module in enumerate(modules)}
+        loaded = {f"module{n}.ko": work / f"{n}.ko" for n in range(len(modules))}
+        for module, plain in zip(modules, loaded.values(), strict=True):
+            plain.write_bytes(unpacked(module))
         _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
               work / "root", initrd)
         # Software emulation: the same everywhere, and faults are counted the same.

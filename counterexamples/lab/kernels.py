@@ -1,21 +1,22 @@
-"""Kernels by name: debian:6.1, bzimage:PATH, tree:PATH+PATCH, host."""
+"""Kernels by name: debian:6.1, bzimage:PATH+MODULE, tree:PATH+PATCH, host."""
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, file_digest
 from model.kernel.changes import ALIASES
 from model.kernel.editions import EDITIONS, UsageError, unknown
+from model.machine import cache_folder, file_digest
 
-KINDS = ("debian:VERSION", "bzimage:PATH", "tree:PATH[+PATCHFILE...]", "host")
+_IMAGE, _TREE = "bzimage:PATH[+FILE.ko...]", "tree:PATH[+PATCHFILE...]"
+KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,13 @@ def named(name: str) -> Kernel:
         case "debian" if rest:
             return Kernel(name, edition_of(debian.checked(rest)))
         case "bzimage" if rest:
-            _usage(guest.check_image, Path(rest))
+            image, modules = _parts(rest, _IMAGE)
+            for path, check in ((image, guest.check_image),
+                                *((m, guest.check_module) for m in modules)):
+                _usage(check, path)
             return Kernel(name)
         case "tree" if rest:
-            source, patches = _tree(rest)
+            source, patches = _parts(rest, _TREE)
             release = _usage(tree.version, source)
             return Kernel(name, None if patches else edition_of(release))
         case "host" | "debian" | "bzimage" | "tree":
@@ -78,17 +82,17 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
             case "host":
                 return replace(kernel, version=f"Linux {platform.release()}, this machine's")
             case "debian":
-                package, image = debian.fetch(rest, progress)
+                package, image, modules_kept = debian.fetch(rest, progress)
                 version = f"{package.name} {package.version}"
-                kernel = replace(kernel, modules=(image.parent / debian.BRD,))
+                kernel = replace(kernel, modules=modules_kept)
             case "bzimage":
-                image = Path(rest)
-                version = f"image {image.name}"
+                image, modules = _parts(rest, _IMAGE)
+                version = f"image {image.name}{_beside(modules)}"
+                kernel = replace(kernel, modules=tuple(modules))
             case _:
-                source, patches = _tree(rest)
+                source, patches = _parts(rest, _TREE)
                 image = tree.build(source, patches, cache_folder(), progress)
-                patched = f" with {', '.join(p.name for p in patches)}" if patches else ""
-                version = f"Linux {tree.version(source)}{patched}"
+                version = f"Linux {tree.version(source)}{_beside(patches)}"
         return replace(kernel, version=version, image=image, sha256=file_digest(image))
     except OSError as error:
         raise _without(error) from error
@@ -121,13 +125,23 @@ def _usage(check: Callable[[Path], str | None], path: Path) -> str:
         raise UsageError(str(error)) from error
 
 
-def _tree(rest: str) -> tuple[Path, list[Path]]:
-    """PATH+PATCH...; a path may have a + in its own name."""
-    parts = rest.split("+")
-    split = next((n for n in range(len(parts), 0, -1) if Path("+".join(parts[:n])).exists()), 1)
-    source, patches = Path("+".join(parts[:split])), [Path(p) for p in parts[split:]]
-    for path in (source, *patches):
-        if not path.exists():
-            raise UsageError(f"{str(path)!r} does not exist; a tree is named "
-                             "tree:PATH[+PATCHFILE...]")
-    return source, patches
+def _beside(files: Sequence[Path]) -> str:
+    return f" with {', '.join(file.name for file in files)}" if files else ""
+
+
+def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
+    """PATH+FILE...; a path may have a + in its own name, as Debian's versions have.
+
+    Raises UsageError for what is not there, with the `form` of such a name.
+    """
+    names = rest.split("+")
+    paths = []
+    while names:
+        length = next((n for n in range(len(names), 0, -1) if Path("+".join(names[:n])).exists()),
+                      1)
+        paths.append(Path("+".join(names[:length])))
+        names = names[length:]
+        if not paths[-1].exists():
+            raise UsageError(f"{str(paths[-1])!r} does not exist; "
+                             f"{'a tree' if form == _TREE else 'an image'} is named {form}")
+    return paths[0], paths[1:]

@@ -56,8 +56,8 @@ _C = "mm/huge_memory.c"
 @mirrors("arch/x86/include/asm/pgtable.h")
 def pmd_modify(ed: Edition, pmd: BV, newprot: BV) -> BV:
     """pgtable.h: pmd_modify. Since 6.6 the dirty bit of a writable PMD was lost with it, until
-    "pmd-modify-dirty"."""
-    lost = conj(ed.has("saved-dirty"), negate(ed.has("pmd-modify-dirty")))
+    f7491d7c81db."""
+    lost = conj(ed.has("saved-dirty"), negate(ed.has("f7491d7c81db")))
     return pte_modify(ed, ite(lost, clear_bits(pmd, PAGE_DIRTY), pmd), newprot)
 
 
@@ -107,12 +107,16 @@ class HugeFault:
 @mirrors(_C)
 def do_huge_pmd_wp_page(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
     """A store to a read-only anonymous PMD: the page is reused where nobody else has it, else the
-    PMD is split."""
+    PMD is split. Since 1ced09e0331f the huge zero page gives way to a huge page of the process's
+    own (do_huge_zero_wp_pmd)."""
     pmd = maybe_mkwrite(ed, pte_mkdirty(ed, pte_mkyoung(entry.pte)), vma)
     reused = Fault(replace(entry, pte=pmd, anon_exclusive=True), outcome(Outcome.ok))
     split = Fault(split_huge_pmd_locked(ed, vma, entry), outcome(Outcome.ok))
     reuse = conj(negate(entry.zero_page), disj(entry.anon_exclusive, negate(entry.in_child)))
-    return HugeFault(ite(reuse, reused, split), negate(reuse))
+    anew = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    huge = Fault(entry.mapping_anon(pmd_mkhuge(anew)), outcome(Outcome.ok))
+    whole = conj(ed.has("1ced09e0331f"), entry.zero_page)
+    return HugeFault(ite(whole, huge, ite(reuse, reused, split)), negate(disj(whole, reuse)))
 
 
 @mirrors("mm/memory.c")

@@ -87,11 +87,13 @@ def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """An empty entry or a marker. A shared writable mapping gets its page writable and dirty even
-    for a load; a private one read-only, and a store goes on into hugetlb_wp()."""
+    for a load; a private one read-only, and a store goes on into hugetlb_wp(). Since
+    "hugetlb-marker" a marker is believed only where the VMA is registered."""
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
     pte = ite(has_all(vma.vm_flags, VM_WRITE | VM_SHARED),
               make_huge_pte(ed, vma, writable=True), make_huge_pte(ed, vma, writable=False))
-    pte = ite(pte_marker_uffd_wp(ed, entry.pte), huge_pte_mkuffd_wp(ed, pte), pte)
+    believed = disj(negate(ed.has("hugetlb-marker")), userfaultfd_wp(vma))
+    pte = ite(conj(believed, pte_marker_uffd_wp(ed, entry.pte)), huge_pte_mkuffd_wp(ed, pte), pte)
     own = not vma.mapping.shared
     mapped = entry.mapping_anon(pte) if own else entry.mapping_cache(pte, dirty=False)
     if write and own:
@@ -101,16 +103,18 @@ def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 
 @mirrors(_C)
 def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
-    """handle_mm_fault() for hugetlb: the uffd-wp event before anything is copied."""
+    """handle_mm_fault() for hugetlb: the uffd-wp event before anything is copied. A bit that raises
+    none is dropped, since "hugetlb-leftover" where nobody is registered too."""
     pte = entry.pte
     young = entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte))
     present = Fault(young, outcome(Outcome.ok))
     if write:
-        event = conj(userfaultfd_wp(vma), pte_uffd_wp(pte), negate(pte_write(pte)))
+        protected = conj(pte_uffd_wp(pte), negate(pte_write(pte)))
         no_event = conj(ed.has("d61ea1cb0095"), vma.wp_async)
-        resumed = entry.with_pte(pte_clear_uffd_wp(pte))
-        entry = ite(conj(event, no_event), resumed, entry)
-        event = conj(event, negate(no_event))
+        event = conj(userfaultfd_wp(vma), protected, negate(no_event))
+        resumed = conj(protected, negate(event),
+                       disj(userfaultfd_wp(vma), ed.has("hugetlb-leftover")))
+        entry = ite(resumed, entry.with_pte(pte_clear_uffd_wp(pte)), entry)
         resolved = ite(pte_write(pte), young, hugetlb_wp(ed, vma, entry))
         present = ite(event, Fault(entry, outcome(Outcome.event)),
                       Fault(resolved, outcome(Outcome.ok)))
@@ -173,12 +177,13 @@ def hugetlb_mfill_atomic_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> E
 
 
 @mirrors(_C)
-def unmap_hugepage_range(ed: Edition, entry: Entry) -> Entry:
+def unmap_hugepage_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """__unmap_hugepage_range, without ZAP_FLAG_DROP_MARKER: what was write-protected leaves a
-    marker, whoever is registered, and private or not."""
+    marker, private or not, and before "hugetlb-zap" whoever is registered."""
     armed = ite(pte_present(entry.pte), pte_uffd_wp(entry.pte),
                 pte_swp_uffd_wp_any(ed, entry.pte))
-    return entry.unmapped(ite(armed, make_uffd_wp_marker(ed), word(0)))
+    heeded = disj(negate(ed.has("hugetlb-zap")), userfaultfd_wp(vma))
+    return entry.unmapped(ite(conj(heeded, armed), make_uffd_wp_marker(ed), word(0)))
 
 
 @mirrors(_C)
@@ -197,9 +202,9 @@ def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bo
 
 def readable_for_child(ed: Edition, vma: Vma, swp: BV) -> BV:
     """The part of copy_hugetlb_page_range() that makes a migration entry of a private mapping
-    readable. Before 5a2f8d22ace4 and "hugetlb-fork-swap" the uffd-wp bit was looked for, and set,
+    readable. Before 5a2f8d22ace4 and 83abe2fd5b3a the uffd-wp bit was looked for, and set,
     where it is in a present entry."""
-    kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("hugetlb-fork-swap")), userfaultfd_wp(vma),
+    kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("83abe2fd5b3a")), userfaultfd_wp(vma),
                 pte_swp_uffd_wp(swp))
     readable = _readable(ed, swp, False)
     readable = ite(kept, pte_swp_mkuffd_wp(readable), readable)

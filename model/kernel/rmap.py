@@ -38,7 +38,7 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     swp = ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)
     swp = ite(conj(ed.has("179ef71cbc08"), pte_soft_dirty(pte)), pte_swp_mksoft_dirty(swp), swp)
     swp = ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
-    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child)
+    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child, unused=entry.unused)
     unmapped = folio_unmapped(ed, entry)
     dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
     return ite(entry.anon, swapped, dropped)
@@ -50,7 +50,7 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     left alone; one of a file that is pinned does not move, but its entry is made anew all the same.
 
     The pages of a huge one are unmapped one by one; the new one is queued as the old one was
-    ("requeue-split").
+    (8a8ca142a488).
     """
     pte = entry.pte
     swp = migrating(ed, pte, entry.anon_exclusive, ed.has("f45ec5ff16a7"))
@@ -59,7 +59,7 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     moving = conj(pte_present(pte), normal_page, negate(conj(entry.pinned, entry.anon_exclusive)))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
     moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty))
-    queued = ite(ed.has("requeue-split"), folio_remove_rmap_pte(ed, moved), moved)
+    queued = ite(ed.has("8a8ca142a488"), folio_remove_rmap_pte(ed, moved), moved)
     return ite(moving, queued, entry)
 
 

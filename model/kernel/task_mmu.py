@@ -90,11 +90,13 @@ def pagemap_read(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
 def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
     """What pagemap says of the page, which no other process maps but a living child.
 
-    A marker reads as swap. VM_SOFTDIRTY makes every page of the VMA read as soft-dirty.
+    A marker reads as swap, and before "pagemap-special" the huge zero page as a page of a file.
+    VM_SOFTDIRTY makes every page of the VMA read as soft-dirty.
     """
     pte = entry.pte
     present = pte_present(pte)
-    page = conj(present, negate(pte_special(pte)))
+    zero = conj(ed.has("pagemap-special"), entry.zero_page)
+    page = conj(present, negate(disj(pte_special(pte), zero)))
     alone = conj(page, negate(disj(entry.child_maps, entry.zero_page)))
     return Pagemap(
         present=present,

@@ -70,16 +70,19 @@ def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
 def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
     """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits.
 
-    EINVAL for memory that cannot be, EPERM without VM_MAYWRITE. A VMA that already has every mode
-    asked for is left as it is.
+    EINVAL for memory that cannot be, EPERM without VM_MAYWRITE; since "register-ebusy" EBUSY where
+    `mode` lacks the write-protect mode that the VMA has. A VMA that already has every mode asked
+    for is left as it is.
     """
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
     unable = negate(vma_can_userfault(ed, vma, word(mode)))
+    dropped = conj(ed.has("register-ebusy"), userfaultfd_wp(vma), not mode & VM_UFFD_WP)
     registered = has_all(vma.vm_flags, mode)
     new = userfaultfd_set_vm_flags(ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode))
-    return (ite(disj(unable, denied), vma, ite(registered, vma, new)),
+    return (ite(disj(unable, denied, dropped, registered), vma, new),
             ite(unable, outcome(Outcome.EINVAL),
-                ite(denied, outcome(Outcome.EPERM), outcome(Outcome.ok))))
+                ite(denied, outcome(Outcome.EPERM),
+                    ite(dropped, outcome(Outcome.EBUSY), outcome(Outcome.ok)))))
 
 
 @mirrors(_MM)

@@ -57,7 +57,7 @@ MUTANTS = (
            "ite(True, writable,", "a read-only page comes back writable", mapping="anon",
            allow="migrate"),
     # --- rmap.py
-    Mutant("rmap", "try_to_migrate_one", 'ed.has("requeue-split")', "False",
+    Mutant("rmap", "try_to_migrate_one", 'ed.has("8a8ca142a488")', "False",
            "the new page is not queued", mapping="thp", allow="migrate",
            untold="no promise says when a huge page is split, and which of its pages stay",
            shown="recorded"),
