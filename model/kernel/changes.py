@@ -190,8 +190,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
     Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
-           "none here, though seen: a store to the huge zero page maps a huge page, not a"
-           " small one"),
+           "none here: a store to the huge zero page maps a huge page, not a small"),
     Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
            "none here: what is mapped next at the place of a huge page is huge again"),
     Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
