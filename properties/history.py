@@ -65,6 +65,7 @@ TOLD_BY: dict[str, Told] = {
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
+    "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
     "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
                               ("fork:child", "migrate:begin", "migrate:end")),
 }

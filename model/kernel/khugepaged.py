@@ -48,7 +48,8 @@ def exceed_none_pte(vma: Vma, pte: BV) -> Bool:
 def collapse_huge_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A new huge page of the process's own: dirty, and soft-dirty as a whole."""
     pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
-    return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True)
+    unused = disj(pte_none(entry.pte), entry.zero_page, entry.unused)
+    return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True, unused=unused)
 
 
 @mirrors(_C)

@@ -96,7 +96,8 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
 def store(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=True)
     done = as_term(access.outcome == OK)
-    after = replace(_touched(ed, s, access.entry, write=True), history=_stored(s, done))
+    entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
+    after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
     return Effect(after, access.outcome, access.faults)
 
 
@@ -252,7 +253,7 @@ def swapoff(ed: Edition, s: State) -> Effect:
 
 
 def pageout(ed: Edition, s: State) -> Effect:
-    entry, result = madvise_pageout(ed, s.vma, s.entry)
+    entry, result = madvise_pageout(ed, s.vma, s.entry, s.entry.unused)
     rest = s.rest and madvise_pageout(ed, s.vma, s.rest, unused=True)[0]
     return Effect(replace(s, entry=entry, rest=rest), result)
 
@@ -260,7 +261,8 @@ def pageout(ed: Edition, s: State) -> Effect:
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
     if begin:
         rest = s.rest and migrate_pages_batch(ed, s.vma, s.rest, unused=True)
-        s = replace(s, entry=migrate_pages_batch(ed, s.vma, s.entry), rest=rest)
+        entry = migrate_pages_batch(ed, s.vma, s.entry, s.entry.unused)
+        s = replace(s, entry=entry, rest=rest)
     return Effect(_each(s, lambda entry: remove_migration_pte(ed, s.vma, entry)) if end else s)
 
 

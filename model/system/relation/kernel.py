@@ -58,8 +58,9 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
-        others = mapping.thp and (mapping.anonymous or "collapse" in self.actions
-                                  or edition.has("6375e95f381e") is not False)
+        others = mapping.thp and (
+            mapping.anonymous or "collapse" in self.actions
+            or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
         self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
                              uffd_open=True, history=History(False, False, False))
         self.names = leaf_names(self.initial)
