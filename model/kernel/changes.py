@@ -192,7 +192,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
            "none here: a store to the huge zero page maps a huge page, not a small one"),
     Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
-           "none here, though seen: what is mapped next at the place of a huge page is huge"),
+           "none here: what is mapped next at the place of a huge page is huge again"),
     Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
            "none here: a page of a huge one that the child is done with is not copied"),
     Change("4e92030c05dc", "mm: set the pte dirty if the folio is already dirty", "v6.16",
