@@ -18,6 +18,10 @@ OPENING = "mprotect:rw mprotect:w mprotect:rwx"
 UNPROTECTING = "unwp unregister close"
 """What takes write-protection from entries."""
 
+SPLITTING = ("split", "fork:stay", "fork:child", "open:async", "pageout")
+"""What leaves a page table in place of an anonymous huge page, since a store to the huge zero page
+does not (1ced09e0331f)."""
+
 
 @dataclass(frozen=True)
 class Violated:
