@@ -17,10 +17,8 @@ OPENING = "mprotect:rw mprotect:w mprotect:rwx"
 """How mprotect allows writing, for `Violated.by`."""
 UNPROTECTING = "unwp unregister close"
 """What takes write-protection from entries."""
-
-SPLITTING = ("split", "fork:stay", "fork:child", "open:async", "pageout")
-"""What leaves a page table in place of an anonymous huge page, since a store to the huge zero page
-does not (1ced09e0331f)."""
+UNDIRTIED = ("pmd_modify() takes the dirty bit from a writable PMD: a huge page that was stored to "
+             "looks clean, and reclaim may drop it")
 
 
 @dataclass(frozen=True)
