@@ -161,7 +161,7 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
         finally:
             progress.stop.set()
     if all(result.able.no_mapping for result in results):
-        raise CannotRun(results[0].able.no_mapping)
+        raise CannotRun(results[0].able.no_mapping or "")
     return results
 
 
