@@ -143,7 +143,7 @@ def _asked(args: argparse.Namespace) -> int:
     Raises UsageError."""
     if args.claims:
         from model.claims import claims
-        return claims(args)
+        return claims(args, PATCHED)
     kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
     editions = select_editions(kernels, args.added, args.dropped)
     _cells(args, editions)

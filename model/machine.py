@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.cli import one_line
 from model.files import cache_folder as user_cache
 from model.processes import group, temporary_folder
 
@@ -21,7 +22,10 @@ PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc
 
 
 class CannotRun(Exception):
-    """It cannot be tried here: a tool, an image or a feature is missing. One line; a SKIP."""
+    """It cannot be tried here: a tool, an image or a feature is missing. A SKIP."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason))
 
 
 def cache_folder() -> Path:

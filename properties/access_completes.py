@@ -33,7 +33,7 @@ PROPERTY = Property(
               (_HUGETLB, ("-c88033efe9a3",), CLOSED, "close"),
               (_HUGETLB, ("-0cef0bb836e3",), MOVED, "mremap"),
               ("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, "fork:child"),
-              ("private-hugetlb", ("-hugetlb-fork-swap",), INHERITED,
+              ("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,
                "fork:child&migrate:begin"))),
         Violated(_HUGETLB, ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "

@@ -65,7 +65,9 @@ TOLD_BY: dict[str, Told] = {
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
-    "hugetlb-fork-swap": Told(_STALE, "private-hugetlb",
+    "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
+    "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),
+    "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
                               ("fork:child", "migrate:begin", "migrate:end")),
 }
 """By the change's id. No kernel has executed the two readings of 931298e103c2's message; what has

@@ -24,7 +24,7 @@ PROPERTY = Property(
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
               Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, by="fork:child"),
-              Violated("private-hugetlb", ("-hugetlb-fork-swap",), INHERITED,
+              Violated("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,
                        by="fork:child&migrate:begin"),
               Violated("private-shmem", ("-49d6d7fb6313", "+b1f9e8768618"),
                        "fork copies markers to a child, whose VMA is not registered",

@@ -4,13 +4,18 @@ from model.system.actions.operations import OPERATIONS
 from model.system.asking.language import conj, disj, implies, negate
 from properties.base import Property, Violated
 
-_STORES_NOTHING = ("load", *(op.name for op in OPERATIONS.values() if op.by_kernel))
+_PROTECTION = ("register", "register:missing", "register:wp+missing", "unregister", "wp", "unwp",
+               "close", *(name for name in OPERATIONS if name.startswith("mprotect:")))
+_STORES_NOTHING = ("load", *_PROTECTION, *(op.name for op in OPERATIONS.values() if op.by_kernel))
+
+_BATCH = ("modify_prot_start_ptes() gives the dirty bit of a page to those before it in its batch "
+          "by pte_mkdirty(), which sets soft-dirty too")
 
 PROPERTY = Property(
     name="softdirty-precise",
     role="precision",
-    claim="After clear_refs no page is soft-dirty, and neither a load nor what the kernel does by "
-          "itself makes it so.",
+    claim="After clear_refs no page is soft-dirty, and neither a load, nor a change of protection, "
+          "nor what the kernel does by itself makes it so.",
     origin="63222c14c269: \"preserve exact soft-dirty state\"",
     allowed=lambda t: implies(
         disj(conj(t.op("clear_refs"), negate(t.before.entry.pinned)),
@@ -26,6 +31,8 @@ PROPERTY = Property(
                  "soft-dirty too", by="migrate migrate:begin"),
         Violated("thp", ("+5436d6556937",), "the split gives the dirty bit to each page by "
                  "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
+        Violated("thp", ("+cac1db8c3aad",), _BATCH, by="split open:async"),
+        Violated("shmem-thp", ("+cac1db8c3aad",), _BATCH),
     ),
     speaks_of=lambda _, m: not m.hugetlb,
     memory="memory that is not hugetlb",

@@ -20,7 +20,7 @@ UNSEEN = ("hugetlb_no_page() goes on into hugetlb_wp(), which does not look at t
           "that the marker has left")
 FORKED = ("copy_hugetlb_page_range() looks for the uffd-wp bit of a migration entry where it is in "
           "a present one, and makes the entry readable without it")
-FORK_LOST = ("-5a2f8d22ace4", "-hugetlb-fork-swap", "+b1f9e8768618")
+FORK_LOST = ("-5a2f8d22ace4", "-83abe2fd5b3a", "+b1f9e8768618")
 FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin"
 
 PROPERTY = Property(

@@ -247,7 +247,7 @@ def test_the_last_good_and_the_first_bad() -> None:
     lost, mended = got.turns
     assert got.first_lost == lost
     assert (lost.before, lost.after, lost.lost) == ("v6.1.170", "v6.1", True)
-    assert lost.between == ("+c88033efe9a3", "+0cef0bb836e3", "+hugetlb-fork-swap",
+    assert lost.between == ("+c88033efe9a3", "+0cef0bb836e3", "+83abe2fd5b3a",
                             "+fe6cf984939d")
     assert lost.by == (("+c88033efe9a3",),)
     assert ("+931298e103c2",) in mended.by

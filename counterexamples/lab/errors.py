@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.cli import one_line
 from model.machine import CannotRun as CannotRun
 
 
@@ -14,7 +15,7 @@ class KernelFailed(Exception):
     """
 
     def __init__(self, reason: str, console: Path | None = None) -> None:
-        super().__init__(reason + (f"; console log: {console}" if console else ""))
+        super().__init__(one_line(reason + (f"; console log: {console}" if console else "")))
         self.reason = reason
         self.console = console
 

@@ -129,9 +129,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0cef0bb836e3", "mm: clear uffd-wp PTE/PMD state on mremap()",
            "v6.13 (6.12.11, 6.1.191)",
            "dropped: uffd-wp bits and markers move along with memory whose registration does not"),
-    Change("hugetlb-fork-swap", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
-           "fork()", "after v6.12 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
-           "protected hugetlb page migrates inherits the uffd-wp bit"),
+    Change("83abe2fd5b3a", "mm/hugetlb: fix swap entry corruption when clearing uffd-wp at "
+           "fork()", "v7.2 (6.1.183, 6.12.103)", "dropped: the child of a process whose "
+           "protected hugetlb page migrates inherits the uffd-wp bit",
+           words=("hugetlb-fork-swap",)),
     Change("6cce3314b928", "mm/ksm: fix KSM COW breaking with userfaultfd-wp via "
            "FAULT_FLAG_UNSHARE", "v6.2", "none here: a page that mremap takes out of KSM is mapped "
            "as by a store"),
@@ -163,8 +164,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v7.0 (6.12.86)", "none here: a huge page that page tables map and that migrates "
            "twice is split", words=("requeue-split",)),
     Change("f7491d7c81db", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
-           "v7.3 (7.2.7, 6.12.111)", "none here: a huge page that was dirty is clean where its "
-           "protection changes, and of the dirty bit no promise speaks",
+           "v7.3 (7.2.7, 6.12.111)", "dropped: a change of protection takes the dirty bit of a "
+           "huge page, and reclaim may drop what was stored",
            requires=("saved-dirty",), words=("pmd-modify-dirty",)),
     Change("fe6cf984939d", "mm/huge_memory: transfer the pmd dirty bit to the folio on zap",
            "v7.2 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
@@ -188,6 +189,26 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("pagemap-special", "proc/task_mmu: handle special PMDs in clear_refs and pagemap",
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
+    Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
+           "none here: a store to the huge zero page maps a huge page, not a small one"),
+    Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
+           "none here: what is mapped next at the place of a huge page is huge again"),
+    Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
+           "none here: a page of a huge one that the child is done with is not copied"),
+    Change("4e92030c05dc", "mm: set the pte dirty if the folio is already dirty", "v6.16",
+           "none here, though seen: a load maps a dirty page of shared memory dirty"),
+    Change("cac1db8c3aad", "mm: optimize mprotect() by PTE batching", "v6.17",
+           "added: a change of protection makes soft-dirty what was dirty of a huge page that PTEs "
+           "map"),
+    Change("collapse-read-only", "mm: enable khugepaged anonymous collapse on non-writable regions",
+           "v6.18", "none here: MADV_COLLAPSE does what a change of the page table does"),
+    Change("collapse-no-table", "mm/khugepaged: do not fail collapse_pte_mapped_thp() on "
+           "SCAN_PMD_NULL", "v6.18", "none here: MADV_COLLAPSE maps a page that a load would map"),
+    Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
+           "after v6.18", "none here: a pinned page of shared memory is no hint"),
+    Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
+           "v7.0", "none here: a page that a child had in swap is not known as the process's own "
+           "before a store"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -214,7 +235,7 @@ _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977"
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
                      "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
                      "2ff559f31a5d"}
-_V6_1_187 = _V6_1_170 | {"hugetlb-fork-swap"}
+_V6_1_187 = _V6_1_170 | {"83abe2fd5b3a"}
 _V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3", "fe6cf984939d"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
                  "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
@@ -229,11 +250,16 @@ _V6_11 = _V6_9 | {"20dfa5b7adc5"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe"}
 _V6_12_85 = _V6_12_43 | {"9658d698a8a8"}
 _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
-_V6_12_107 = _V6_12_100 | {"hugetlb-fork-swap"}
+_V6_12_107 = _V6_12_100 | {"83abe2fd5b3a"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
-_V6_18 = _V6_12_85
-_V7_2 = _V6_18 | {"8a8ca142a488", "hugetlb-fork-swap", "f7491d7c81db", "fe6cf984939d"}
+_V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
+_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
+_V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
+_V6_19 = _V6_18 | {"numa-pinned"}
+_V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
+_V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
+_V7_2 = _V7_1 | {"f7491d7c81db"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
                  "pagemap-special"}
 
@@ -261,7 +287,12 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.12.107", "6.12.107 as Debian ships it", _V6_12_107),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Release("v6.16", "6.16.12 as Debian ships it", _V6_16),
+    Release("v6.17", "6.17.13 as Debian ships it", _V6_17),
     Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
+    Release("v6.19", "6.19.14 as Debian ships it", _V6_19),
+    Release("v7.0", "7.0.13 as Debian ships it", _V7_0),
+    Release("v7.1", "7.1.13 as Debian ships it", _V7_1),
     Release("v7.2", "7.2.12 as Debian ships it", _V7_2),
     Release("v7.3", "7.3.4 as Debian ships it", _V7_3),
     Release("v6.3-as-described", "v6.3, TRY set whenever a writable mapping is un-protected",
@@ -273,8 +304,8 @@ exclusivity of anonymous pages before v5.19, is not modelled.
 
 The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
-and 24bf08c4376b, 6.1.183 "hugetlb-fork-swap", 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
-6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 "hugetlb-fork-swap",
+and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
+6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 83abe2fd5b3a,
 6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d; 7.2.7 f7491d7c81db. Two of them came without what they
 need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
@@ -288,7 +319,9 @@ ALIASES = {
     **dict.fromkeys((f"v6.12.{n}" for n in (86, 88, 90, 94, 95, 96, 101)), "v6.12.100"),
     "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
     **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
-    "v6.18.15": "v6.18", "v7.2.12": "v7.2", "v7.3.4": "v7.3",
+    "v6.16.12": "v6.16", "v6.17.13": "v6.17", "v6.18.15": "v6.18", "v6.19.14": "v6.19",
+    "v7.0.13": "v7.0", "v7.1.13": "v7.1", "v7.3.4": "v7.3",
+    **dict.fromkeys((f"v7.2.{n}" for n in (7, 8, 9, 10, 11, 12)), "v7.2"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
-that is modelled, by the changelogs of linux-source-6.1 and linux-source-6.12."""
+that is modelled, by the changelogs of linux-source-6.1, -6.12 and -7.2."""

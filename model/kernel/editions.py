@@ -55,6 +55,8 @@ def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> Usag
         hint = f"python -m model.check --list {_SECTIONS[kind]} has them all"
     else:
         hint = f"known: {listed}"
+    if not name.strip():
+        return UsageError(f"an empty name is no {kind}; {hint}")
     return UsageError(f"unknown {kind} {name!r}; {hint}")
 
 
@@ -147,6 +149,14 @@ class Edition:
         made = replace(self.base, name=name, title=title, changes=changes)
         return made.with_patch(self.patch.file, self.patch.digest, self.overrides) \
             if self.patch else made
+
+    def sibling(self, name: str) -> Edition:
+        """The edition of that name, with the patch file of this one where it has one. Raises
+        UsageError."""
+        if self.patch is None:
+            return find_edition(name)
+        base = find_edition(name.removesuffix(f"+{PurePath(self.patch.file).stem}"))
+        return base.with_patch(self.patch.file, self.patch.digest, self.overrides)
 
     def with_patch(self, file: str, digest: str,
                    overrides: Mapping[str, Callable[..., Any]]) -> Edition:

@@ -73,12 +73,12 @@ def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 
 def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
     """mm/hugetlb.c: copy_hugetlb_page_range. Before 5a2f8d22ace4 the uffd-wp bit of a page was
-    copied whoever is registered, before "hugetlb-fork-swap" that of a migration entry."""
+    copied whoever is registered, before 83abe2fd5b3a that of a migration entry."""
     present = pte_wrprotect(ed, entry.pte)
     clear = conj(ed.has("5a2f8d22ace4"), negate(userfaultfd_wp(child)))
     present = ite(clear, pte_clear_uffd_wp(present), present)
     swp = readable_for_child(ed, vma, entry.pte)
-    clear = conj(ed.has("hugetlb-fork-swap"), negate(userfaultfd_wp(child)))
+    clear = conj(ed.has("83abe2fd5b3a"), negate(userfaultfd_wp(child)))
     swp = ite(clear, pte_swp_clear_uffd_wp(swp), swp)
     return _shared(ed, entry, present, _marker(ed, entry, True), swp)
 

@@ -107,12 +107,16 @@ class HugeFault:
 @mirrors(_C)
 def do_huge_pmd_wp_page(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
     """A store to a read-only anonymous PMD: the page is reused where nobody else has it, else the
-    PMD is split."""
+    PMD is split. Since 1ced09e0331f the huge zero page gives way to a huge page of the process's
+    own (do_huge_zero_wp_pmd)."""
     pmd = maybe_mkwrite(ed, pte_mkdirty(ed, pte_mkyoung(entry.pte)), vma)
     reused = Fault(replace(entry, pte=pmd, anon_exclusive=True), outcome(Outcome.ok))
     split = Fault(split_huge_pmd_locked(ed, vma, entry), outcome(Outcome.ok))
     reuse = conj(negate(entry.zero_page), disj(entry.anon_exclusive, negate(entry.in_child)))
-    return HugeFault(ite(reuse, reused, split), negate(reuse))
+    anew = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    huge = Fault(entry.mapping_anon(pmd_mkhuge(anew)), outcome(Outcome.ok))
+    whole = conj(ed.has("1ced09e0331f"), entry.zero_page)
+    return HugeFault(ite(whole, huge, ite(reuse, reused, split)), negate(disj(whole, reuse)))
 
 
 @mirrors("mm/memory.c")

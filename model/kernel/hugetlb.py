@@ -202,9 +202,9 @@ def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bo
 
 def readable_for_child(ed: Edition, vma: Vma, swp: BV) -> BV:
     """The part of copy_hugetlb_page_range() that makes a migration entry of a private mapping
-    readable. Before 5a2f8d22ace4 and "hugetlb-fork-swap" the uffd-wp bit was looked for, and set,
+    readable. Before 5a2f8d22ace4 and 83abe2fd5b3a the uffd-wp bit was looked for, and set,
     where it is in a present entry."""
-    kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("hugetlb-fork-swap")), userfaultfd_wp(vma),
+    kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("83abe2fd5b3a")), userfaultfd_wp(vma),
                 pte_swp_uffd_wp(swp))
     readable = _readable(ed, swp, False)
     readable = ite(kept, pte_swp_mkuffd_wp(readable), readable)

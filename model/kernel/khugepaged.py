@@ -48,7 +48,8 @@ def exceed_none_pte(vma: Vma, pte: BV) -> Bool:
 def collapse_huge_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A new huge page of the process's own: dirty, and soft-dirty as a whole."""
     pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
-    return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True)
+    unused = disj(pte_none(entry.pte), entry.zero_page, entry.unused)
+    return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True, unused=unused)
 
 
 @mirrors(_C)
@@ -65,10 +66,13 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
     where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
     page but the first. A marker is SCAN_PTE_NON_PRESENT, and since deb4c93a9871 a registered VMA
-    keeps its page table without one too."""
+    keeps its page table without one too. Before "collapse-read-only" one anonymous page had to be
+    writable (SCAN_PAGE_RO), before "collapse-no-table" a page table had to be above that of the
+    file's page."""
     mapped = conj(entry.huge, pte_present(entry.pte))
     if vma.mapping.anonymous:
-        writable = disj(conj(pte_present(entry.pte), pte_write(entry.pte)),
+        writable = disj(ed.has("collapse-read-only"),
+                        conj(pte_present(entry.pte), pte_write(entry.pte)),
                         conj(pte_present(rest.pte), pte_write(rest.pte)))
         first_able = hpage_collapse_scan_pmd(ed, vma, entry.pte)
         able = conj(negate(entry.huge), writable, first_able,
@@ -80,7 +84,8 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
     else:
         protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
         marked = disj(is_pte_marker(ed, entry.pte), is_pte_marker(ed, rest.pte))
-        able = conj(entry.in_cache, negate(protected), negate(marked), negate(entry.no_tables))
+        untabled = conj(negate(ed.has("collapse-no-table")), entry.no_tables)
+        able = conj(entry.in_cache, negate(protected), negate(marked), negate(untabled))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
         busy = False
     done = ite(mapped, entry, ite(able, collapsed, entry))

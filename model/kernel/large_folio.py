@@ -1,4 +1,5 @@
-"""mm/huge_memory.c and mm/migrate.c: a huge page that PTEs map becomes small ones.
+"""mm/huge_memory.c and mm/migrate.c: a huge page that PTEs map becomes small ones; mm/memory.c: and
+what a fault on one of its pages maps of the others.
 
 Read from 6.1.192 and 6.12.117. Left out: pages that are locked in memory, and running out of it.
 """
@@ -9,7 +10,8 @@ from dataclasses import replace
 
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import split_huge_pmd_locked
-from model.kernel.logic import Bool, conj, ite
+from model.kernel.logic import Bool, conj, disj, ite, negate
+from model.kernel.memory import set_pte_range
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
@@ -17,12 +19,14 @@ from model.kernel.pgtable import (
     pte_mksoft_dirty,
     pte_mkspecial,
     pte_mkuffd_wp,
+    pte_none,
     pte_present,
     pte_swp_soft_dirty,
     pte_swp_uffd_wp,
 )
 from model.kernel.records import Entry, Vma
 from model.kernel.rmap import try_to_migrate_one
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 
 @mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
@@ -37,6 +41,23 @@ def split_folio(ed: Edition, vma: Vma, entry: Entry, unused: Bool = False) -> En
                    try_to_map_unused_to_zeropage(ed, vma, moving), in_place)
     whole = ite(entry.huge, split, ite(entry.large, in_place, entry))
     return replace(whole, large=False, partially_mapped=False)
+
+
+@mirrors("mm/memory.c", ":do_fault_around")
+def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry,
+                 write: bool) -> Entry:
+    """The others of a huge page of the file, of which a fault has mapped the first by a PTE: all
+    are mapped, where none is and no userfaultfd listens; a load maps those near by of a page that
+    the page cache has, but where a userfaultfd write-protects.
+
+    Older kernels do so too, but before cac1db8c3aad nothing looks at two entries together.
+    """
+    faulted = conj(ed.has("cac1db8c3aad"), vma.mapping.shared, negate(after.huge),
+                   pte_present(after.pte), negate(pte_present(before.pte)))
+    whole = negate(userfaultfd_armed(vma))
+    near = conj(not write, before.in_cache, negate(userfaultfd_wp(vma)))
+    mapped = rest.mapping_cache(set_pte_range(ed, vma, before, write, False), dirty=write)
+    return ite(conj(faulted, pte_none(rest.pte), disj(whole, near)), mapped, rest)
 
 
 @mirrors("mm/migrate.c")

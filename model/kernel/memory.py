@@ -102,7 +102,7 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     registered for those, and is allocated elsewhere; one that is swapped out is read back, dirty.
     """
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
-    pte = set_pte_range(ed, vma, write, pte_marker_uffd_wp(ed, entry.pte))
+    pte = set_pte_range(ed, vma, entry, write, pte_marker_uffd_wp(ed, entry.pte))
     if vma.mapping.thp:
         pte = ite(entry.huge, do_set_pmd(ed, vma, write), pte)
     cow = write and not vma.mapping.shared
@@ -118,12 +118,16 @@ def _read_back(vma: Vma, entry: Entry) -> Bool:
 
 
 @mirrors(_C, ":do_set_pte")
-def set_pte_range(ed: Edition, vma: Vma, write: bool, uffd_wp: Bool) -> BV:
+def set_pte_range(ed: Edition, vma: Vma, entry: Entry, write: bool, uffd_wp: Bool) -> BV:
     """The new entry (do_set_pte in 6.1). A load gets vm_page_prot as it is, write permission and
-    all; a store is recorded even where the uffd-wp bit keeps it from happening now."""
+    all, and since 4e92030c05dc the dirty bit with that where the page is dirty; a store is recorded
+    even where the uffd-wp bit keeps it from happening now."""
     pte = pte_mkyoung(vma.vm_page_prot)
     if write:
         pte = maybe_mkwrite(ed, pte_mkdirty(ed, pte), vma)
+    else:
+        dirty = conj(ed.has("4e92030c05dc"), pte_write(pte), entry.cache_dirty)
+        pte = ite(dirty, pte_mkdirty(ed, pte), pte)
     protected = ite(ed.has("f1eb1bacfba9"), pte, pte_wrprotect(ed, pte))
     return ite(uffd_wp, pte_mkuffd_wp(ed, protected), pte)
 
@@ -164,10 +168,12 @@ def wp_page_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return entry.mapping_anon(pte)
 
 
-def wp_can_reuse_anon_folio(entry: Entry) -> Bool:
+def wp_can_reuse_anon_folio(ed: Edition, entry: Entry) -> Bool:
     """Nobody else has the page: no living child, neither mapped nor in the swap slot, no other
-    that KSM merged it with, and no other page of a huge one. (6.1: open-coded in do_wp_page.)"""
-    return negate(disj(entry.in_child, entry.slot_in_child, entry.ksm, entry.large))
+    that KSM merged it with, and before 1da190f4d0a6 no other page of a huge one. (6.1: open-coded
+    in do_wp_page.)"""
+    large = conj(negate(ed.has("1da190f4d0a6")), entry.large)
+    return negate(disj(entry.in_child, entry.slot_in_child, entry.ksm, large))
 
 
 @mirrors(_C)
@@ -183,7 +189,7 @@ def do_wp_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     armed = conj(armed, negate(no_event))
     normal_page = negate(pte_special(entry.pte))
     owned = conj(normal_page, entry.anon,
-                 disj(entry.anon_exclusive, wp_can_reuse_anon_folio(entry)))
+                 disj(entry.anon_exclusive, wp_can_reuse_anon_folio(ed, entry)))
     shared = ite(ed.has("b9086fde6d44"), has(vma.vm_flags, VM_SHARED | VM_MAYSHARE),
                  has_all(vma.vm_flags, VM_WRITE | VM_SHARED))
     resolved = ite(disj(shared, owned), wp_page_reuse(ed, vma, entry), wp_page_copy(ed, vma, entry))
@@ -206,15 +212,17 @@ def migration_entry_wait(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 
 def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """The part of do_swap_page() that reads the page from its slot. A page that nobody else has
-    in the slot is new and the process's own (SWP_SYNCHRONOUS_IO passes the swap cache by).
+    in the slot is new and the process's own (SWP_SYNCHRONOUS_IO passes the swap cache by); since
+    f1879e8a0c60 nothing does, and the page is exclusive where its entry was.
 
     Before 20dfa5b7adc5 a store to such a page is done and recorded at once, write-protected or
     not, and a load maps it read-only. Since then it is mapped writable wherever a write fault
     would have nothing to do, and every other store goes on into do_wp_page().
     """
     alone = negate(disj(entry.slot_in_child, entry.in_swap_cache))
-    exclusive = disj(alone, pte_swp_exclusive(entry.pte),
-                     conj(write, negate(entry.slot_in_child)))
+    passed_by = disj(alone, conj(write, negate(entry.slot_in_child)))
+    exclusive = disj(pte_swp_exclusive(entry.pte),
+                     conj(negate(ed.has("f1879e8a0c60")), passed_by))
     pte = _restored(ed, vma.vm_page_prot, entry.pte)
     nothing_to_do = conj(exclusive, has(vma.vm_flags, VM_WRITE),
                          negate(userfaultfd_pte_wp(vma, pte)),
@@ -226,7 +234,7 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     done = ite(ed.has("20dfa5b7adc5"), nothing_to_do, conj(exclusive, write))
     taken = ite(ed.has("20dfa5b7adc5"), writable, stored)
     mapped = replace(entry.mapping_anon(ite(done, taken, pte)), anon_exclusive=exclusive,
-                     slot_in_child=entry.slot_in_child)
+                     slot_in_child=entry.slot_in_child, unused=entry.unused)
     fault = ite(done, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
     return replace(fault, major=negate(entry.in_swap_cache))
 
@@ -313,6 +321,13 @@ def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(pte_none(entry.pte), entry.pte,
               ite(kept, entry.pte, pte_install_uffd_wp_if_needed(ed, vma, entry.pte)))
     return folio_unmapped(ed, entry).unmapped(pte)
+
+
+@mirrors("mm/pt_reclaim.c", "mm/memory.c:zap_pte_table_if_empty")
+def try_to_free_pte(ed: Edition, entry: Entry, rest: Entry) -> Bool:
+    """Whether the page table of a huge page's place is freed by MADV_DONTNEED, which has left
+    nothing in it, so that the next fault may map a huge page."""
+    return conj(ed.has("6375e95f381e"), pte_none(entry.pte), pte_none(rest.pte))
 
 
 @mirrors(_C)

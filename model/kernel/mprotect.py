@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import PROT_NONE_PGPROT, VM_ACCESS_FLAGS, VM_MAY_SHIFT, VM_SHARED, VM_WRITE
+from model.kernel.bits import (
+    PAGE_ACCESSED,
+    PAGE_DIRTY,
+    PAGE_SAVED_DIRTY,
+    PROT_NONE_PGPROT,
+    VM_ACCESS_FLAGS,
+    VM_MAY_SHIFT,
+    VM_SHARED,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import change_huge_pmd, split_huge_pmd_locked
 from model.kernel.hugetlb import hugetlb_change_protection
 from model.kernel.logic import (
     BV,
     Bool,
+    as_term,
     clear_bits,
     conj,
     disj,
@@ -39,6 +49,7 @@ from model.kernel.pgtable import (
     pte_clear_uffd_wp,
     pte_dirty,
     pte_marker_uffd_wp,
+    pte_mkdirty,
     pte_mkuffd_wp,
     pte_mkwrite,
     pte_modify,
@@ -111,6 +122,25 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
                                   ite(is_pte_marker(ed, pte), marker, swapped))))
 
 
+@mirrors("include/linux/pgtable.h", ":ptep_modify_prot_start")
+def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry,
+                           rest: Entry) -> tuple[Entry, Entry]:
+    """The entry and those of the other pages of the huge one as change_protection() finds them:
+    since cac1db8c3aad consecutive ones that differ in accessed and dirty alone are one batch, and
+    each is made from the first. Where one that follows is dirty that is made dirty, and
+    pte_mkdirty() makes it soft-dirty.
+    """
+    apart = PAGE_ACCESSED | PAGE_DIRTY | PAGE_SAVED_DIRTY
+    alike = as_term(clear_bits(entry.pte, apart) == clear_bits(rest.pte, apart))
+    of_huge = conj(ed.has("cac1db8c3aad"), negate(rest.huge), pte_present(rest.pte),
+                   disj(rest.large, vma.mapping.shared))
+    together = conj(of_huge, alike, disj(entry.large, vma.mapping.shared))
+    dirty = pte_dirty(ed, rest.pte)
+    first = ite(conj(together, dirty), pte_mkdirty(ed, entry.pte), entry.pte)
+    others = ite(conj(of_huge, dirty), pte_mkdirty(ed, rest.pte), rest.pte)
+    return entry.with_pte(first), rest.with_pte(ite(together, first, others))
+
+
 @mirrors(_C)
 def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """The argument `newprot` is gone since 1ef488edd6c4: vma->vm_page_prot is what every caller
@@ -144,17 +174,19 @@ def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
 def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """change_protection() with MM_CP_PROT_NUMA, of a VMA that may be accessed (task_numa_work):
     the entry becomes PROT_NONE, for the next access to fault. Pages that KSM merged, and those of
-    a private mapping that others map too, are left alone.
+    a private mapping that others map too or that are pinned, are left alone; since "numa-pinned"
+    those of a shared one that are pinned too.
 
     Before 6a56ccbcf6c6 the entry keeps its write permission (pte_savedwrite).
     """
     pte = entry.pte
+    pinned = conj(entry.pinned, disj(not vma.mapping.shared, ed.has("numa-pinned")))
     hint = pte_modify(ed, pte, word(PROT_NONE_PGPROT))
     hint = ite(conj(negate(ed.has("6a56ccbcf6c6")), pte_write(pte)), pte_mkwrite(ed, hint), hint)
     hinted = conj(has(vma.vm_flags, VM_ACCESS_FLAGS), pte_present(pte), negate(pte_special(pte)),
                   negate(pte_protnone(pte)), negate(entry.ksm),
-                  disj(vma.mapping.shared, negate(disj(entry.child_maps, entry.slot_in_child,
-                                                       entry.pinned))))
+                  negate(pinned), disj(vma.mapping.shared,
+                                       negate(disj(entry.child_maps, entry.slot_in_child))))
     return ite(hinted, entry.with_pte(hint), entry)
 
 

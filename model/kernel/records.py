@@ -69,8 +69,9 @@ class Entry:
     refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
     all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
     of a huge one, though a PTE maps it, and that one has lost a mapping of another where
-    `partially_mapped` (PG_partially_mapped); `no_tables`: the place is empty, and no page table of
-    any level leads there.
+    `partially_mapped` (PG_partially_mapped); `unused`: the anonymous page holds zeroes, as that
+    which a collapse has made of the zero page; `no_tables`: the place is empty, and no page table
+    of any level leads there.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
@@ -95,6 +96,7 @@ class Entry:
     huge: Bool = False
     large: Bool = False
     partially_mapped: Bool = False
+    unused: Bool = False
     no_tables: Bool = False
     twin_in_child: Bool = False
     twin_in_slot: Bool = False
@@ -108,7 +110,7 @@ class Entry:
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False,
                        slot_in_child=False, in_swap_cache=False, large=False,
-                       partially_mapped=False, no_tables=False)
+                       partially_mapped=False, unused=False, no_tables=False)
 
     @property
     def child_maps(self) -> Bool:

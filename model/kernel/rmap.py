@@ -38,7 +38,7 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     swp = ite(entry.anon_exclusive, pte_swp_mkexclusive(swp), swp)
     swp = ite(conj(ed.has("179ef71cbc08"), pte_soft_dirty(pte)), pte_swp_mksoft_dirty(swp), swp)
     swp = ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)
-    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child)
+    swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child, unused=entry.unused)
     unmapped = folio_unmapped(ed, entry)
     dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
     return ite(entry.anon, swapped, dropped)

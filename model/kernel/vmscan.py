@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from model.kernel.editions import Edition
 from model.kernel.large_folio import split_folio
-from model.kernel.logic import BV, conj, disj, ite, negate
+from model.kernel.logic import BV, Bool, conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     pte_present,
@@ -35,7 +35,7 @@ def shrink_folio_list(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors("mm/madvise.c")
 def madvise_pageout(ed: Edition, vma: Vma, entry: Entry,
-                    unused: bool = False) -> tuple[Entry, BV]:
+                    unused: Bool = False) -> tuple[Entry, BV]:
     """A page that a living child maps too is left alone; hugetlb is refused. A huge page that is
     partly mapped is split, with what that does to an `unused` one of its pages."""
     if vma.mapping.hugetlb:

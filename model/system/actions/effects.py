@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from model.kernel.bits import (
-    VM_UFFD_WP,
-)
+from model.kernel.bits import VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS, user_access
 from model.kernel.fork import dup_mmap
@@ -15,18 +13,23 @@ from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
-from model.kernel.large_folio import migrate_pages_batch
-from model.kernel.logic import BV, Bool, as_term, conj, disj, has_all, ite, negate, number
+from model.kernel.large_folio import finish_fault, migrate_pages_batch
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate, number
 from model.kernel.memory import (
     copy_page_range,
     stored_by_child,
+    try_to_free_pte,
     unmap_single_vma,
 )
 from model.kernel.migrate import remove_migration_pte
-from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
+from model.kernel.mprotect import (
+    change_prot_numa,
+    do_mprotect_pkey,
+    modify_prot_start_ptes,
+)
 from model.kernel.mremap import move_vma
 from model.kernel.pgtable import is_migration_entry, pte_present
-from model.kernel.records import Entry, Outcome, outcome
+from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
 from model.kernel.task_mmu import clear_refs_write
@@ -62,10 +65,18 @@ def _each(s: State, call: Callable[[Entry], Entry]) -> State:
     return replace(s, entry=call(s.entry), rest=None if s.rest is None else call(s.rest))
 
 
-def _touched(ed: Edition, s: State, entry: Entry) -> State:
+def _protected(ed: Edition, s: State, changed: Bool, call: Callable[[Entry], Entry]) -> State:
+    """`call` made of every page, which has their protection changed where `changed`."""
+    if s.rest is None:
+        return _each(s, call)
+    entry, rest = modify_prot_start_ptes(ed, s.vma, s.entry, s.rest)
+    return _each(ite(changed, replace(s, entry=entry, rest=rest), s), call)
+
+
+def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
     """The first page has been accessed, which leaves `entry`. The others see of it that a PMD was
-    made, changed or split, or that the page of which they are a part has migrated, or lost the
-    first to a copy of it."""
+    made, changed or split, that the page of which they are a part has migrated, or lost the first
+    to a copy of it, or that the fault has mapped them too."""
     rest = s.rest
     if rest is not None:
         waited = conj(s.entry.large, is_migration_entry(ed, s.entry.pte),
@@ -75,15 +86,24 @@ def _touched(ed: Edition, s: State, entry: Entry) -> State:
         rest = ite(copied, folio_remove_rmap_pte(ed, rest), rest)
         moved = remove_migration_pte(ed, s.vma, s.entry)
         split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
-        rest = ite(entry.huge, entry, split)
+        rest = finish_fault(ed, s.vma, s.entry, entry, split, write)
+        rest = ite(entry.huge, entry, rest)
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
 
 
 def store(ed: Edition, s: State) -> Effect:
     access = user_access(ed, s.vma, s.entry, write=True)
     done = as_term(access.outcome == OK)
-    after = replace(_touched(ed, s, access.entry), history=_stored(s, done))
-    return Effect(after, access.outcome, access.faults)
+    entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
+    after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
+    asked = conj(as_term(access.outcome == outcome(Outcome.event)), _page_asked_for(s))
+    return Effect(_with_anon_vma(after, asked), access.outcome, access.faults)
+
+
+def _page_asked_for(s: State) -> Bool:
+    """A write fault asks for an anonymous page (do_anonymous_page)."""
+    return conj(s.vma.mapping.anonymous, has(s.vma.vm_flags, VM_WRITE),
+                negate(pte_present(s.entry.pte)))
 
 
 def _stored(s: State, done: Bool) -> History:
@@ -92,10 +112,10 @@ def _stored(s: State, done: Bool) -> History:
                    stored_since_wp=disj(s.history.stored_since_wp, done))
 
 
-def _with_anon_vma(s: State) -> State:
+def _with_anon_vma(s: State, asked: Bool = False) -> State:
     """Who gets its first anonymous page, or a huge page of zeroes, gets an anon_vma before
-    (anon_vma_prepare)."""
-    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page))
+    (anon_vma_prepare); who has `asked` for one has it even where the fault ended in an event."""
+    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page), asked)
     return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
 
 
@@ -131,15 +151,22 @@ def register(ed: Edition, s: State, mode: int) -> Effect:
     return _ioctl(s, Effect(ite(kept, registered, _unprotected(registered)), result))
 
 
+def _disarmed(before: Vma, after: Vma) -> Bool:
+    """Write-protect mode has ended, and with it the protection of the entries."""
+    return conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP)))
+
+
 def unregister(ed: Edition, s: State) -> Effect:
     vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry)
-    done = _each(s, lambda entry: userfaultfd_unregister(ed, s.vma, entry)[1])
+    done = _protected(ed, s, _disarmed(s.vma, vma),
+                      lambda entry: userfaultfd_unregister(ed, s.vma, entry)[1])
     return _ioctl(s, Effect(_unprotected(replace(done, vma=vma)), result))
 
 
 def writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
     _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
-    done = _each(s, lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp)[0])
+    done = _protected(ed, s, as_term(result == OK),
+                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp)[0])
     populated = conj(enable_wp, pte_present(done.entry.pte))
     sync = conj(enable_wp, negate(s.vma.wp_async))
     history = replace(s.history, protected=sync,
@@ -150,13 +177,15 @@ def writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
 
 def mprotect(ed: Edition, s: State, prot: int) -> Effect:
     vma, _, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
-    done = _each(s, lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
+    done = _protected(ed, s, as_term(vma.vm_flags != s.vma.vm_flags),
+                      lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
     return Effect(replace(done, vma=vma), result)
 
 
 def close_uffd(ed: Edition, s: State) -> Effect:
     vma, _ = userfaultfd_release(ed, s.vma, s.entry)
-    done = _each(s, lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
+    done = _protected(ed, s, _disarmed(s.vma, vma),
+                      lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
     closed = _unprotected(replace(done, vma=vma, uffd_open=False))
     return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
 
@@ -185,7 +214,11 @@ def copy(ed: Edition, s: State, wp: bool) -> Effect:
 
 def dontneed(ed: Edition, s: State) -> Effect:
     """The program gives the page up, and with it whether it was stored to."""
-    return Effect(_each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
+    done = _each(s, lambda entry: unmap_single_vma(ed, s.vma, entry))
+    if not s.vma.mapping.thp:
+        return Effect(done)
+    freed = try_to_free_pte(ed, done.entry, done.rest or done.entry)
+    return Effect(_each(done, lambda entry: replace(entry, huge=disj(entry.huge, freed))))
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
@@ -225,7 +258,7 @@ def swapoff(ed: Edition, s: State) -> Effect:
 
 
 def pageout(ed: Edition, s: State) -> Effect:
-    entry, result = madvise_pageout(ed, s.vma, s.entry)
+    entry, result = madvise_pageout(ed, s.vma, s.entry, s.entry.unused)
     rest = s.rest and madvise_pageout(ed, s.vma, s.rest, unused=True)[0]
     return Effect(replace(s, entry=entry, rest=rest), result)
 
@@ -233,7 +266,8 @@ def pageout(ed: Edition, s: State) -> Effect:
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
     if begin:
         rest = s.rest and migrate_pages_batch(ed, s.vma, s.rest, unused=True)
-        s = replace(s, entry=migrate_pages_batch(ed, s.vma, s.entry), rest=rest)
+        entry = migrate_pages_batch(ed, s.vma, s.entry, s.entry.unused)
+        s = replace(s, entry=entry, rest=rest)
     return Effect(_each(s, lambda entry: remove_migration_pte(ed, s.vma, entry)) if end else s)
 
 
@@ -262,7 +296,7 @@ def ksm(ed: Edition, s: State) -> Effect:
 def pin(ed: Edition, s: State) -> Effect:
     """An earlier pin is given up before."""
     entry, result = pin_user_pages(ed, s.vma, replace(s.entry, pinned=False))
-    return Effect(_with_anon_vma(replace(s, entry=entry)), result)
+    return Effect(_with_anon_vma(replace(s, entry=entry), _page_asked_for(s)), result)
 
 
 def unpin(_ed: Edition, s: State) -> Effect:

@@ -108,7 +108,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("split", "the page table of the huge page is split, as by madvise(2) of a part",
               effects.split, by_kernel=True, tracks=("huge", "large")),
     Operation("collapse", "madvise(MADV_COLLAPSE)", effects.collapse, by_kernel=True,
-              tracks=("huge", "large", "no_tables")),
+              tracks=("huge", "large", "no_tables", "unused")),
     Operation("numa", "NUMA balancing makes the entry a hint", effects.numa, by_kernel=True),
 )}
 

@@ -58,13 +58,17 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
-        others = mapping.thp and (mapping.anonymous or "collapse" in self.actions)
+        others = mapping.thp and (
+            mapping.anonymous or "collapse" in self.actions
+            or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
         self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
                              uffd_open=True, history=History(False, False, False))
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}
         if mapping.thp:
             followed |= {"huge", "large"}
+        if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
+            followed.add("cache_dirty")
         self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
