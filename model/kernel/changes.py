@@ -164,8 +164,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v7.0 (6.12.86)", "none here: a huge page that page tables map and that migrates "
            "twice is split", words=("requeue-split",)),
     Change("f7491d7c81db", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
-           "v7.3 (7.2.7, 6.12.111)", "none here, though seen: a huge page that was dirty is clean "
-           "where its protection changes, and of the dirty bit no promise speaks",
+           "v7.3 (7.2.7, 6.12.111)", "dropped: a change of protection takes the dirty bit of a "
+           "huge page, and reclaim may drop what was stored",
            requires=("saved-dirty",), words=("pmd-modify-dirty",)),
     Change("fe6cf984939d", "mm/huge_memory: transfer the pmd dirty bit to the folio on zap",
            "v7.2 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
@@ -190,7 +190,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
     Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
-           "none here: a store to the huge zero page maps a huge page, not a small"),
+           "none here: a store to the huge zero page maps a huge page, not a small one"),
     Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
            "none here: what is mapped next at the place of a huge page is huge again"),
     Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
