@@ -114,7 +114,7 @@ MUTANTS = (
            edition="v6.12-f369b07c8614", mapping="anon",
            untold="no run of these operations comes to where it differs",
            shown="law:test_write_fault"),
-    Mutant("memory", "do_wp_page", "disj(entry.anon_exclusive, wp_can_reuse_anon_folio(entry))",
+    Mutant("memory", "do_wp_page", "disj(entry.anon_exclusive, wp_can_reuse_anon_folio(ed, entry))",
            "entry.anon_exclusive", "a page that the child left behind is copied", mapping="anon",
            allow="fork", untold="no run of these operations comes to where it differs",
            shown="law:test_write_fault"),
