@@ -12,7 +12,9 @@ PROPERTY = Property(
     origin="mm/mremap.c, move_soft_dirty_pte()",
     allowed=lambda t: implies(conj(t.op("mremap"), t.before.present), t.after.pagemap.soft_dirty),
     witness=lambda t: conj(t.op("mremap"), t.before.present, t.before.tracked),
-    violated=(Violated("thp", (), _WHOLE),
+    violated=(Violated("thp", ("-1ced09e0331f",), _WHOLE),
+              Violated("thp", (), _WHOLE, by="split pageout fork:stay fork:child open:unpopulated "
+                                             "open:async"),
               Violated("shmem-thp", ("+b1f9e8768618",), _WHOLE),
               Violated("shmem-thp", (), _WHOLE, by="split")),
     about=("mremap",),
