@@ -27,7 +27,7 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
-from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.records import Record
 from model.cli import (
     Parser,
@@ -76,8 +76,8 @@ def parser() -> argparse.ArgumentParser:
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
-                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
-                   "machine makes it wait does not count")
+                   f"for its boot, {guest.BOOTS} times that. What a busy machine makes it wait "
+                   "does not count")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
     p.add_argument("--record", type=new_file, metavar="FILE", help="write each campaign down in a "
@@ -120,8 +120,7 @@ def _ended(args: argparse.Namespace, code: int, line: str) -> int:
 def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     name = args.edition or kernel.edition
     if name is None:
-        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
-                         "--edition")
+        raise without_edition(kernel)
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     patterns = args.theme or [ALL]
@@ -150,17 +149,20 @@ def _matching(pattern: str) -> list[str]:
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
              progress: _Progress, record: Record | None) -> list[Result]:
     """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
-    a campaign has explored its model before."""
+    a campaign has explored its model before. Raises CannotRun where this kernel has none of the
+    mappings; those that it lacks beside others have that for their result, and no record."""
     results = []
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
             for result in pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns):
                 results.append(result)
-                if record is not None:
+                if record is not None and not result.able.no_mapping:
                     record.add(result)
-            return results
         finally:
             progress.stop.set()
+    if all(result.able.no_mapping for result in results):
+        raise CannotRun(results[0].able.no_mapping)
+    return results
 
 
 def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:
@@ -168,7 +170,8 @@ def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) 
     mapping = model.mapping.name
     with kernel.start(limit=limit) as session:
         able = abilities(session, mapping)
-        able.require(())
+        if able.no_mapping:
+            return Result(campaign, able, [])
         tally = campaign.run(session, ignored=able.ignored, without=able.without,
                              tick=lambda: progress.tick(campaign))
         compared: list[Row] = []

@@ -18,7 +18,14 @@ from typing import Any, NoReturn, TextIO
 
 from model import streams
 from model.kernel.editions import Edition, UsageError, shortened, unknown
-from model.processes import CANNOT_TELL, end_on_signals, interrupted_code, kept_words, say_end
+from model.processes import (
+    CANNOT_TELL,
+    end_now,
+    end_on_signals,
+    interrupted_code,
+    kept_words,
+    say_end,
+)
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
@@ -43,6 +50,20 @@ def tool() -> dict[str, str]:
     return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
 
 
+class _Once(argparse.Action):
+    """What takes one value takes no second one: it would not be known which decides."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: object, option_string: str | None = None) -> None:
+        given = vars(namespace).setdefault(_GIVEN, {})
+        if option_string and given.setdefault(self.dest, values) != values:
+            parser.error(f"argument {option_string}: given twice, and it takes one value")
+        setattr(namespace, self.dest, values)
+
+
+_GIVEN = " given"  # no option's name
+
+
 class _Version(argparse.Action):
     """--version: the tool and the solver, which is slow to ask and so asked for this alone."""
 
@@ -63,6 +84,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, wrong: int = USAGE, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._wrong = wrong
+        self.register("action", None, _Once)
         self.add_argument("--version", action=_Version)
 
     def parse_known_args(  # type: ignore[override]
@@ -257,13 +279,17 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         if file is not None and kept_words() is None:
             from model.system.patching.trial import apart
             apart(file)
+            streams.aside()
     except UsageError as error:
         fail(prog, str(error), CANNOT_TELL if "--bisect" in sys.argv[1:] else USAGE)
     try:
         code = _code(prog, main)
-    finally:
-        say_end()
-    raise SystemExit(code)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    if kept_words() is None:
+        raise SystemExit(code)
+    say_end()
+    end_now(code)  # whatever a patch file has left running
 
 
 def _patch_file(words: Sequence[str]) -> str | None:

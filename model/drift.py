@@ -1,9 +1,11 @@
 """python -m model.drift TREE: what has changed in a kernel tree since the model was read from it.
 
 TREE is a folder of kernel source, a linux-source-*.tar.xz, or an installed package by name. Every
-function that the model mirrors is compared by a digest of its code; the leaf functions are proved
-equal to the model's for all inputs, or shown with the input on which they differ. Exit codes: 0
-nothing has changed and all leaf functions are equal, 1 something has, 2 usage.
+function that the model mirrors is compared by a digest of its code: it is the same, or moved to
+another file, renamed, split into others, changed, gone, or compiled out where the configuration
+builds no more than a stub of it. The leaf functions are proved equal to the model's for all inputs,
+or shown with the input on which they differ. Exit codes: 0 nothing has changed but places and
+names, and all leaf functions are equal; 1 something has; 2 usage.
 """
 
 from __future__ import annotations
@@ -11,14 +13,15 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from model.cli import Parser, entry, one_of, tool, wants_colour
 from model.kernel.editions import Edition, UsageError, unknown
 from model.source.compare import compare, with_properties
 from model.source.digests import Item, Source, items, save, wanted_files
 from model.source.report import as_json, as_text
-from model.source.tree import open_tree
+from model.source.tree import installed, open_tree
 from model.system.actions.themes import allowing
 from model.system.asking.used import functions_used
 from model.system.state.mappings import MAPPINGS
@@ -26,6 +29,9 @@ from properties import PROPERTIES
 
 PROG = "model.drift"
 FORMATS = ("text", "json")
+find_package: Callable[[str], Path | None] = installed
+"""By the name of a source package, its archive; None for what is none, UsageError for one that
+cannot be had."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     chosen = _select(args.function)
     wanted = wanted_files(chosen, proofs=not args.digests)
-    tree = open_tree(args.tree, wanted)
+    tree = open_tree(args.tree, wanted, find_package)
     edition = tree.edition(args.edition)
     if args.record:
         if args.function or args.against is not None:
@@ -63,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"recorded {count} definitions of Linux {tree.version} for {edition.name}")
         return 0
     against = (None if args.against is None
-               else open_tree(args.against, wanted))
+               else open_tree(args.against, wanted, find_package))
     comparison = compare(tree, edition, chosen, against, proofs=not args.digests)
     comparison = with_properties(comparison, lambda functions: resting(edition, functions))
     print(as_json(comparison, tool()) if args.format == "json" else

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import glob
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,8 @@ def need(*programs: str) -> None:
 def capture(command: Sequence[str], cwd: Path | None = None) -> str:
     """What a command prints. Raises CannotRun with its last line when it fails."""
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False, errors="replace", process_group=group())
+                          text=True, check=False, errors="replace", process_group=group(),
+                          env={**os.environ, "LC_ALL": "C.UTF-8"})
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise CannotRun(f"'{' '.join(command[:3])} ...' failed: {said[-1] if said else 'silently'}")

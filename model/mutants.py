@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def complaint(mutant: Mutant, row: Row) -> str:
     """What is wrong with a row; empty where nothing is."""
+    where = row.where.split()[1]
+    if row.promises and where != mutant.mapping:
+        return f"{mutant.name}: a promise tells it on {where}, which is to be its mapping"
     if row.promises and mutant.untold:
         return f"{mutant.name}: a promise tells it, so that it needs no reason why none does"
     if not row.promises and not mutant.untold:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     import subprocess
@@ -59,9 +59,14 @@ class _End:
         with suppress(OSError):
             start = "\r\033[K" if os.isatty(2) else ""  # over the status line
             os.write(2, f"{start}{self._prog}: {self.told}\n".encode())
-        clean_up()
         say_end()
-        os._exit(interrupted_code())
+        end_now(interrupted_code())
+
+
+def end_now(code: int) -> NoReturn:
+    """Without waiting for threads."""
+    clean_up()
+    os._exit(code)
 
 
 def end_on_signals(prog: str) -> None:

@@ -17,6 +17,8 @@ OPENING = "mprotect:rw mprotect:w mprotect:rwx"
 """How mprotect allows writing, for `Violated.by`."""
 UNPROTECTING = "unwp unregister close"
 """What takes write-protection from entries."""
+UNDIRTIED = ("pmd_modify() takes the dirty bit from a writable PMD: a huge page that was stored to "
+             "looks clean, and reclaim may drop it")
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ TOLD_BY: dict[str, Told] = {
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
+    "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),
     "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
                               ("fork:child", "migrate:begin", "migrate:end")),
 }

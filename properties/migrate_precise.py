@@ -32,6 +32,9 @@ PROPERTY = Property(
             ("change_protection() made its migration entry readable", (), "migrate:begin"),
             ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))
     ) + (Violated("shmem shmem-thp", ("-3c811f7883c4", "-64e455079e1b"),
-                  _READ_ONLY + "clear_refs write-protects entries alone", by="clear_refs"),),
+                  _READ_ONLY + "clear_refs write-protects entries alone", by="clear_refs"),
+         Violated("thp", ("+collapse-read-only", "+8a8ca142a488"), "a page of zeroes, which a "
+                  "collapse has made of the zero page, gives way to that where the huge page is "
+                  "split", by="split&collapse open:async&collapse")),
     about=("migrate",),
 )

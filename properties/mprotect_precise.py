@@ -2,7 +2,7 @@
 
 from model.system.asking.language import Bool, conj, implies, negate
 from model.system.asking.view import StepView
-from properties.base import Property, Violated
+from properties.base import UNDIRTIED, Property, Violated
 
 
 def _opened(t: StepView) -> Bool:
@@ -23,6 +23,7 @@ PROPERTY = Property(
                  "the upgrade is for shared mappings alone"),
         Violated("thp", ("-c27f479ef542",),
                  "change_huge_pmd() does not look at MM_CP_TRY_CHANGE_WRITABLE"),
+        Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED),
     ),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
     memory="private memory that is not hugetlb",

@@ -2,6 +2,7 @@
 
 from model.system.asking.language import conj, implies
 from properties.base import Property, Violated
+from properties.races import SMALL
 
 _WHOLE = ("a page table that covers the 2M that are moved is moved as it is (move_normal_pmd), "
           "and no entry of it is marked")
@@ -13,8 +14,7 @@ PROPERTY = Property(
     allowed=lambda t: implies(conj(t.op("mremap"), t.before.present), t.after.pagemap.soft_dirty),
     witness=lambda t: conj(t.op("mremap"), t.before.present, t.before.tracked),
     violated=(Violated("thp", ("-1ced09e0331f",), _WHOLE),
-              Violated("thp", (), _WHOLE, by="split pageout fork:stay fork:child open:unpopulated "
-                                             "open:async"),
+              Violated("thp", (), _WHOLE, by=" ".join(SMALL)),
               Violated("shmem-thp", ("+b1f9e8768618",), _WHOLE),
               Violated("shmem-thp", (), _WHOLE, by="split")),
     about=("mremap",),

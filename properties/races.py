@@ -8,3 +8,8 @@ CLEAN = ("a page that was swapped in is clean, and change_protection() makes it 
 SPLIT = ("the split leaves the dirty bit to the page alone; its PTE then migrates as one that is "
          "writable and clean, and clear_refs leaves it writable")
 PRIVATE = "anon private-shmem private-file"
+
+SMALL = ("split", "pageout", "fork:stay", "fork:child", "open:unpopulated", "open:async")
+"""By what PTEs come to map 2M of anonymous memory, where a store to the huge zero page does not
+split it (1ced09e0331f)."""
+SMALL_MIGRATES = " ".join(f"{op}&migrate:begin" for op in SMALL)

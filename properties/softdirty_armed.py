@@ -5,7 +5,7 @@ That tracking is on since clear_refs, and the VMA says so, is part of the promis
 
 from model.system.asking.language import conj, implies
 from properties.base import OPENING, UNPROTECTING, Property, Violated
-from properties.races import CLEAN, MIGRATED, PRIVATE, SPLIT
+from properties.races import CLEAN, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 from properties.softdirty_complete import UNWANTED
 
 _UPGRADED = "the write upgrade of a change of protection takes clean entries of a tracked mapping"
@@ -34,7 +34,9 @@ PROPERTY = Property(
                  "un-protect's write upgrade takes entries that are not soft-dirty",
                  by=UNPROTECTING),
         Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
-        Violated(PRIVATE + " file thp", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
+        Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),
+        Violated("thp", ("+63222c14c269",), MIGRATED, by=SMALL_MIGRATES),
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
         Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
                  by="pageout&migrate:begin"),

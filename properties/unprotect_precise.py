@@ -2,7 +2,7 @@
 
 from model.system.asking.language import Bool, conj, implies
 from model.system.asking.view import StepView
-from properties.base import REGISTRABLE, Property, Violated, registrable
+from properties.base import REGISTRABLE, UNDIRTIED, Property, Violated, registrable
 from properties.stale import EVERY
 
 _OLD = ("private mappings get the read-only protection of vm_flags back, and nothing tries to map "
@@ -36,6 +36,7 @@ PROPERTY = Property(
         Violated("anon private-shmem thp", ("+no-try",), _NO_TRY),
         Violated("thp", ("-c27f479ef542",), "change_huge_pmd() does not look at "
                  "MM_CP_TRY_CHANGE_WRITABLE"),
+        Violated("thp shmem-thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED),
         Violated("private-hugetlb", ("+931298e103c2",), _HUGETLB),
         Violated("hugetlb", ("+931298e103c2", "+51d3d5eb74ff"), _HUGETLB),
         Violated("shmem shmem-thp", ("+931298e103c2", "-as-described"), _NEW),

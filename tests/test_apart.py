@@ -16,7 +16,7 @@ from model.checking.cells import plan, select_editions
 from model.checking.run import run
 from model.checking.settle import Options
 from model.cli import with_patch
-from tests.test_processes import ROOT, first_line, started
+from tests.test_processes import ROOT, started
 
 LATE = """
 import os
@@ -97,7 +97,28 @@ def test_a_signal_reaches_it_and_is_told_once(number: signal.Signals, to_all: bo
     with started("-c", f"import os, runpy, sys; os.setpgid(0, 0); os.chdir({str(tmp_path)!r}); "
                  f"sys.argv = ['it', '--mapping', 'shmem', {file!r}, 'store']; "
                  "runpy.run_module('model.simulate', run_name='__main__')") as process:
-        assert first_line(process) == "in it"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "in it\n"
         (os.killpg if to_all else os.kill)(process.pid, number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (30, "", "model.simulate: interrupted\n")
+
+
+@pytest.mark.parametrize("by", ["print('told')", "os.write(1, b'told')", "os.system('echo told')"])
+def test_what_it_prints_is_no_part_of_a_report(by: str, tmp_path: Path) -> None:
+    """When it is executed and when it is called, in whatever process."""
+    file = patched(tmp_path, by)
+    (tmp_path / "mine.py").write_text(f"{(tmp_path / 'mine.py').read_text()}\n{by}\n")
+    code, out, err = python(tmp_path, "model.check", "--kernel=v6.12", *TWO[2:], "--format=json",
+                            "--property=mmap-marks-new", file)
+    assert (code, len(json.loads(out)["results"])) == (0, 2)
+    assert "told" in err
+
+
+def test_a_thread_that_it_leaves_running_holds_nothing_up(tmp_path: Path) -> None:
+    file = patched(tmp_path, "pass")
+    (tmp_path / "mine.py").write_text(
+        (tmp_path / "mine.py").read_text() + "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(1e6,)).start()\n")
+    code, out, err = python(tmp_path, "model.simulate", "--mapping=shmem", "store", file)
+    assert (code, out.count("\n"), err) == (0, 3, "")

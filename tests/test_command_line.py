@@ -263,6 +263,24 @@ def test_what_is_no_argument_is_told_so(
     assert told in refused(main, args, capsys)
 
 
+@pytest.mark.parametrize(("main", "args"), [
+    (check.main, ("--patch", "a.py", "--patch", "b.py")),
+    (check.main, ("--engine", "bmc", "--mapping", "shmem", "--engine", "explicit")),
+    (check.main, ("--list", "--list", "themes")),
+    (diff.main, ("v6.1", "--depth", "3", "v6.2", "--depth=4")),
+])
+def test_what_takes_one_value_takes_no_second(
+        main: Callable[[Sequence[str]], int], args: tuple[str, ...],
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """The last would decide, without a word."""
+    assert "given twice, and it takes one value" in refused(main, args, capsys)
+
+
+def test_the_same_value_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--list", "engines", "--format", "text", "--list", "engines"]) == 0
+    assert capsys.readouterr().out == listing("engines", 80) + "\n"
+
+
 def test_a_report_that_nobody_reads_changes_no_exit_code(tmp_path: Path) -> None:
     with subprocess.Popen(
             [sys.executable, "-m", "model.check", "--kernel", "before", *SHMEM, "--strict"],

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
-from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, numbers
+from model.debian.apt import Gone
+from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
 from model.files import write_whole
 from model.kernel.editions import UsageError
-from model.machine import cache_folder, damaged, file_digest, locked, need
-from model.processes import group, temporary_folder
+from model.machine import cache_folder, damaged, file_digest, locked
+from model.processes import temporary_folder
 
 Progress = Callable[[str], object]
 _NAME = re.compile(r"linux-(?:image|binary)-(?:unsigned-)?(\d\S*-cloud-amd64)(?:-unsigned)?")
-_PACKED_IMAGE = re.compile(r"\./(boot/vmlinuz-.+|usr/lib/modules/[^/]+/vmlinuz(\.unsigned)?)")
-_PACKED_BRD = re.compile(r"\./(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz|\.zst)?")
+_PACKED_IMAGE = re.compile(r"(boot/vmlinuz-.+|usr/lib/modules/[^/]+/vmlinuz(\.unsigned)?)")
+_PACKED_BRD = re.compile(r"(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko(\.xz|\.zst)?")
 """RAM disks, for a swap area and a file system."""
 _IMAGE, BRD, _NOTE = "vmlinuz", "brd.ko", "kernel.json"
 """The files of a kernel in the cache; the note has the package and the digests of the others."""
@@ -65,10 +64,22 @@ def fetch(wanted: str, progress: Progress) -> tuple[Package, Path, tuple[Path, .
     Raises UsageError for a release that Debian does not offer, CannotRun where that cannot be told
     or the package not be had.
     """
-    wanted = checked(wanted)
-    index, chosen = _choose(wanted, progress)
+    index, fitting = _fitting(checked(wanted), progress)
+    gone = ""
+    for chosen in fitting:
+        try:
+            found = _at_hand(chosen, index, progress)
+        except Gone as error:
+            gone = gone or str(error)
+            progress(f"{error}")
+        else:
+            return chosen, *found.files
+    raise CannotRun(gone)
+
+
+def _at_hand(package: Package, index: Index | None, progress: Progress) -> Cached:
     top = _folder()
-    folder = top / f"{chosen.name}_{chosen.version}"
+    folder = top / f"{package.name}_{package.version}"
     found = _whole(folder)
     if found is None:
         with locked(top, lambda: progress("waiting for another fetch")):
@@ -76,49 +87,54 @@ def fetch(wanted: str, progress: Progress) -> tuple[Package, Path, tuple[Path, .
             if found is None:
                 if folder.exists():
                     damaged(folder)
-                progress(f"fetching {chosen.name} {chosen.version}")
-                _unpack(chosen, index or known(progress), folder)
+                progress(f"fetching {package.name} {package.version}")
+                _unpack(package, index or known(progress), folder)
                 found = _whole(folder)
     if found is None:
-        raise CannotRun(f"{folder} cannot be kept")
-    return chosen, *found.files
+        raise CannotRun(f"what was fetched into {str(folder)!r} is not whole")
+    return found
 
 
-def _choose(wanted: str, progress: Progress) -> tuple[Index | None, Package]:
-    """The kernel that is meant. One release, once fetched, needs no archive; what the archive did
-    not have some minutes ago it is asked for anew."""
+def _fitting(wanted: str, progress: Progress) -> tuple[Index | None, list[Package]]:
+    """The kernels that are meant, best first. A release that has been fetched needs no archive;
+    what the archive did not have some minutes ago it is asked for anew. Raises UsageError where
+    there are none, CannotRun."""
     cached = [c.package for c in in_cache() if c.is_whole()]
-    newest = max((p for p in cached if p.release == wanted), key=_order, default=None)
-    if newest:
-        return None, newest
+    if fits := best_first(wanted, [p for p in cached if p.release == wanted], cached):
+        return None, fits
     for refresh in (DAY, AGAIN):
         try:
             index = known(progress, refresh=refresh)
         except CannotRun as error:
-            if fits := _fitting(wanted, cached):
+            if fits := best_first(wanted, cached, cached):
                 progress(f"{error}; going by what was fetched before")
                 return None, fits
             raise
         offered = [*images(index), *cached]
-        if fits := _fitting(wanted, offered):
+        if fits := best_first(wanted, offered, cached):
             return index, fits
-    releases = sorted({p.release for p in offered}, key=numbers)
+    raise UsageError(not_offered(wanted, {p.release for p in offered}))
+
+
+def not_offered(wanted: str, known_releases: Collection[str]) -> str:
+    """That nobody offers a version, and what is."""
+    releases = sorted(known_releases, key=numbers)
     line = [r for r in releases if numbers(r)[:2] == numbers(wanted)[:2]]
-    raise UsageError(f"Debian offers no cloud image of Linux {wanted}; it offers "
-                     f"{_listed(line) if line else 'the lines ' + _listed(_lines(releases))}; "
-                     "python -m counterexamples.kernels lists them")
+    return (f"Debian offers no cloud image of Linux {wanted}; it offers "
+            f"{_listed(line) if line else 'the lines ' + _listed(_lines(releases))}; "
+            "python -m counterexamples.kernels --all lists them")
 
 
-def _fitting(wanted: str, offered: Sequence[Package]) -> Package | None:
-    """A release candidate fits its line where nothing else does."""
-    def fitting(mark: str) -> list[Package]:
-        return [p for p in offered if p.release == wanted or p.release.startswith(wanted + mark)]
-
-    return max(fitting(".") or fitting("~"), key=_order, default=None)
-
-
-def _order(package: Package) -> tuple[object, ...]:
-    return package.order
+def best_first(wanted: str, offered: Sequence[Package],
+               cached: Sequence[Package]) -> list[Package]:
+    """Those of a release or line: the newest release first, and of one release what is there
+    already. A candidate of a release fits its line where nothing else does."""
+    for mark in (".", "~"):
+        fits = {p for p in offered if p.release == wanted or p.release.startswith(wanted + mark)}
+        if fits:
+            return sorted(fits, reverse=True,
+                          key=lambda p: (numbers(p.release), p in cached, p.order))
+    return []
 
 
 def _lines(releases: Sequence[str]) -> list[str]:
@@ -127,7 +143,7 @@ def _lines(releases: Sequence[str]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     left = len(names) - _SHOWN
-    return ", ".join(names[-_SHOWN:]) + (f" and {left} older" if left > 0 else "")
+    return (", ".join(names[-_SHOWN:]) or "none") + (f" and {left} older" if left > 0 else "")
 
 
 def images(index: Index) -> list[Package]:
@@ -178,7 +194,6 @@ def _whole(folder: Path) -> Cached | None:
 def _unpack(package: Package, index: Index, folder: Path) -> None:
     """Download the package, and that of its modules, and keep what is needed; the note, which says
     that all is there, last."""
-    need("dpkg")
     with temporary_folder(folder.parent) as work:
         image, brd = work / _IMAGE, work / BRD
         fetched(package, index, lambda deb: _take(deb, {_PACKED_IMAGE: image, _PACKED_BRD: brd}))
@@ -201,20 +216,11 @@ def _take(deb: Path, wanted: dict[re.Pattern[str], Path]) -> None:
     """The files of these names, and no more of the package than need be; modules as the kernel
     loads them. Raises CannotRun for a damaged package."""
     left = dict(wanted)
-    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
-        try:
-            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
-                for member in archive:
-                    name = next((n for n in left if n.fullmatch(member.name)), None)
-                    data = archive.extractfile(member) if name and member.isfile() else None
-                    if name and data:
-                        file = left.pop(name)
-                        file.write_bytes(data.read())
-                        file.write_bytes(guest.unpacked(file))
-                    if not left:
-                        break
-        except (tarfile.TarError, EOFError) as error:
-            raise CannotRun(f"{deb.name} cannot be unpacked: {error}") from error
-        finally:
-            dpkg.kill()
+    for member, data in members(deb):
+        name = next((n for n in left if n.fullmatch(member)), None)
+        if name:
+            file = left.pop(name)
+            file.write_bytes(data.read())
+            file.write_bytes(guest.unpacked(file))
+        if not left:
+            break

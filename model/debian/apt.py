@@ -66,6 +66,12 @@ _TABLE = "$(CREATED_BY)\t$(COMPONENT)\t$(REPO_URI)\t$(RELEASE)\t$(SOURCESENTRY)\
 _TRUST = re.compile(r"^(?:Signed-By|Trusted):.*(?:\n[ \t].*)*", re.MULTILINE | re.IGNORECASE)
 _MISSING = re.compile(r"^E: The repository '(\S+) (\S+) Release' does not have a Release file",
                       re.MULTILINE)
+_FAILED = re.compile(r"Failed to fetch|GPG error|error occurred|not signed|not valid yet")
+"""Among apt's warnings, those by which a suite is not had anew."""
+
+
+class Gone(CannotRun):
+    """A package that an index still lists."""
 
 
 @dataclass(frozen=True)
@@ -181,20 +187,24 @@ def ask() -> list[Listed]:
                           env={**os.environ, "LC_ALL": "C"}, process_group=group())
     wrongs = re.findall(r"^[WE]: (.*)$", done.stderr, re.MULTILINE)
     missing = {(uri.rstrip("/"), suite) for uri, suite in _MISSING.findall(done.stderr)}
-    if not re.search(r"^(Hit|Get):", done.stdout, re.MULTILINE):
-        raise CannotRun("Debian's archive cannot be asked: "
-                        + (wrongs[0] if wrongs else "apt-get update says nothing"))
     files = {(uri, suite): kept for kind, _, uri, suite, _, file in _targets(*_own(sources))
              if kind == "Packages" and (kept := _kept(Path(file)))}
-    found = []
+    found, answered = [], False
     for repository in wanted:
         for suite in repository.suites:
             packages = files.get((repository.uri, suite))
-            about = [w for w in wrongs if f" {suite} " in w or f"/{suite}/" in w]
+            about = next((w for w in wrongs if _FAILED.search(w)
+                          and (f" {suite} " in w or f"/{suite}/" in w)), None)
+            if (repository.uri.rstrip("/"), suite) in missing:
+                continue
+            answered |= packages is not None and about is None
             if packages is not None and _field(packages, "Origin") in _ORIGINS:
-                found.append(Listed(repository, suite, packages, _expired(packages)))
-            elif about and (repository.uri.rstrip("/"), suite) not in missing:
-                found.append(Listed(repository, suite, None, wrong=about[0]))
+                found.append(Listed(repository, suite, packages, _expired(packages), about))
+            elif about:
+                found.append(Listed(repository, suite, None, wrong=about))
+    if not answered:
+        raise CannotRun("Debian's archive cannot be asked: "
+                        + (wrongs[0] if wrongs else "apt-get update says nothing"))
     return found
 
 
@@ -219,10 +229,16 @@ def forget() -> None:
 
 def download(name: str, version: str, stanza: str, folder: Path) -> Path:
     """The package of a source, into an empty folder; apt checks it by the suite's signature.
-    Raises CannotRun."""
+    Raises Gone where the archive has it no more, CannotRun where it cannot be had."""
     sources = folder / "one.sources"
     sources.write_text(stanza)
-    capture(["apt-get", *_own(sources), "download", "-q", f"{name}={version}"], folder)
+    try:
+        capture(["apt-get", *_own(sources), "download", "-q", f"{name}={version}"], folder)
+    except CannotRun as error:
+        said = str(error).partition("failed: ")[2].removeprefix("E: ")
+        if re.search(r"404|File not found|Can't find a source", said):
+            raise Gone(f"Debian's archive lists {name} {version} and no longer has it") from error
+        raise CannotRun(f"cannot fetch {name} {version}: {said}") from error
     found = next(folder.glob("*.deb"), None)
     if found is None:
         raise CannotRun(f"apt-get download leaves no {name} {version}")

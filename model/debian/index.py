@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+from typing import IO
 
 from model.debian import apt
 from model.files import write_whole
-from model.machine import CannotRun, cache_folder, damaged, file_digest, locked
-from model.processes import temporary_folder
+from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need
+from model.processes import group, temporary_folder
 
+_now = time.time
 Progress = Callable[[str], object]
 DAY = 24 * 3600.0
 AGAIN = 600.0
@@ -88,16 +92,16 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
     file = _file()
     with locked(file.parent, lambda: progress("waiting for another answer of Debian's archive")):
         kept = _read(file)
-        if kept is not None and time.time() - kept.asked < refresh:
+        if kept is not None and _now() - kept.asked < refresh:
             return kept
         progress("asking Debian's archive which kernels it has (once a day; the first time, some "
                  "50 MB)")
         try:
-            index = Index(time.time(), tuple(_suites()))
+            index = Index(_now(), tuple(_suites()))
         except CannotRun as error:
             if kept is None:
                 raise
-            hours = (time.time() - kept.asked) / 3600
+            hours = (_now() - kept.asked) / 3600
             progress(f"{error}; going by what it said {hours:.0f} hours ago")
             return kept
         write_whole(file, json.dumps(asdict(index), indent=1))
@@ -143,7 +147,7 @@ def _suites() -> Iterator[Suite]:
         listed = apt.ask()
         texts = _texts(listed)
     for found, text in zip(listed, texts, strict=True):
-        note = found.wrong or (f"its signature is good until {found.expired} only"
+        note = found.wrong or (f"signed as fresh until {found.expired}, and used all the same"
                                if found.expired else "")
         yield Suite(found.suite, found.repository.stanza([found.suite]),
                     tuple(parsed(text)), note)
@@ -161,6 +165,24 @@ def parsed(text: str) -> Iterator[Package]:
         if {"Version", "SHA256"} <= fields.keys() and not (
                 image and _EMPTY.search(fields.get("Depends", ""))):
             yield Package(record["name"], fields["Version"], fields["SHA256"])
+
+
+def members(deb: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a package, by name, each to be read before the next. Raises CannotRun for a
+    damaged one."""
+    need("dpkg")
+    with subprocess.Popen(["dpkg", "--fsys-tarfile", str(deb)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, process_group=group()) as dpkg:
+        try:
+            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as archive:
+                for member in archive:
+                    data = archive.extractfile(member) if member.isfile() else None
+                    if data is not None:
+                        yield member.name.removeprefix("./"), data
+        except (tarfile.TarError, EOFError) as error:
+            raise CannotRun(f"{deb.name} cannot be unpacked: {error}") from error
+        finally:
+            dpkg.kill()
 
 
 def fetched(package: Package, index: Index, take: Callable[[Path], object]) -> None:

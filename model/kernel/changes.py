@@ -164,8 +164,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v7.0 (6.12.86)", "none here: a huge page that page tables map and that migrates "
            "twice is split", words=("requeue-split",)),
     Change("f7491d7c81db", "x86/mm: Fix user-space data loss with MADV_FREE and THP",
-           "v7.3 (7.2.7, 6.12.111)", "none here, though seen: a huge page that was dirty is clean "
-           "where its protection changes, and of the dirty bit no promise speaks",
+           "v7.3 (7.2.7, 6.12.111)", "dropped: a change of protection takes the dirty bit of a "
+           "huge page, and reclaim may drop what was stored",
            requires=("saved-dirty",), words=("pmd-modify-dirty",)),
     Change("fe6cf984939d", "mm/huge_memory: transfer the pmd dirty bit to the folio on zap",
            "v7.2 (6.12.114, 6.1.191)", "none here: what was stored to a huge page of shared memory "
@@ -312,8 +312,11 @@ need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 
-NEWEST = next(r.name for r in reversed(RELEASES) if not any(CHANGES[c].variant for c in r.changes))
-"""The newest release, which is meant where no edition is named."""
+KERNELS = tuple(r.name for r in RELEASES if r.name.startswith("v")
+                and not any(CHANGES[c].variant for c in r.changes))
+"""The releases that kernels were, oldest first; stable ones before the next of mainline."""
+NEWEST = KERNELS[-1]
+"""The edition that is meant where none is named."""
 
 
 ALIASES = {

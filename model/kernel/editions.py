@@ -236,18 +236,23 @@ def _unknown_edition(name: str) -> UsageError:
         return unknown("edition", name, list(EDITIONS))
     if found := asked and _spelt(asked):
         return UsageError(f"unknown edition {shortened(name)!r}; did you mean {found!r}?")
+    return UsageError(f"unknown edition {shortened(name)!r}; {nearest(name)[1]}")
+
+
+def nearest(release: str) -> tuple[str | None, str]:
+    """The edition of a release (6.12.60) or of the nearest modelled before it, by name, and that in
+    words; None before all that are modelled. What names no release is ahead of all."""
+    asked = _RELEASE.fullmatch(release)
     short = {e for e in ALIASES.values() if e.count(".") == 1}  # without its number
     exact = {**{e: e for e in EDITIONS if e not in short}, **ALIASES}
     numbers = sorted((_number(known), e) for n, e in exact.items()
                      if (known := _RELEASE.fullmatch(n)) and not known[5])
     before = [e for number, e in numbers if asked is None or number <= _number(asked)]
     if not before:
-        hint = f"the oldest that is modelled is {numbers[0][1]!r}"
-    elif len(before) == len(numbers):
-        hint = f"not modelled after {before[-1]}, which is the nearest before it"
-    else:
-        hint = f"the nearest before it is {before[-1]!r}"
-    return UsageError(f"unknown edition {shortened(name)!r}; {hint}")
+        return None, f"the oldest that is modelled is {numbers[0][1]!r}"
+    if len(before) == len(numbers):
+        return before[-1], f"not modelled after {before[-1]}, which is the nearest before it"
+    return before[-1], f"the nearest before it is {before[-1]!r}"
 
 
 def _spelt(release: re.Match[str]) -> str:

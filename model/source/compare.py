@@ -14,13 +14,15 @@ from model.source.digests import (
     HARMLESS,
     MISSING,
     NEW,
+    SAME,
     SPLIT,
+    UNRECORDED,
     Item,
     Part,
     Source,
     recorded,
 )
-from model.source.names import spelled_out
+from model.source.names import role, spelled_out
 from model.source.prove import DIFFERS, EQUAL, UNKNOWN, Proof, Prover
 from model.source.reader import digest
 from model.source.tree import Tree
@@ -33,6 +35,8 @@ class Finding:
 
     item: Item
     parts: tuple[Part, ...]
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Of what is gone from all places that are known: by name, the file that has it now."""
     proof: Proof | None = None
     diff: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
@@ -59,11 +63,16 @@ class Finding:
     @property
     def words(self) -> str:
         """What has become of it, in words."""
-        return ", ".join(dict.fromkeys(self._words())) or self.status
+        return ", ".join(dict.fromkeys(self._words()))
 
     def _words(self) -> Iterator[str]:
+        if self.status in (SAME, ABSENT, UNRECORDED):
+            yield self.status
         for part in self.parts:
             path = part.found[0].path if part.found else ""
+            if part.name != self.item.name == role(part.name) \
+                    and part.recorded_name in ("", part.name):
+                yield f"as {part.name}"
             if path and part.recorded_path and path != part.recorded_path:
                 yield f"moved to {path}"
             if path and part.recorded_name and part.name != part.recorded_name:
@@ -75,11 +84,13 @@ class Finding:
             if part.status in (CHANGED, NEW):
                 yield part.status
             elif part.status == MISSING:
-                yield f"{part.name} is gone" if len(self.parts) > 1 else "gone"
+                home = self.homes.get(part.name)
+                yield (f"{part.name} is gone" if len(self.parts) > 1 else "gone") + (
+                    f" (there is one in {home})" if home else "")
             elif part.left_out:
                 yield f"compiled out: {part.left_out}"
         now = "" if self.place else spelled_out(self.item.name)
-        if now and self.proof is not None:
+        if now and (self.proof is not None or self.status == MISSING):
             yield f"written as {now}"
 
 
@@ -108,6 +119,8 @@ def compare(tree: Tree, edition: Edition, chosen: Iterable[Item], against: Tree 
     release, record = recorded(edition) or ("", None)
     source = Source(tree.read)
     findings = [Finding(item, tuple(source.parts(item, record))) for item in chosen]
+    homes = tree.homes({p.name for f in findings for p in f.parts if p.status == MISSING})
+    findings = [replace(f, homes=homes) for f in findings]
     flags: Mapping[int, str] = {}
     if proofs and any(_provable(f) for f in findings):
         prover = Prover(tree.read, edition)

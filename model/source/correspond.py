@@ -119,7 +119,7 @@ def names(given: Inputs) -> dict[str, Value]:
 
 
 OVERLAID = {"vm_flags": ("flags", "__vma_flags", "0")}
-"""Members of unions: since 7.0 or before, vm_flags is the first word of a bitmap."""
+"""Members of unions: since 7.2 or before, vm_flags is the first word of a bitmap."""
 METHODS = {"can_userfault": "ptecheck_can_userfault"}
 DEFINITIONS = """
 #ifdef _PAGE_DEVMAP

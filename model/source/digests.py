@@ -162,6 +162,11 @@ def recorded(edition: Edition) -> tuple[str, Record] | None:
     return None
 
 
+def editions() -> list[str]:
+    """The editions of which there are digests, by name."""
+    return [release["edition"] for release in _load().values()]
+
+
 def save(version: str, edition: Edition, source: Source) -> int:
     """Put the digests of a tree into the record; how many definitions it has. Raises UsageError."""
     known = _load()

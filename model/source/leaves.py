@@ -69,8 +69,8 @@ _PLAIN = Presumed("no special VMA, no shadow stack", "!(vm_flags & VM_SPECIAL)"
 _NO_DROPPABLE = Presumed("no VM_DROPPABLE", "!(vm_flags & PTECHECK_DROPPABLE)")
 _KINDS = Presumed("hugetlb and shmem have vm_ops, and no VMA is both",
                   "(has_vm_ops || !(hugetlb || shmem)) && !(hugetlb && shmem)")
-_ONE_AREA = Presumed("swap entries of the first area alone", "non_swap_entry(pte_to_swp_entry(pte))"
-                     " || swp_type(pte_to_swp_entry(pte)) == 0")
+_ONE_AREA = Presumed("swap entries of the first area alone", "!swp_type(pte_to_swp_entry(pte)) || "
+                     "swp_type(pte_to_swp_entry(pte)) >= MAX_SWAPFILES")
 _NO_HEADER = Presumed("not the first slot of the first area, its header",
                       "!PTECHECK_SOFTLEAF || !is_swap_pte(pte) || pte_to_swp_entry(pte).val != 0")
 _SWAPPED = Presumed("an entry that is neither none nor present",

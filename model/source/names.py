@@ -20,7 +20,7 @@ MOVED = {
                      "userfaultfd_register", "userfaultfd_release", "userfaultfd_unregister",
                      "vma_can_userfault"), _UFFD),
 }
-"""By function, the file that has it now: 6.18 to 7.2."""
+"""By function, the file that has it now; all since 7.2 or before."""
 
 RENAMED = {
     # 7.3: the bit is userfaultfd's, for whichever mode
@@ -31,7 +31,7 @@ RENAMED = {
     "pte_swp_uffd_wp_any": "pte_swp_uffd_any",
     "_PAGE_UFFD_WP": "_PAGE_UFFD", "_PAGE_BIT_UFFD_WP": "_PAGE_BIT_UFFD",
     "_PAGE_SWP_UFFD_WP": "_PAGE_SWP_UFFD",
-    # 6.19 to 7.2: what an entry says that is not present
+    # 7.2 or before: what an entry says that is not present
     "is_migration_entry": "softleaf_is_migration",
     "is_writable_migration_entry": "softleaf_is_migration_write",
     "is_readable_migration_entry": "softleaf_is_migration_read",

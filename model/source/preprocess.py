@@ -25,8 +25,8 @@ CONFIG = (
     "SHMEM", "SPARSEMEM", "SPARSEMEM_VMEMMAP", "ARCH_HAS_PTE_PROTNONE", "ARCH_HAS_PMD_SOFTLEAVES",
     "USERFAULTFD_RWP", "PROC_PAGE_MONITOR", "KSM",
 )
-"""The options that are y, as Debian has them, of all releases; PARAVIRT_XXL, AMD_MEM_ENCRYPT and
-DEVICE_PRIVATE, above all, are not. What stands under another counts as compiled out."""
+"""The options that are y: of Debian's, in any release, those that matter, without PARAVIRT_XXL,
+AMD_MEM_ENCRYPT and DEVICE_PRIVATE. What stands under another counts as compiled out."""
 
 _PRELUDE = """
 #define likely(x) (x)
@@ -47,20 +47,21 @@ _PRELUDE = """
 #define __vm_flags vm_flags
 #define ACCESS_PRIVATE(p, member) ((p)->member)
 #define BITS_TO_LONGS(bits) (((bits) + 63) / 64)
-#define test_bit(n, map) (*(map) >> (n) & 1)
-#define __set_bit(n, map) (*(map) |= 1UL << (n))
-#define bitmap_zero(to, bits) (*(to) = 0)
-#define bitmap_and(to, a, b, bits) (*(to) = *(a) & *(b))
-#define bitmap_andnot(to, a, b, bits) (*(to) = *(a) & ~*(b))
-#define bitmap_or(to, a, b, bits) (*(to) = *(a) | *(b))
-#define bitmap_xor(to, a, b, bits) (*(to) = *(a) ^ *(b))
-#define bitmap_empty(a, bits) (!*(a))
-#define bitmap_equal(a, b, bits) (*(a) == *(b))
-#define bitmap_subset(a, b, bits) (!(*(a) & ~*(b)))
-#define bitmap_intersects(a, b, bits) (!!(*(a) & *(b)))
+#define IN_A_WORD(fits, c) ((fits) ? (c) : bitmap_of_more_than_one_word())
+#define test_bit(n, map) IN_A_WORD((n) < 64, *(map) >> (n) & 1)
+#define __set_bit(n, map) IN_A_WORD((n) < 64, *(map) |= 1UL << (n))
+#define bitmap_zero(to, bits) IN_A_WORD((bits) == 64, *(to) = 0)
+#define bitmap_and(to, a, b, bits) IN_A_WORD((bits) == 64, *(to) = *(a) & *(b))
+#define bitmap_andnot(to, a, b, bits) IN_A_WORD((bits) == 64, *(to) = *(a) & ~*(b))
+#define bitmap_or(to, a, b, bits) IN_A_WORD((bits) == 64, *(to) = *(a) | *(b))
+#define bitmap_xor(to, a, b, bits) IN_A_WORD((bits) == 64, *(to) = *(a) ^ *(b))
+#define bitmap_empty(a, bits) IN_A_WORD((bits) == 64, !*(a))
+#define bitmap_equal(a, b, bits) IN_A_WORD((bits) == 64, *(a) == *(b))
+#define bitmap_subset(a, b, bits) IN_A_WORD((bits) == 64, !(*(a) & ~*(b)))
+#define bitmap_intersects(a, b, bits) IN_A_WORD((bits) == 64, !!(*(a) & *(b)))
 """
 """What compilers, debugging headers and libraries define. A check that only warns has no effect. A
-bitmap of flags is one word."""
+bitmap is read where it is one word."""
 _ATTRIBUTES = ("__ro_after_init", "__init", "__meminit", "__must_check", "__read_mostly", "__pure",
                "noinline", "__always_unused", "__maybe_unused", "notrace", "asmlinkage", "__user",
                "__force", "__rcu", "__iomem", "__bitwise")

@@ -21,6 +21,7 @@ from model.source.digests import (
     SPLIT,
     UNRECORDED,
     Part,
+    editions,
 )
 from model.source.preprocess import CONFIG
 from model.source.prove import DIFFERS, EQUAL, UNKNOWN, Proof, bits
@@ -81,7 +82,8 @@ def _groups(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 def _title(comparison: Comparison) -> str:
     tree, read = comparison.tree, comparison.release
-    known = f"read from {read}" if read else "of which no digests are recorded"
+    known = f"read from {read}" if read else (
+        f"of which no digests are recorded; --edition {' or '.join(editions())} has some")
     return f"{tree.name}, Linux {tree.version}, against {comparison.edition.name}, {known}"
 
 

@@ -117,6 +117,21 @@ def test_a_row_asked_anew_is_the_same(mutant: Mutant) -> None:
     assert asked(mutant) == ROWS[mutant.name]
 
 
+def test_everywhere_names_the_mapping_on_which_a_mutant_is_told(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its own tells it not; one that is told there is asked nowhere else."""
+    monkeypatch.setattr("model.mutation.trial.MAPPINGS", dict.fromkeys(["anon", "shmem-thp"]))
+    special = next(m for m in MUTANTS if m.name == "pte_special: asks another bit")
+    elsewhere = replace(special, mapping="anon", untold="a reason")
+    row = asked(elsewhere, everywhere=True)
+    assert (row.where, row.promises) == (
+        ROWS[special.name].where, ROWS[special.name].promises)
+    assert mutants.complaint(elsewhere, row) == (
+        f"{special.name}: a promise tells it on shmem-thp, which is to be its mapping")
+    assert asked(elsewhere).promises == ()
+    assert asked(special, everywhere=True) == asked(special) == ROWS[special.name]
+
+
 def test_a_row_says_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = next(m for m in MUTANTS if ROWS[m.name].promises)
     row = ROWS[mutant.name]

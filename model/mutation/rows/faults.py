@@ -16,7 +16,7 @@ MUTANTS = (
     Mutant("fault", "user_access", "Outcome.segv", "Outcome.bus", "SIGBUS instead of SIGSEGV"),
     Mutant("fault", "user_access", "mmu_permits(entry.pte, write)", "mmu_permits(entry.pte, False)",
            "a store goes through a read-only entry"),
-    Mutant("fault", "user_access", "count, minor))", "count, count))", "faults are not counted",
+    Mutant("fault", "user_access", "one_more(count))", "count)", "faults are not counted",
            untold="no promise counts the faults of an access that completes", shown="oracle"),
     # --- memory.py
     Mutant("memory", "do_anonymous_page", "pte_mkdirty(ed, vma.vm_page_prot)", "vma.vm_page_prot",
@@ -114,7 +114,7 @@ MUTANTS = (
            edition="v6.12-f369b07c8614", mapping="anon",
            untold="no run of these operations comes to where it differs",
            shown="law:test_write_fault"),
-    Mutant("memory", "do_wp_page", "disj(entry.anon_exclusive, wp_can_reuse_anon_folio(entry))",
+    Mutant("memory", "do_wp_page", "disj(entry.anon_exclusive, wp_can_reuse_anon_folio(ed, entry))",
            "entry.anon_exclusive", "a page that the child left behind is copied", mapping="anon",
            allow="fork", untold="no run of these operations comes to where it differs",
            shown="law:test_write_fault"),

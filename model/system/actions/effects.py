@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from model.kernel.bits import (
-    VM_UFFD_WP,
-)
+from model.kernel.bits import VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS, user_access
 from model.kernel.fork import dup_mmap
@@ -98,7 +96,14 @@ def store(ed: Edition, s: State) -> Effect:
     done = as_term(access.outcome == OK)
     entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
     after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
-    return Effect(after, access.outcome, access.faults)
+    asked = conj(as_term(access.outcome == outcome(Outcome.event)), _page_asked_for(s))
+    return Effect(_with_anon_vma(after, asked), access.outcome, access.faults)
+
+
+def _page_asked_for(s: State) -> Bool:
+    """A write fault asks for an anonymous page (do_anonymous_page)."""
+    return conj(s.vma.mapping.anonymous, has(s.vma.vm_flags, VM_WRITE),
+                negate(pte_present(s.entry.pte)))
 
 
 def _stored(s: State, done: Bool) -> History:
@@ -107,10 +112,10 @@ def _stored(s: State, done: Bool) -> History:
                    stored_since_wp=disj(s.history.stored_since_wp, done))
 
 
-def _with_anon_vma(s: State) -> State:
+def _with_anon_vma(s: State, asked: Bool = False) -> State:
     """Who gets its first anonymous page, or a huge page of zeroes, gets an anon_vma before
-    (anon_vma_prepare)."""
-    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page))
+    (anon_vma_prepare); who has `asked` for one has it even where the fault ended in an event."""
+    prepared = disj(s.entry.anon, conj(s.entry.huge, s.entry.zero_page), asked)
     return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
 
 
@@ -291,7 +296,7 @@ def ksm(ed: Edition, s: State) -> Effect:
 def pin(ed: Edition, s: State) -> Effect:
     """An earlier pin is given up before."""
     entry, result = pin_user_pages(ed, s.vma, replace(s.entry, pinned=False))
-    return Effect(_with_anon_vma(replace(s, entry=entry)), result)
+    return Effect(_with_anon_vma(replace(s, entry=entry), _page_asked_for(s)), result)
 
 
 def unpin(_ed: Edition, s: State) -> Effect:

@@ -367,9 +367,8 @@ class StepView:
 
     @property
     def stays_dirty(self) -> Bool:
-        """A small page that stays where it is mapped stays dirty."""
+        """A page that stays where it is mapped stays dirty."""
         before, after = self.before, self.after
-        stays = conj(negate(before.entry.huge), after.present,
-                     self.op(*(name for name, o in OPERATIONS.items() if o.core)))
+        stays = conj(after.present, self.op(*(name for name, o in OPERATIONS.items() if o.core)))
         return implies(conj(stays, disj(before.dirty, conj(self.op("store"), self.ok))),
                        after.dirty)

@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -88,7 +88,8 @@ def load(file: str) -> PatchFile:
     except OSError as error:
         raise UsageError(f"cannot read {file!r}: {error.strerror}") from error
     except SyntaxError as error:
-        raise UsageError(f"{file}:{error.lineno}: {error.msg}") from error
+        where = f"{file}:{error.lineno}" if error.lineno else file
+        raise UsageError(f"{where}: {error.msg}") from error
     except ValueError as error:
         raise UsageError(f"{file!r} is no Python: {error}") from error
     module = ModuleType(f"{PACKAGE}+{stem}")
@@ -136,6 +137,9 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
 
 def _check_signature(file: str, name: str, function: FunctionType) -> None:
     right, wrong = (parameters(f) for f in (MIRRORS[name].function, function))
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(f"{_place(file, function)} {name} is a coroutine, and returns nothing "
+                         f"when it is called: write def {name}{right}:")
     if wrong != right:
         raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
                          f"takes: write def {name}{right}:")
@@ -158,9 +162,11 @@ def _marks_kept() -> Iterator[None]:
 
 @contextmanager
 def _blamed(file: str, name: str) -> Iterator[None]:
-    """Turns what is raised meanwhile into one line that names the place in the user's file."""
+    """Turns what is raised meanwhile into one line that names the place in the user's file. What it
+    prints is no part of a report."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
