@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from model.engines.explicit import first_violation, reaches
-from model.kernel.changes import KERNELS
-from model.kernel.editions import Edition, Heard
+from model.kernel.changes import KERNELS, NEWEST
+from model.kernel.editions import Edition
 from model.kernel.mirror import MIRRORS
-from model.kernel.records import Mapping as Memory
+from model.kernel.records import Mapping
 from model.system.actions.themes import allowing, modelled
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.library import library
 from model.system.relation.reach import StateGraph, explore
 from model.system.relation.replay import violates
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.base import Property
+from properties.findings import Finding, Shown
 
 PACKAGE = "model.kernel.remedies"
 
@@ -73,17 +75,17 @@ class Judge:
         self._graph = cache(self._explored)
         self._answer = cache(self._asked)
 
-    def answer(self, prop: Property, mapping: Memory, allow: Collection[str] = ()) -> Answer:
+    def answer(self, prop: Property, mapping: Mapping, allow: Collection[str] = ()) -> Answer:
         """Whether the promise holds with the core operations and those of `allow`."""
         operations = allowing(self.edition, mapping, (*prop.about, *allow))
         return self._answer(prop.name, mapping, operations)
 
-    def _explored(self, mapping: Memory,
+    def _explored(self, mapping: Mapping,
                   operations: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
         kernel = KernelSystem(self.edition, mapping, operations)
         return kernel, explore(kernel.machine)
 
-    def _asked(self, prop: str, mapping: Memory, operations: tuple[str, ...]) -> Answer:
+    def _asked(self, prop: str, mapping: Mapping, operations: tuple[str, ...]) -> Answer:
         kernel, graph = self._graph(mapping, operations)
         question = PROPERTIES[prop].question(kernel)
         trace = first_violation(kernel.machine, graph, question)
@@ -93,7 +95,7 @@ class Judge:
         return Answer(PROVED if tested else VACUOUS)
 
 
-def lost(before: Judge, after: Judge, mapping: Memory,
+def lost(before: Judge, after: Judge, mapping: Mapping,
          allow: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The promises that `before` keeps and `after` does not, each with a list of calls."""
     for prop in PROPERTIES.values():
@@ -104,37 +106,20 @@ def lost(before: Judge, after: Judge, mapping: Memory,
                 yield prop.name, then.trace
 
 
-class Telling:
-    """Which editions `calls` tell to have what a remedy mends: there they break the promise, with
-    the remedies `behind` in force, and with `remedy` too they do not.
+def has(edition: Edition, finding: Finding, shown: Shown) -> bool:
+    """Whether the calls tell the edition to have what the remedy mends: there they break the
+    promise, and with the remedy they do not."""
+    behind = finding.broken[0].behind
+    return (_breaks(remedied(edition, behind), shown)
+            and not _breaks(remedied(edition, (*behind, finding.remedy)), shown))
 
-    An edition of which building the steps asks nothing that another answers otherwise has the
-    answer of that one.
-    """
 
-    def __init__(self, prop: Property, mapping: Memory, calls: Sequence[str],
-                 behind: Sequence[str], remedy: str) -> None:
-        self._prop, self._mapping, self._calls = prop, mapping, tuple(calls)
-        self._remedies = (tuple(behind), (*behind, remedy))
-        self._known: list[tuple[Mapping[str, bool], bool]] = []
-
-    def told(self, edition: Edition) -> bool:
-        for answers, known in self._known:
-            if all((change in edition.changes) == has for change, has in answers.items()):
-                return known
-        heard = Heard()
-        without, mended = (self._broken(remedied(replace(edition, heard=heard), names))
-                           for names in self._remedies)
-        found = without and not mended
-        self._known.append(({c: c in edition.changes for c in heard.changes}, found))
-        return found
-
-    def _broken(self, edition: Edition) -> bool:
-        if not self._prop.concerns(edition, self._mapping) \
-                or not {*self._calls} <= {*modelled(edition, self._mapping)}:
-            return False
-        kernel = KernelSystem(edition, self._mapping, tuple(dict.fromkeys(self._calls)), library())
-        return violates(kernel.machine, self._prop.question(kernel), self._calls)
+def _breaks(edition: Edition, shown: Shown) -> bool:
+    prop, mapping, calls = PROPERTIES[shown.promise], find_mapping(shown.mapping), shown.ops
+    if not prop.concerns(edition, mapping) or not {*calls} <= {*modelled(edition, mapping)}:
+        return False
+    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys(calls)), library())
+    return violates(kernel.machine, prop.question(kernel), calls)
 
 
 def spans(names: Collection[str]) -> str:
@@ -150,7 +135,12 @@ def spans(names: Collection[str]) -> str:
 
 
 def spanned(text: str) -> tuple[str, ...]:
-    """The editions that `spans` has put into words."""
-    rows = [span.split(" to ") for span in text.split(", ")]
+    """The editions that such words name; "v6.3 on" are those from there to the newest."""
+    rows = [span.replace(" on", f" to {NEWEST}").split(" to ") for span in text.split(", ")]
     return tuple(name for row in rows
                  for name in KERNELS[KERNELS.index(row[0]):KERNELS.index(row[-1]) + 1])
+
+
+def last(finding: Finding) -> str:
+    """The newest edition that has it."""
+    return max((spanned(shown.kernels)[-1] for shown in finding.shown), key=KERNELS.index)

@@ -1,5 +1,5 @@
-"""Entries that are changed together are made dirty where one of them was, and no more soft-dirty than
-they were: that they agree in soft-dirty is what made them one batch."""
+"""Entries that are changed together become dirty where one of them is, and no more soft-dirty than
+they were: they are one batch because they agree in that."""
 
 from __future__ import annotations
 
