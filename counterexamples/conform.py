@@ -160,8 +160,9 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
                     record.add(result)
         finally:
             progress.stop.set()
-    if all(result.able.no_mapping for result in results):
-        raise CannotRun(results[0].able.no_mapping or "")
+    lacking = [r.able.no_mapping for r in results if r.able.no_mapping]
+    if lacking and len(lacking) == len(results):
+        raise CannotRun(lacking[0])
     return results
 
 
