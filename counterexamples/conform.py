@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kernel", required=True, metavar="K", help="debian:6.1, debian:6.1.170, "
-                   "bzimage:PATH, tree:PATH[+PATCHFILE...] or host")
+                   "bzimage:PATH[+FILE.ko...], tree:PATH[+PATCHFILE...] or host")
     p.add_argument("--edition", metavar="EDITION", help="the model; default: the kernel's own")
     add_patch_argument(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",

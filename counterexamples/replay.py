@@ -3,8 +3,10 @@
     python -m counterexamples.replay trace.itf.json --kernel debian:6.1
     python -m counterexamples.replay --kernel debian:6.12 --mapping shmem store clear_refs store
 
-Kernels: debian:6.1 (newest of its line), debian:6.1.170, bzimage:PATH, tree:PATH[+PATCHFILE...],
-host. Ends with 0 where the kernel did as the model, 1 where it did not, 4 where it cannot be tried.
+Kernels: debian:7.3 (newest of its line), debian:6.1.170, bzimage:PATH[+FILE.ko...],
+tree:PATH[+PATCHFILE...], tree:linux-source-7.3[+PATCHFILE...], host; counterexamples.kernels lists
+Debian's. Ends with 0 where the kernel did as the model, 1 where it did not, 4 where it cannot be
+tried.
 """
 
 from __future__ import annotations
