@@ -20,7 +20,7 @@ X, Y = z3.BitVecs("x y", 64)
 MASK64 = (1 << 64) - 1
 
 LAW_EDITIONS = ("v6.1", "before", "v6.3", "v6.12", "v6.1-51d3d5eb74ff", "v6.12-f369b07c8614",
-                "v6.12-76aefad628aa")
+                "v6.12-76aefad628aa", "v7.3")
 editions = pytest.mark.parametrize(
     "ed", [pytest.param(find_edition(name), id=name) for name in LAW_EDITIONS])
 
