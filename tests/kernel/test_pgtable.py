@@ -56,7 +56,7 @@ def value(term: z3.BitVecRef) -> int:
 
 def saved_dirty(ed: Edition) -> bool:
     """Read-only entries keep their dirty bit elsewhere: 6.6 and later."""
-    return ed.name.startswith("v6.12")
+    return ed.name.startswith(("v6.12", "v7"))
 
 
 def dirty(ed: Edition, pte: z3.BitVecRef) -> z3.BoolRef:
@@ -164,7 +164,7 @@ def test_mkdirty(ed: Edition) -> None:
 def test_mkuffd_wp(ed: Edition) -> None:
     """The bit, and from f1eb1bacfba9 on write protection too; a dirty page stays dirty."""
     after = pgtable.pte_mkuffd_wp(ed, X)
-    protects = ed.name.startswith(("v6.3", "v6.12"))
+    protects = ed.name.startswith(("v6.3", "v6.12", "v7"))
     always(bit(after, UWP))
     always(same(bit(after, RW), z3.And(bit(X, RW), not protects)))
     always(same(dirty(ed, after), dirty(ed, X)))
@@ -242,7 +242,7 @@ def test_maybe_mkwrite(ed: Edition) -> None:
 
 
 def _marker_type(ed: Edition) -> int:
-    return 30 if ed.name.startswith("v6.1") and not ed.name.startswith("v6.12") else 31
+    return 30 if ed.name.startswith("v6.1") and not ed.name.startswith(("v6.12", "v7")) else 31
 
 
 def _swap_entry(kind: int, offset: int) -> int:

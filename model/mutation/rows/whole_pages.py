@@ -5,8 +5,7 @@ from model.mutation.mutant import Mutant
 MUTANTS = (
     # --- huge_memory.py
     Mutant("huge_memory", "pmd_modify", 'negate(ed.has("f7491d7c81db"))', "True",
-           "the dirty bit of a huge page is lost", mapping="thp",
-           untold="what asks for the dirty bit speaks of small pages", shown="recorded"),
+           "the dirty bit of a huge page is lost", mapping="thp"),
     Mutant("huge_memory", "do_huge_pmd_anonymous_page", "pte_mkdirty(ed, vma.vm_page_prot)",
            "vma.vm_page_prot", "the first store is not recorded", mapping="thp"),
     Mutant("huge_memory", "do_huge_pmd_anonymous_page", "zero_page=True", "zero_page=False",
