@@ -65,6 +65,7 @@ TOLD_BY: dict[str, Told] = {
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
+    "f1879e8a0c60": Told("softdirty-armed", "anon", ("ksm", "pageout", "pin"), "v7.3"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
     "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),
     "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
