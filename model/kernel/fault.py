@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, folded, has, ite, negate, number
+from model.kernel.logic import BV, Bool, has, ite, negate, number, one_more
 from model.kernel.memory import handle_mm_fault, vma_is_accessible
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_access, mmu_permits
@@ -48,8 +48,7 @@ def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
             fault = handle_mm_fault(ed, vma, entry, write)
             over = Access(fault.entry, fault.outcome, count)
             again = fault.outcome == outcome(Outcome.ok)
-            minor = count + number(1, FAULT_BITS)
-            counted = folded(ite(fault.major, count, minor))
+            counted = ite(fault.major, count, one_more(count))
             other = ite(again, attempt(fault.entry, counted, tries + 1), over)
         return ite(mmu_permits(entry.pte, write), done,
                    ite(access_error(ed, vma, write), denied, other))
