@@ -27,20 +27,21 @@ from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
-from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
+from counterexamples.lab.records import Record
 from model.cli import (
     Parser,
     add_patch_argument,
     entry,
+    new_file,
     one_of,
     patched,
     seconds,
     tool,
     whole,
 )
-from model.kernel.editions import Edition, UsageError, find_edition
-from model.kernel.records import Mapping
-from model.system.actions.themes import ALL, modelled, themes_named
+from model.kernel.editions import UsageError, find_edition
+from model.system.actions.themes import ALL, themes_asked
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS, find_mapping
 
@@ -75,10 +76,12 @@ def parser() -> argparse.ArgumentParser:
                    help="virtual machines at once")
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
-                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
-                   "machine makes it wait does not count")
+                   f"for its boot, {guest.BOOTS} times that. What a busy machine makes it wait "
+                   "does not count")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
+    p.add_argument("--record", type=new_file, metavar="FILE", help="write each campaign down in a "
+                   "record, beside those of other mappings and themes on this kernel")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")
     p.add_argument("-v", "--verbose", action="store_true",
                    help="name the branches that no list of calls can take")
@@ -93,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = _Progress(args.quiet)
     try:
         kernel = at_hand(kernel, progress.line)
-        results = _run_all(args, kernel, campaigns, progress)
+        record = Record(args.record, kernel) if args.record else None
+        results = _run_all(args, kernel, campaigns, progress, record)
     except CannotRun as error:
         return _ended(args, SKIP, f"SKIP: {error}")
     except KernelFailed as error:
@@ -116,8 +120,7 @@ def _ended(args: argparse.Namespace, code: int, line: str) -> int:
 def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     name = args.edition or kernel.edition
     if name is None:
-        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
-                         "--edition")
+        raise without_edition(kernel)
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
     patterns = args.theme or [ALL]
@@ -132,18 +135,11 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
     campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
                           extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
                  for m in dict.fromkeys(wanted)
-                 for theme, actions in _themes(patterns, edition, MAPPINGS[m]).items()]
+                 for theme, actions in themes_asked(patterns, edition, MAPPINGS[m]).items()]
     if not campaigns:
         raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
                          f"{', '.join(patterns)}")
     return campaigns
-
-
-def _themes(patterns: Sequence[str], edition: Edition,
-            mapping: Mapping) -> dict[str, tuple[str, ...]]:
-    """The operations of each theme that is asked for, `all` among them."""
-    found = {ALL: modelled(edition, mapping)} if ALL in patterns else {}
-    return found | themes_named([p for p in patterns if p != ALL], edition, mapping)
 
 
 def _matching(pattern: str) -> list[str]:
@@ -151,14 +147,23 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
-             progress: _Progress) -> list[Result]:
+             progress: _Progress, record: Record | None) -> list[Result]:
     """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
-    a campaign has explored its model before."""
+    a campaign has explored its model before. Raises CannotRun where this kernel has none of the
+    mappings; those that it lacks beside others have that for their result, and no record."""
+    results = []
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
-            return list(pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns))
+            for result in pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns):
+                results.append(result)
+                if record is not None and not result.able.no_mapping:
+                    record.add(result)
         finally:
             progress.stop.set()
+    reasons = [result.able.no_mapping for result in results]
+    if reasons[0] and all(reasons):
+        raise CannotRun(reasons[0])
+    return results
 
 
 def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:
@@ -166,7 +171,8 @@ def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) 
     mapping = model.mapping.name
     with kernel.start(limit=limit) as session:
         able = abilities(session, mapping)
-        able.require(())
+        if able.no_mapping:
+            return Result(campaign, able, [])
         tally = campaign.run(session, ignored=able.ignored, without=able.without,
                              tick=lambda: progress.tick(campaign))
         compared: list[Row] = []

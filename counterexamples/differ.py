@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
                    help=", ".join(FORMATS))
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of a kernel; default: {guest.ANSWER_SECONDS:g}; "
-                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
-                   "machine makes it wait does not count")
+                   f"for its boot, {guest.BOOTS} times that. What a busy machine makes it wait "
+                   "does not count")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 

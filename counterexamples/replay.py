@@ -17,7 +17,7 @@ from pathlib import Path
 from counterexamples import itf
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun, KernelFailed
-from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
                    help=", ".join(FORMATS))
     p.add_argument("--timeout", type=seconds, default=guest.ANSWER_SECONDS, metavar="SECONDS",
                    help=f"limit for each answer of the kernel; default: {guest.ANSWER_SECONDS:g}; "
-                   f"for its boot, {guest.BOOT_SECONDS:g} or that where it is longer. What a busy "
-                   "machine makes it wait does not count")
+                   f"for its boot, {guest.BOOTS} times that. What a busy machine makes it wait "
+                   "does not count")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return p
 
@@ -83,8 +83,7 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
         return plan_of(itf.calls(_read(first)), chosen, args.patch)
     ops = itf.checked(args.what)
     if chosen is None and kernel.edition is None:
-        raise UsageError(f"which edition models {kernel.name} is not known: name one with "
-                         "--edition")
+        raise without_edition(kernel)
     return Plan(patched(chosen or find_edition(kernel.edition or ""), args.patch),
                 find_mapping(args.mapping or "shmem").name, "", ops)
 

@@ -19,8 +19,9 @@ from model.kernel.editions import UsageError, unknown
 
 PROG = "model"
 COMMANDS = ("model.check", "model.simulate", "model.diff", "model.backport", "model.findings",
-            "model.drift", "model.mutants", "counterexamples.replay", "counterexamples.conform",
-            "counterexamples.differ", "counterexamples.stress", "counterexamples.gallery")
+            "model.drift", "model.mutants", "counterexamples.kernels", "counterexamples.replay",
+            "counterexamples.conform", "counterexamples.differ", "counterexamples.stress",
+            "counterexamples.gallery")
 """In the order in which somebody meets them."""
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.checking import listing
 from model.checking.cells import (
     MEANINGS,
     WORST_FIRST,
     Cell,
-    CellResult,
     Exit,
     bisect_code,
     exit_code,
@@ -24,17 +24,15 @@ from model.checking.cells import (
     plan,
     select_editions,
 )
-from model.checking.formats import Files, as_json, as_junit, as_ktap, passes
-from model.checking.listing import ALL, SECTIONS, listing
 from model.checking.proofs import OFF, at_hand
-from model.checking.run import Ran, Store, default_jobs, run
+from model.checking.run import Store, default_jobs, run
 from model.checking.saved import Folder, where
 from model.checking.settle import Options
+from model.checking.telling import Progress, closing, cut_short, evidence, report
 from model.cli import (
     USAGE,
     WRONG_BISECT,
     Parser,
-    StatusLine,
     add_patch_argument,
     columns,
     complain,
@@ -44,12 +42,12 @@ from model.cli import (
     one_of,
     seconds,
     tell,
-    wants_colour,
     whole,
     with_patch,
     writable_folder,
 )
 from model.engines.registry import ENGINES
+from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
 from model.processes import CANNOT_TELL
 
@@ -57,10 +55,9 @@ if TYPE_CHECKING:
     from counterexamples.folder import Pictures
 
 PROG = "model.check"
-PATCHED = "v6.12"
-"""The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
 FORMATS = ("text", "json", "ktap", "junit")
+LISTED = ("text", "json")
 HEADLINE = ("softdirty-complete", "shmem")
 """The promise of the patch, and its mapping: the main job settles and tells it first."""
 CODES = "ends with\n" + "\n".join(f"  {code:3}  {told}" for code, told in MEANINGS.items()) + f"""
@@ -74,7 +71,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                formatter_class=argparse.RawDescriptionHelpFormatter, wrong=wrong)
     pick = p.add_argument_group("what to check (names or globs, repeatable)")
     pick.add_argument("--kernel", action="append", metavar="EDITION",
-                      help=f"default: before, after; with --patch: {PATCHED}")
+                      help=f"default: before, after; with --patch: {NEWEST}")
     pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
     pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
     pick.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
@@ -88,9 +85,10 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     add_patch_argument(pick)
     pick.add_argument("--claims", action="store_true",
                       help="decide what the messages of the patches claim, sentence by sentence")
-    pick.add_argument("--list", nargs="?", const=ALL, metavar="SECTION",
-                      type=one_of("section", (ALL, *SECTIONS)), help="say what there is, and end: "
-                      f"{', '.join(SECTIONS)} (of --format json); default: all but the last")
+    pick.add_argument("--list", nargs="?", const=listing.ALL, metavar="SECTION",
+                      type=one_of("section", (listing.ALL, *listing.SECTIONS)),
+                      help=f"say what there is, and end: {', '.join(listing.SECTIONS)} (the last "
+                      "is that of --format json); default: all but the last")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
                      help=", ".join(["auto", *ENGINES]))
@@ -122,8 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wrong = WRONG_BISECT if "--bisect" in words else USAGE
     args = parser(wrong).parse_args(words)
     if args.list:
-        tell(listing(args.list, columns(sys.stdout)))
-        return Exit.MET
+        return _listed(args, wrong)
     try:
         return _asked(args)
     except UsageError as error:
@@ -132,13 +129,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail(PROG, str(error), wrong)
 
 
+def _listed(args: argparse.Namespace, wrong: int) -> int:
+    if args.format not in LISTED:
+        fail(PROG, f"--list has no format {args.format!r}; known: {', '.join(LISTED)}", wrong)
+    tell(listing.as_json(args.list) if args.format == "json" else
+         listing.listing(args.list, columns(sys.stdout)))
+    return Exit.MET
+
+
 def _asked(args: argparse.Namespace) -> int:
     """What does not depend on a patch file first: what is wrong there is wrong in every revision.
     Raises UsageError."""
     if args.claims:
         from model.claims import claims
-        return claims(args)
-    kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
+        return claims(args, NEWEST)
+    kernels = args.kernel or ([NEWEST] if args.patch else ["before", "after"])
     editions = select_editions(kernels, args.added, args.dropped)
     _cells(args, editions)
     out: Path | None = args.out or (DEFAULT_OUT if _is_main_job(args) else None)
@@ -173,18 +178,18 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
                       at_hand() if args.cache else None)
     store = Folder(out, options, _pictures(args), args.resume) if out else Store()
     first = _first if _is_main_job(args) else None
-    progress = _Progress(cells, args.quiet, first if args.format == "text" else None)
+    progress = Progress(cells, args.quiet, first if args.format == "text" else None)
     ran = run(cells, options, progress, store, first)
-    files = [_files(out if i not in ran.unkept else None, *pair)
+    files = [evidence(out if i not in ran.unkept else None, *pair)
              for i, pair in enumerate(zip(cells, ran.results, strict=True))]
     if not args.quiet:
-        tell(_report(args, cells, ran.results, files))
+        tell(report(args, cells, ran.results, files))
         if args.format == "text":
-            tell(_closing(args, out, ran, time.monotonic() - start))
+            tell(closing(args, out, ran, time.monotonic() - start))
     if isinstance(store, Folder) and store.passed_over and not args.quiet:
         complain(PROG, f"{store.passed_over} damaged or foreign results under {out} passed over")
     if ran.interrupted:
-        complain(PROG, _cut_short(ran.results))
+        complain(PROG, cut_short(ran.results))
     for number, why in ran.unkept.items():
         complain(PROG, f"{out}/{where(cells[number]).path}: evidence is missing: {why}")
     about = judged(ran.results)
@@ -200,107 +205,6 @@ def _pictures(args: argparse.Namespace) -> Pictures:
     from counterexamples.folder import Pictures
 
     return Pictures.asked(args.no_pictures, args.png)
-
-
-def _files(out: Path | None, cell: Cell, result: CellResult) -> Files:
-    """Where the evidence of a result is."""
-    if out is None:
-        return Files()
-    from counterexamples import itf
-    from counterexamples.folder import CERTIFICATE
-
-    folder = out / where(cell).path
-    return Files(str(folder / itf.FILE) if result.verdict == "violated" else None,
-                 str(folder / CERTIFICATE) if result.certificate is not None else None)
-
-
-class _Progress:
-    """Cells done and left and the slowest so far, on stderr; and on stdout the headline as soon as
-    it is known, if there is one: the results of those cells that are `first`."""
-
-    def __init__(self, cells: Sequence[Cell], quiet: bool,
-                 first: Callable[[Cell], bool] | None) -> None:
-        self._cells = len(cells)
-        self._headline: dict[tuple[str, str, str], CellResult | None] = {
-            (c.prop.name, c.mapping.name, c.edition.name): None
-            for c in cells if first and first(c) and not quiet}
-        self._done = 0
-        self._slowest: CellResult | None = None
-        self._tell = StatusLine(quiet)
-
-    def __call__(self, result: CellResult) -> None:
-        self._done += 1
-        if (key := (result.prop, result.mapping, result.kernel)) in self._headline:
-            self._headline[key] = result
-            found = [r for r in self._headline.values() if r]
-            if len(found) == len(self._headline):
-                self._tell.clear()
-                from model.checking.report import headline  # slow, where nothing is said
-
-                tell(f"{headline(found, columns(sys.stdout))}\n")
-        if self._slowest is None or result.seconds > self._slowest.seconds:
-            self._slowest = result
-        self._tell(f"{self._done} done, {self._cells - self._done} left; slowest "
-                   f"{self._slowest.prop} on {self._slowest.kernel}/{self._slowest.scope}, "
-                   f"{self._slowest.seconds:.1f} s", self._done == self._cells)
-
-
-def _report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[CellResult],
-            files: Sequence[Files]) -> str:
-    match args.format:
-        case "json":
-            return as_json(results, files)
-        case "ktap":
-            return as_ktap(results, args.strict)
-        case "junit":
-            return as_junit(results, args.strict)
-    colour = wants_colour(sys.stdout)
-    from model.checking.report import TextReport
-
-    text = str(TextReport(results, columns(sys.stdout), colour=colour, strict=args.strict,
-                          verbose=args.verbose))
-    if len(cells) == 1 or args.verbose or (args.patch and len(cells) == 2):
-        text += "".join(_trace(c, r, args.verbose, colour)
-                        for c, r in zip(cells, results, strict=True) if r.trace is not None)
-    return text
-
-
-def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
-    """The counterexample in full; with -v its lane sheet too."""
-    from counterexamples.folder import with_fixed
-    from counterexamples.words.text import trace_text
-
-    trace, fixed = with_fixed(where(cell), result.trace or ())
-    told = "\n\n" + trace_text(trace, fixed).rstrip()
-    if verbose:
-        from counterexamples.pictures import lanes
-        told += "\n\n" + lanes.text(lanes.lanes(trace), colour).rstrip()
-    return told
-
-
-def _closing(args: argparse.Namespace, out: Path | None, ran: Ran, took: float) -> str:
-    results = ran.results
-    told = f"{sum(r.settled for r in results)} of {len(results)} settled, "
-    if args.strict:
-        told += f"{sum(passes(r, strict=True) for r in results)} as --strict wants, "
-    else:
-        told += f"{sum(r.met for r in results)} as expected, "
-    told += f"in {took:.1f} s" + ", interrupted" * ran.interrupted
-    if out is not None:
-        told += f"\ntraces, pictures and certificates: {out}/PROPERTY/EDITION/MAPPING/"
-    return f"\n{told}"
-
-
-def _cut_short(results: Sequence[CellResult]) -> str:
-    """One line, however many are open."""
-    left = [r for r in results if r.cut_short]
-    bounds = [r.depth for r in left if r.depth]
-    told = f"interrupted, {len(left)} of {len(results)} left open"
-    if not bounds:
-        return told
-    least = min(bounds)
-    return (f"{told}; {len(bounds)} of these safe up to {least} call{'s' * (least > 1)}"
-            + " or more" * (len(bounds) > 1))
 
 
 if __name__ == "__main__":

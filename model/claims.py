@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
-from model.cli import cut_short, wants_colour, writable_folder
-from model.kernel.editions import UsageError, find_edition
+from model.cli import cut_short, wants_colour, with_patch, writable_folder
+from model.kernel.changes import NEWEST
+from model.kernel.editions import Edition, UsageError
 from model.processes import Stopped, interrupted_code, until_interrupted
 from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS
@@ -22,15 +23,18 @@ PROG = "model.check"
 
 if TYPE_CHECKING:
     from counterexamples.folder import Pictures
-KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
+KERNELS = ("before", "after", "v6.1", "v6.12", NEWEST, "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
 _NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
 
 
-def claims(args: argparse.Namespace) -> int:
-    """Decide them, print the verdicts, write the calls under --out. Raises UsageError."""
+def claims(args: argparse.Namespace, patched: str) -> int:
+    """Decide them, print the verdicts, write the calls under --out; `patched` is the edition that a
+    patch file is for, where none is named. Raises UsageError."""
     _refuse(args)
-    editions = select_editions(args.kernel or list(KERNELS), args.added, args.dropped)
+    editions = with_patch(
+        select_editions(args.kernel or ([patched] if args.patch else list(KERNELS)), args.added,
+                        args.dropped), args.patch, args.timeout)
     mappings = [MAPPINGS[m] for m in select("mapping", args.mapping or ["*"], list(MAPPINGS))]
     out = None if args.out is None else writable_folder(args.out)
     start, traces = time.monotonic(), Traces()
@@ -45,7 +49,8 @@ def claims(args: argparse.Namespace) -> int:
 
     def write(judged: Judged) -> None:
         if out is not None:
-            traces.update(_written(out, judged, args))
+            edition = next(e for e in editions if e.name == judged.kernel)
+            traces.update(_written(out, judged, edition, args))
 
     results = until_interrupted(found, write)
     if live:
@@ -68,7 +73,7 @@ def _refuse(args: argparse.Namespace) -> None:
     for name in _NOT_WITH:
         if getattr(args, name):
             raise UsageError(f"--{name} is not for --claims, which takes --kernel, --mapping, "
-                             "--with, --without, --timeout, --format, --out and --strict")
+                             "--with, --without, --patch, --timeout, --format, --out and --strict")
     if args.engine != "auto":
         raise UsageError("--engine is not for --claims: each claim says how it is decided")
     if args.format not in FORMATS:
@@ -81,22 +86,22 @@ def _report(args: argparse.Namespace, results: list[Judged], traces: Traces) -> 
     return str(TextReport(results, colour=wants_colour(sys.stdout), strict=args.strict))
 
 
-def _written(out: Path, judged: Judged, args: argparse.Namespace) -> Traces:
+def _written(out: Path, judged: Judged, edition: Edition, args: argparse.Namespace) -> Traces:
     from counterexamples.folder import Pictures
 
     pictures = Pictures.asked(args.no_pictures, args.png)
-    return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, a, pictures)
+    return {(judged.claim.name, judged.kernel, a.mapping): _write(out, judged, edition, a, pictures)
             for a in judged.answers if a.ops is not None}
 
 
-def _write(out: Path, judged: Judged, answer: Answer, pictures: Pictures) -> str:
+def _write(out: Path, judged: Judged, edition: Edition, answer: Answer, pictures: Pictures) -> str:
     from counterexamples.folder import write_claim
     from counterexamples.trace import run_trace
     from model.system.relation.kernel import kernel_system
 
     mapping = MAPPINGS[answer.mapping]
     trace, *others = (
-        run_trace(kernel_system(find_edition(name), mapping), answer.ops or (),
+        run_trace(kernel_system(edition.sibling(name), mapping), answer.ops or (),
                   prop=judged.claim.name, claim=judged.claim.fact, because=answer.because)
         for name in (answer.kernel, answer.beside) if name)
     return str(write_claim(out, trace, others[0] if others else None, answer.verdict, pictures))

@@ -12,17 +12,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from model import streams
 from model.kernel.editions import Edition, UsageError, shortened, unknown
-from model.processes import end_on_signals, interrupted_code
+from model.processes import (
+    CANNOT_TELL,
+    end_now,
+    end_on_signals,
+    interrupted_code,
+    kept_words,
+    say_end,
+)
 
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
 WRONG_BISECT = 128
 """What stops `git bisect run`: the command line is wrong, whatever the revision."""
+_WORD, _LINE = 240, 800
+"""Characters of a word and of all in an error: a name that is longer is no name."""
 FILE_WIDTH = 80
 MANY = 1_000_000_000
 SHORTEST, LONGEST = 0.000001, 1_000_000
@@ -38,6 +48,20 @@ def tool() -> dict[str, str]:
     except PackageNotFoundError:
         own = "unknown"
     return {"name": TOOL, "version": own, "solver": f"Z3 {z3.get_version_string()}"}
+
+
+class _Once(argparse.Action):
+    """What takes one value takes no second one: it would not be known which decides."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: object, option_string: str | None = None) -> None:
+        given = vars(namespace).setdefault(_GIVEN, {})
+        if option_string and given.setdefault(self.dest, values) != values:
+            parser.error(f"argument {option_string}: given twice, and it takes one value")
+        setattr(namespace, self.dest, values)
+
+
+_GIVEN = " given"  # no option's name
 
 
 class _Version(argparse.Action):
@@ -60,7 +84,26 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, wrong: int = USAGE, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._wrong = wrong
+        self.register("action", None, _Once)
         self.add_argument("--version", action=_Version)
+
+    def parse_known_args(  # type: ignore[override]
+            self, args: Sequence[str] | None = None,
+            namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
+        """An argument that is empty, as of a variable that is not set, is none: it would be taken
+        for one that was not given."""
+        found, more = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            given = getattr(found, action.dest, None)
+            if any(isinstance(text, str) and not text.strip()
+                   for text in (given if isinstance(given, list) else [given])):
+                name = "/".join(action.option_strings) or action.metavar or action.dest
+                self.error(f"argument {name}: it is empty")
+        if any(not text.strip() for text in more):
+            named = self._named()
+            self.error("an empty argument is " + (f"no {' or '.join(named)}" if named else
+                                                  "one word too many"))
+        return found, more
 
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "
@@ -68,8 +111,12 @@ class Parser(argparse.ArgumentParser):
             message = self._unrecognized(message[len(prefix):].split()[0])
         fail(self.prog.rpartition(" ")[2], message, self._wrong)
 
+    def _named(self) -> list[str]:
+        """The arguments that are no options."""
+        return [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+
     def _unrecognized(self, word: str) -> str:
-        named = [str(a.metavar or a.dest) for a in self._actions if not a.option_strings]
+        named = self._named()
         if not word.startswith("-"):
             takes = f"{' '.join(named)} and options" if named else "options alone"
             return f"{word!r} is no option, and one word too many: this command takes {takes}"
@@ -87,7 +134,24 @@ def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:
 
 def complain(prog: str, message: str) -> None:
     """Say what is wrong, in one line on stderr."""
-    print(f"{prog}: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"{prog}: {one_line(message)}", file=sys.stderr)
+
+
+def one_line(message: str) -> str:
+    """A message, whatever the user gave that stands in it: in one line, of a length that can be
+    read, and without what would move a terminal's cursor."""
+    words = (_cut(word, _WORD) for word in message.split())
+    return escaped(_cut(" ".join(words), _LINE))
+
+
+def escaped(text: str) -> str:
+    """As Python writes it, where it cannot be printed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _cut(text: str, most: int) -> str:
+    """Its beginning and its end, which says more than the middle."""
+    return text if len(text) <= most else f"{text[:most - most // 4]}...{text[-(most // 4):]}"
 
 
 def one_of(kind: str, names: Sequence[str]) -> Callable[[str], str]:
@@ -130,6 +194,15 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def new_file(text: str) -> Path:
+    """An argument type: a file that is to be written; the folder must be there."""
+    path = Path(text)
+    if not text.strip() or path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is no name for a file in a folder "
+                                         "that is there")
+    return path
+
+
 def add_patch_argument(parser: argparse._ActionsContainer) -> None:
     """--patch FILE.py, for a command that has editions."""
     parser.add_argument("--patch", metavar="FILE.py", help="kernel functions of your own instead "
@@ -143,8 +216,9 @@ def patched(edition: Edition, file: str | None, seconds: float | None = None) ->
 
 
 LOADING = 60.0
-"""Seconds that a patch file may take to be executed and tried, where no limit is given."""
-_LEAST = 10.0  # seconds that it may take whatever limit is given
+"""Seconds that a patch file may take to be executed and tried, and later each call of a function in
+it, where no limit is given."""
+_LEAST, _LEAST_CALL = 10.0, 1.0  # seconds that these may take whatever limit is given
 
 
 def with_patch(editions: Sequence[Edition], file: str | None,
@@ -156,14 +230,18 @@ def with_patch(editions: Sequence[Edition], file: str | None,
     if file is None:
         return list(editions)
     from model.system.patching.files import load  # what these need is slow to import
-    from model.system.patching.trial import tried
+    from model.system.patching.trial import limited, tried
+
+    limit = LOADING if seconds is None else seconds
 
     def applied() -> list[Edition]:
         patch = load(file)
-        return [e for edition in editions for e in (edition, patch.applied(edition))]
+        return [e for edition in editions
+                for e in (edition, patch.applied(edition, max(limit, _LEAST_CALL)))]
 
-    tried(file, applied, LOADING if seconds is None else max(seconds, _LEAST))
-    return applied()
+    tried(file, applied, max(limit, _LEAST))
+    with limited(max(limit, _LEAST)):
+        return applied()
 
 
 def writable_folder(path: Path) -> Path:
@@ -197,6 +275,39 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     gc.set_threshold(200_000)  # terms and states are many and make no cycles
     end_on_signals(prog)
     try:
+        file = _patch_file(sys.argv[1:])
+        if file is not None and kept_words() is None:
+            from model.system.patching.trial import apart
+            apart(file)
+            streams.aside()
+    except UsageError as error:
+        fail(prog, str(error), CANNOT_TELL if "--bisect" in sys.argv[1:] else USAGE)
+    try:
+        code = _code(prog, main)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        say_end()
+    if kept_words() is None:
+        raise SystemExit(code)
+    end_now(code)  # whatever a patch file has left running
+
+
+def _patch_file(words: Sequence[str]) -> str | None:
+    """The last one that is named, before the command line is understood."""
+    found = None
+    for word, after in pairwise([*words, ""]):
+        if word == "--patch":
+            found = after
+        elif word.startswith("--patch="):
+            found = word.partition("=")[2]
+    return found
+
+
+def _code(prog: str, main: Callable[[], int]) -> int:
+    """What the command ends with; where it is not that of `main`, a line was told. Raises
+    SystemExit."""
+    try:
         code = streams.run(main)
     except UsageError as error:
         fail(prog, str(error))
@@ -208,14 +319,14 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         print(f"{prog}: interrupted", file=sys.stderr)
         code = interrupted_code()
     except OSError as error:
-        fail(prog, f"{error.filename or 'a file'}: {error.strerror or error}")
+        fail(prog, f"{escaped(str(error.filename or 'a file'))}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("PTECHECK_TRACEBACK"):
             raise
-        print(f"{prog}: internal error: {type(error).__name__}: {error}; "
-              "set PTECHECK_TRACEBACK=1 to see where", file=sys.stderr)
+        complain(prog, f"internal error: {type(error).__name__}: {one_line(str(error))}; "
+                 "set PTECHECK_TRACEBACK=1 to see where")
         code = INTERNAL
-    raise SystemExit(code)
+    return code
 
 
 def cut_short(prog: str, done: int, asked: int) -> bool:

@@ -1,9 +1,11 @@
 """python -m model.drift TREE: what has changed in a kernel tree since the model was read from it.
 
-TREE is a folder of kernel source, a linux-source-*.tar.xz, or an installed package by name. Every
-function that the model mirrors is compared by a digest of its code; the leaf functions are proved
-equal to the model's for all inputs, or shown with the input on which they differ. Exit codes: 0
-nothing has changed and all leaf functions are equal, 1 something has, 2 usage.
+TREE is a folder of kernel source, a linux-source-*.tar.xz, or a package of Debian's by name. Every
+function that the model mirrors is compared by a digest of its code: it is the same, or moved to
+another file, renamed, split into others, changed, gone, or compiled out where the configuration
+builds no more than a stub of it. The leaf functions are proved equal to the model's for all inputs,
+or shown with the input on which they differ. Exit codes: 0 nothing has changed but places and
+names, and all leaf functions are equal; 1 something has; 2 usage.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ import argparse
 import fnmatch
 import sys
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from model.cli import Parser, entry, one_of, tool, wants_colour
+from model.debian.source import archive_of, is_source
 from model.kernel.editions import Edition, UsageError, unknown
+from model.machine import CannotRun
 from model.source.compare import compare, with_properties
 from model.source.digests import Item, Source, items, save, wanted_files
 from model.source.report import as_json, as_text
@@ -26,6 +31,19 @@ from properties import PROPERTIES
 
 PROG = "model.drift"
 FORMATS = ("text", "json")
+
+
+def find_package(name: str) -> Path | None:
+    """By the name of a source package, its archive; None for what is none, UsageError for one that
+    cannot be had."""
+    try:
+        return archive_of(name, _progress) if is_source(name) else None
+    except CannotRun as error:
+        raise UsageError(str(error)) from error
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     chosen = _select(args.function)
     wanted = wanted_files(chosen, proofs=not args.digests)
-    tree = open_tree(args.tree, wanted)
+    tree = open_tree(args.tree, wanted, find_package)
     edition = tree.edition(args.edition)
     if args.record:
         if args.function or args.against is not None:
@@ -63,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"recorded {count} definitions of Linux {tree.version} for {edition.name}")
         return 0
     against = (None if args.against is None
-               else open_tree(args.against, wanted))
+               else open_tree(args.against, wanted, find_package))
     comparison = compare(tree, edition, chosen, against, proofs=not args.digests)
     comparison = with_properties(comparison, lambda functions: resting(edition, functions))
     print(as_json(comparison, tool()) if args.format == "json" else

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,6 +30,8 @@ _LEAVE = signal.SIGURG
 _RETRY = 0.1
 """Seconds between two tries to stop a solver."""
 _PR_SET_PDEATHSIG = 1
+_SI_KERNEL = 128
+"""Of a signal that a terminal sends, to all processes there (sigaction(2))."""
 
 T = TypeVar("T")
 Stopped = Callable[[], bool]
@@ -41,24 +43,52 @@ def interrupted_code() -> int:
     return CANNOT_TELL if "--bisect" in sys.argv else INTERRUPTED
 
 
-def end_on_signals(prog: str) -> None:
-    """From now on a signal ends the command `prog` at once, in one line.
+class _End:
+    """What a signal does to the command `prog`. No exception is raised for it: one that comes up in
+    a finaliser, and every Z3 term has one, would be dropped."""
 
-    No exception is raised for it: one that comes up in a finaliser, and every Z3 term has one,
-    would be dropped.
-    """
+    def __init__(self, prog: str) -> None:
+        self._prog = prog
+        self.told = "interrupted"
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        for other in _heeded():  # a terminal's reaches all processes, and a parent may pass it on
+            signal.signal(other, signal.SIG_IGN)
         with suppress(Exception):  # it may be what was interrupted
             sys.stdout.flush()
         with suppress(OSError):
             start = "\r\033[K" if os.isatty(2) else ""  # over the status line
-            os.write(2, f"{start}{prog}: interrupted\n".encode())
-        clean_up()
-        os._exit(interrupted_code())
+            os.write(2, f"{start}{self._prog}: {self.told}\n".encode())
+        say_end()
+        end_now(interrupted_code())
 
+
+def end_now(code: int) -> NoReturn:
+    """Without waiting for threads."""
+    clean_up()
+    os._exit(code)
+
+
+def end_on_signals(prog: str) -> None:
+    """From now on a signal ends the command `prog` at once, in one line."""
+    end = _End(prog)
     for number in _heeded():
         signal.signal(number, end)
+
+
+def _finish_first() -> None:
+    """A command that was cut short tells what it has: the next signal, which an impatient user
+    sends, does not cut that too, and the one after it says so."""
+    ends = {number: signal.getsignal(number) for number in _heeded()}
+
+    def again(number: int, frame: FrameType | None) -> None:
+        for each, end in ends.items():
+            signal.signal(each, end)
+            if isinstance(end, _End):
+                end.told = "interrupted again, and what it had to say is cut"
+
+    for number in ends:
+        signal.signal(number, again)
 
 
 def end_command_early() -> None:
@@ -99,6 +129,8 @@ class Interruption:
         assert self._watcher.ident is not None
         signal.pthread_kill(self._watcher.ident, _LEAVE)
         self._watcher.join()
+        if self.pressed():
+            _finish_first()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         os.close(self.told)
         os.close(self._tell)
@@ -155,6 +187,67 @@ def end_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended before
         os._exit(1)
+
+
+class LastWords:
+    """What a process leaves in a file without a name (memfd_create(2)), however it ends."""
+
+    _DONE = b"done"
+
+    def __init__(self) -> None:
+        self.file = os.memfd_create("ptecheck-last-words")
+
+    def __del__(self) -> None:
+        os.close(self.file)
+
+    def are_mine(self) -> None:
+        """Called in the process that leaves them."""
+        _mine[:] = [self]
+
+    def done(self) -> None:
+        os.write(self.file, self._DONE)
+
+    @property
+    def text(self) -> str:
+        return os.pread(self.file, 1 << 16, 0).decode(errors="replace")
+
+    @property
+    def say_done(self) -> bool:
+        return self.text.endswith(self._DONE.decode())
+
+
+_mine: list[LastWords] = []
+"""The last words of this process, where another one will read them."""
+
+
+def kept_words() -> LastWords | None:
+    return _mine[0] if _mine else None
+
+
+def say_end() -> None:
+    """That this process ends because it wants to, with what it has to say said."""
+    if words := kept_words():
+        words.done()
+
+
+def ending(status: int) -> str:
+    """How a process ended, by what waitpid(2) says of it."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"with exit code {code}" if code >= 0 else f"by signal {-code}"
+
+
+def relay(child: int) -> int:
+    """Wait for a child process, to which signals are passed on; they and SIGCHLD are blocked here.
+    Its status, as of waitpid(2)."""
+    signals = {*_heeded(), signal.SIGCHLD}
+    while True:
+        info = signal.sigwaitinfo(signals)
+        if info.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+        elif info.si_code != _SI_KERNEL:
+            os.kill(child, info.si_signo)
 
 
 _lock = threading.Lock()

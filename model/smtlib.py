@@ -85,6 +85,12 @@ class Printer:
         return frozenset(self._shapes[n].head for n in self._below([self._read(term)])
                          if self._is_variable(n))
 
+    def digest(self, terms: Iterable[z3.ExprRef]) -> str:
+        """The digest of some terms in their order: the same in every process, and for operands of
+        an operator without order in whatever order they stand."""
+        roots = [self._digests[self._read(term)] for term in terms]
+        return hashlib.blake2b(b"".join(roots), digest_size=6).hexdigest()
+
     def define(self, name: str, parameters: Sequence[z3.ExprRef], term: z3.ExprRef) -> str:
         """A function `name` of the parameters, which are constants: the others are global."""
         root = self._read(term)

@@ -74,6 +74,18 @@ def _of(stream: TextIO | None, number: int, kind: type[io.TextIOWrapper]) -> Tex
     return kind(stream.detach(), encoding, "backslashreplace", None, lines, through)
 
 
+def aside() -> None:
+    """From now on what else writes to the process's standard output, past sys.stdout, writes to
+    standard error: that is the report's alone."""
+    stream = sys.stdout
+    assert isinstance(stream, io.TextIOWrapper)
+    stream.flush()
+    through = stream.write_through
+    sys.stdout = _Output(os.fdopen(os.dup(stream.fileno()), "wb", 0 if through else -1),
+                         stream.encoding, stream.errors, None, stream.line_buffering, through)
+    os.dup2(2, 1)
+
+
 def run(main: Callable[[], int]) -> int:
     """The exit code of `main`, once all that it printed is written. Raises what it raises, Unsaid
     and BrokenPipeError; nothing is left to be written then."""

@@ -73,7 +73,6 @@ def test_a_file_without_a_run_is_no_success(content: bytes, said: str, tmp_path:
 
 
 @pytest.mark.parametrize(("name", "said"), [
-    ("", "cannot read '': No such file or directory"),
     ("{}", "cannot read '{}': Is a directory"),
     ("{}/loop", "cannot read '{}/loop': Too many levels of symbolic links"),
     ("{}/none\nhere", "cannot read '{}/none\\nhere': No such file or directory"),

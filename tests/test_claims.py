@@ -14,12 +14,14 @@ import jsonschema
 import pytest
 import z3
 
+from counterexamples import itf
 from model import check
 from model.checking.cells import Exit
 from model.checking.claims import Judged, judge
 from model.checking.claims_report import exit_code, in_words
 from model.engines.base import Limits
 from model.engines.conditions import NotTold, as_formula, minimal_dnf, observations
+from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_mkwrite
@@ -237,6 +239,49 @@ def test_the_command_prints_and_writes_what_it_found(tmp_path: Path,
     report = capsys.readouterr().out
     assert "The weakest precondition of the loss" in report
     assert "try-makes-up-for-it: false in after" in report
+
+
+BAD = "def can_change_pte_writable(ed, vma, entry):\n    return True\n"
+SAME = """
+from model.kernel.mprotect import can_change_pte_writable as _own
+def can_change_pte_writable(ed, vma, entry):
+    return _own(ed, vma, entry)
+"""
+
+
+def test_a_patch_file_is_one_more_edition(tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    """Of which is expected what is of the edition without it; its runs are written by its own
+    functions."""
+    asked = ["--claims", "--mapping", "anon", "--patch", str(tmp_path / "mine.py")]
+    (tmp_path / "mine.py").write_text(BAD)
+    out = tmp_path / "out"
+    code = check.main([*asked, "--format", "json", "--out", str(out), "--no-pictures"])
+    found = {(c["claim"], c["kernel"]): c for c in json.loads(capsys.readouterr().out)["claims"]}
+    base, own = (found["unprotect-loses-no-store", f"{NEWEST}{more}"]
+                 for more in ("", "+mine"))
+    assert code == Exit.UNEXPECTED_VIOLATION
+    assert (base["verdict"], base.get("patch")) == ("true", None)
+    assert (own["verdict"], own["base"], own["patch"]) == (
+        "true except", NEWEST, str(tmp_path / "mine.py"))
+    trace = itf.calls(Path(own["mappings"][0]["trace"]).read_text())
+    assert (trace.kernel, trace.ops) == (own["kernel"], tuple(own["mappings"][0]["ops"]))
+
+
+def test_a_patch_file_may_change_nothing_or_a_condition_alone(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--claims", "--kernel", "v6.12", "--mapping", "shmem", "--patch",
+             str(tmp_path / "mine.py")]
+    (tmp_path / "mine.py").write_text(SAME)
+    assert check.main(asked) == Exit.MET
+    told = capsys.readouterr().out
+    assert told.startswith(f"From v6.12 to v6.12+mine ({tmp_path / 'mine.py'}):\n"
+                           "  all verdicts are the same\n")
+    (tmp_path / "mine.py").write_text(BAD)
+    assert check.main(asked) == Exit.UNEXPECTED_VIOLATION
+    told = " ".join(capsys.readouterr().out.split("\n\n")[0].split())
+    assert "allowed-where-dirty: except (" in told
+    assert "-> not dirty (not as expected)" in told
 
 
 def test_no_time_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:

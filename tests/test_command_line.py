@@ -128,6 +128,29 @@ def test_the_list_has_sections(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["properties"]["results"]
 
 
+def test_the_list_is_an_object_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the text names, and no more; one section alone; no format that has no list."""
+    def told(*args: str) -> dict[str, list[dict[str, str]]]:
+        assert check.main(["--list", *args, "--format", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert isinstance(found, dict)
+        return found
+
+    everything = told()
+    assert list(everything) == list(SECTIONS[:-1])
+    for section, rows in everything.items():
+        assert told(section) == {section: rows}
+        text = listing(section, 80)
+        for row in rows:
+            assert {type(row[key]) for key in ("name", "text")} == {str}
+            assert re.search(rf"^  {re.escape(row['name'])}(?![\w:-])", text, re.MULTILINE)
+    assert {row["name"] for row in everything["operations"]} == set(OPERATIONS)
+    assert told("schema")["properties"]
+    for name in set(check.FORMATS) - set(check.LISTED):
+        assert refused(check.main, ("--list", "--format", name), capsys) == (
+            f"--list has no format {name!r}; known: text, json\n")
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_is_as_wide_as_the_terminal(width: int) -> None:
     assert max(map(len, listing("all", width).splitlines())) <= width
@@ -238,6 +261,24 @@ def test_what_is_no_argument_is_told_so(
         main: Callable[[Sequence[str]], int], args: tuple[str, ...], told: str,
         capsys: pytest.CaptureFixture[str]) -> None:
     assert told in refused(main, args, capsys)
+
+
+@pytest.mark.parametrize(("main", "args"), [
+    (check.main, ("--patch", "a.py", "--patch", "b.py")),
+    (check.main, ("--engine", "bmc", "--mapping", "shmem", "--engine", "explicit")),
+    (check.main, ("--list", "--list", "themes")),
+    (diff.main, ("v6.1", "--depth", "3", "v6.2", "--depth=4")),
+])
+def test_what_takes_one_value_takes_no_second(
+        main: Callable[[Sequence[str]], int], args: tuple[str, ...],
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """The last would decide, without a word."""
+    assert "given twice, and it takes one value" in refused(main, args, capsys)
+
+
+def test_the_same_value_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--list", "engines", "--format", "text", "--list", "engines"]) == 0
+    assert capsys.readouterr().out == listing("engines", 80) + "\n"
 
 
 def test_a_report_that_nobody_reads_changes_no_exit_code(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from model.kernel.changes import ALIASES, CHANGES, RELEASES
+from model.kernel.changes import ALIASES, CHANGES, NEWEST
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_change, find_edition
 
 
@@ -53,8 +53,23 @@ def test_there_and_back_is_where_it_began() -> None:
     ("v6.1.171", "the nearest before it is 'v6.1.170'"),
     ("v6.12.114", "the nearest before it is 'v6.12.113'"),
     ("v6.1.50", "the nearest before it is 'v6.0'"),
-    ("v99.1", f"nothing after {RELEASES[-3].name!r} is modelled"),
+    *((name, f"not modelled after {NEWEST}, which is the nearest before it") for name in (
+        "v7.4", "7.4", "v7.31", "v8.0", "v99.1", "v7.3.9", "7.3.9", "v7.4-rc4", "debian:7.4",
+        "linux-7.4", "v7.4-931298e103c2", "7.4.2+deb14-amd64", "7.9.4-1~bpo13+1", "next",
+        "linux-next", "next-20261120", "mainline", "mm-unstable")),
+    *((f"v6.{n}", "the nearest before it is 'v6.12'") for n in (13, 14, 15)),
+    ("v6.19.3", "the nearest before it is 'v6.18'"),
+    ("v6.18.20", "the nearest before it is 'v6.18'"),
+    ("v7.3-rc4", "the nearest before it is 'v7.2'"),
+    ("7.3-rc4", "the nearest before it is 'v7.2'"),
+    ("7.3.4-1~bpo13+1", "did you mean 'v7.3.4'?"),
+    ("v7.3.4-1~bpo13+1", "did you mean 'v7.3.4'?"),
+    ("v7.3.4-2", "did you mean 'v7.3.4'?"),
+    ("debian:7.3", "did you mean 'v7.3'?"),
+    ("6.12.117-amd64", "did you mean 'v6.12.117'?"),
+    ("6.12-931298e103c2", "did you mean 'v6.12-931298e103c2'?"),
     ("v4.4", "the oldest that is modelled is 'v5.7'"),
+    ("v5.7-rc1", "the oldest that is modelled is 'v5.7'"),
     ("6.12", "did you mean 'v6.12'?"),
     ("v61", "did you mean 'v6.1'?"),
     ("linux", "python -m model.check --list editions has them all"),

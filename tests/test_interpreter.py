@@ -69,8 +69,29 @@ ul f22(ul a, ul b) { ul x; if (a & 1) x = 2; else x = b; return (x, x + 1); }
 ul f23(ul a, ul b) { flag f = 256; f |= a; return f == 1; }
 ul f24(ul a, ul b) { return (ul)(a) >= (b) == 1 != 0; }
 ul f25(ul a, ul b) { int x = a -1, y = b-2; return x +1 ^ y - -3; }
+
+enum kind { NONE, SOME, MANY = 7, MORE };
+typedef struct { ul words[1]; } map;
+typedef int bit;
+static void set(map *m, bit n) { ul *w = m->words; *w |= 1UL << n; }
+static map made(map m, int count, const bit *bits)
+{ int i; for (i = 0; i < count; i++) set(&m, bits[i]); return m; }
+static ul first(const map *m) { const ul *w = m->words; return w[0]; }
+static enum kind kind(ul v)
+{ switch (v & 7) { case 0: return NONE; case 1: case 2: return SOME; case 3: v = MANY; break;
+  case 4: v = 1; default: v++; } return v & 1 ? MANY : MORE; }
+ul f26(ul a, ul b)
+{ map m = made((map) { }, 3, (const bit []) { 1, 5, 63 }); return first(&m) & a; }
+ul f27(ul a, ul b)
+{ map m = (map) { }; if (a & 1) set(&m, 3); else set(&m, 4); return m.words[0] + b; }
+ul f28(ul a, ul b) { return kind(a) * 100 + kind(b); }
+ul f29(ul a, ul b) { ul x[3] = { a, b }, *p = x; p[2]++; ++x[0]; return x[0] - x[1]-- + *p + x[2]; }
+ul f30(ul a, ul b) { ul s = 0; for (int i = 7; i >= 0; i -= 2) if (a >> i & 1) s += i; return s; }
+ul f31(ul a, ul b) { int n = 0; do { n += 2; } while (n < 5); while (n) n--; return n + 6; }
+ul f32(ul a, ul b) { ul *p = a & 1 ? &a : 0; if (p) *p = b; return a; }
+ul f33(ul a, ul b) { for (int i = 0; i < 3; i++) { if (i == 2) return a + i; } return b; }
 """
-FUNCTIONS = 26
+FUNCTIONS = 34
 _DRIVER = """
 #include <stdio.h>
 int main(void) {
@@ -129,7 +150,16 @@ def _result(expression: str, code: str) -> z3.BitVecRef:
     ("int f(int a, int b) { return a; }", r"the arguments of f\(\)"),
     ("int f(int a) { return 1.5; }", "the number 1.5"),
     ("int f(int a) { return a / 2; }", "the operator /"),
-    ("int f(int a) { int *p = &a; return *p; }", "pointer"),
+    ("int f(int a) { int *p; return *p; }", "an unknown object points to"),
+    ("int f(int a) { int x[2] = {1, 2}; return x[a]; }", "what is no constant"),
+    ("int f(int a) { int *p = &a; return p[1]; }", "an element of what is no array"),
+    ("int f(int a) { int x[2]; return x[2]; }", "the field 2"),
+    ("int f(int a) { int x[a]; return 1; }", "an array"),
+    ("int f(int a) { int i; for (i = 0; i < a; i++) a--; return i; }", "end depends on the input"),
+    ("int f(int a) { while (1) a = 1; return a; }", "too many rounds"),
+    ("int f(int a) { while (1) { if (a) break; } return a; }", "a break out of a loop"),
+    ("int f(int a) { switch (a) { default: return 1; case 2: return 2; } }", "a switch"),
+    ("int f(int a) { return a->b(); }", r"a->b\(\), which is not in the files"),
 ])
 def test_what_it_does_not_know_it_names(code: str, reason: str) -> None:
     """Never a guess."""

@@ -4,6 +4,7 @@ settled."""
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,47 @@ def test_an_interrupted_query_is_no_answer(number: signal.Signals) -> None:
     assert (process.returncode, out, err) == (0, "['before']\n", "")
 
 
+TELLING = """
+import sys, time
+from model import processes
+def found(stopped):
+    yield "before"
+    print("searching", flush=True)
+    while not stopped():
+        time.sleep(0.01)
+    yield "after"
+processes.end_on_signals("mine")
+found = processes.until_interrupted(found)
+print("report", flush=True)
+sys.stdin.readline()
+print(found)
+"""
+
+
+def test_what_is_being_told_is_told_to_the_end() -> None:
+    """One more signal is of a user who could not see that the first was heeded."""
+    with started("-c", TELLING) as process:
+        assert first_line(process) == "searching"
+        process.send_signal(signal.SIGINT)
+        assert first_line(process) == "report"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate("\n", timeout=60)
+    assert (process.returncode, out, err) == (0, "['before']\n", "")
+
+
+def test_a_report_that_is_cut_says_so() -> None:
+    with started("-c", TELLING) as process:
+        assert first_line(process) == "searching"
+        process.send_signal(signal.SIGINT)
+        assert first_line(process) == "report"
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (
+        30, "", "mine: interrupted again, and what it had to say is cut\n")
+
+
 COMMANDS = {
     "diff": ("before after --mapping anon --mapping shmem --quiet", "compare",
              "anon: 1 class of difference", "interrupted, 1 of 2 left open"),
@@ -99,11 +141,12 @@ def patched(tmp_path: Path, then: str) -> str:
 @pytest.mark.parametrize("number", [*SIGNALS, signal.SIGKILL], ids=lambda s: s.name)
 def test_workers_end_with_check(tmp_path: Path, number: signal.Signals) -> None:
     """One of them never comes back. What the other has settled is told, and kept."""
-    file = patched(tmp_path, "print('in a worker', flush=True); time.sleep(1e6)")
+    file = patched(tmp_path, "os.write(2, b'in a worker\\n'); time.sleep(1e6)")
     asked = ["--kernel", "v6.12", "--mapping", "shmem", "--property", "mmap-marks-new",
              "--no-pictures", "--patch", file, "--out", str(tmp_path / "out")]
     with started("-m", "model.check", *asked, "--jobs", "1") as process:
-        assert first_line(process) == "in a worker"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "in a worker\n"
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert len(list((tmp_path / "out" / ".settled").iterdir())) == 1

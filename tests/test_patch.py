@@ -85,6 +85,10 @@ def checked(*args: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[d
     ("pte_mkwrite = 4\n", ": pte_mkwrite is 4; it should be a function"),
     ("def pte_mkwrite(ed, pte:\n", ":1: '(' was never closed"),
     ("a = b'\0'\n", "source code string cannot contain null bytes"),
+    ("async def pte_mkwrite(ed, pte):\n    return pte\n",
+     ":1: pte_mkwrite is a coroutine, and returns nothing when it is called: write def "
+     "pte_mkwrite(ed, pte):"),
+    ("a = 1\0\n", "mine.py: source code string cannot contain null bytes"),
     ("import nothing_of_this_name\n", ":1: ModuleNotFoundError: "),
     ("\nraise SystemExit(3)\n", ":2: SystemExit: 3"),
     ("def pte_mkwrite(ed):\n    return True\n",

@@ -25,7 +25,7 @@ from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
-from model.cli import Parser, entry, folder, writable_folder
+from model.cli import Parser, entry, folder, one_of, writable_folder
 from model.kernel.editions import find_edition
 from model.processes import group, temporary_folder
 from model.system.actions.operations import with_needed
@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", type=folder, default=HERE, metavar="DIR", help="default: the gallery")
-    p.add_argument("--property", action="append", choices=list(PROPERTIES), metavar="NAME",
+    p.add_argument("--property", action="append", metavar="NAME",
+                   type=one_of("property", list(PROPERTIES)),
                    help="of these promises only; repeatable")
     return p
 

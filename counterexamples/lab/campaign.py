@@ -62,6 +62,7 @@ class Campaign:
                  steps: int, seed: int) -> None:
         self.model = model
         self.theme = theme
+        self.extra = extra
         self.actions = model.system.actions
         self.graph: StateGraph | None = None
         self.guided: Sequence[Word] = ()

@@ -12,7 +12,9 @@ from model.system.relation.kernel import KernelSystem
 
 _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("pageout", "swapoff"), "swap"),
-          **dict.fromkeys(("register", "unregister", "wp", "unwp"), "uffd-wp"),
+          **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
+                           "wp", "unwp", "copy", "copy:wp", "close", "open", "open:unpopulated",
+                           "open:async"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
@@ -79,6 +81,12 @@ class Abilities:
         """The features that do not show, each with the reason."""
         return "; ".join(f"{feature} ({reason})" for feature, reason in self.lacks.items()
                          if feature in _SHOWS)
+
+    @property
+    def no_mapping(self) -> str | None:
+        """Why there is nothing to be tried, if so."""
+        reason = self.lacks.get("mapping")
+        return reason and f"Linux {self.release} lacks mapping on {self.mapping}: {reason}"
 
     def require(self, ops: Collection[str]) -> None:
         """Raises CannotRun where `ops` need what is lacking."""

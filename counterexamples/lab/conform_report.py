@@ -63,7 +63,7 @@ def as_text(report: Report) -> str:
     for result in report.results:
         lines += _mapping_lines(result, report.verbose)
     steps = sum(r.campaign.tally.steps for r in report.results)
-    mappings = {r.mapping for r in report.results}
+    mappings = {r.mapping for r in report.results if not r.able.no_mapping}
     lines += [f"{steps:,} steps on {len(mappings)} mappings in {report.seconds:.1f} s, "
               f"{report.diverged or 'no'} divergence{'s'[:report.diverged > 1]}",
               f"again: {report.again}"]
@@ -76,6 +76,8 @@ def as_text(report: Report) -> str:
 
 def _mapping_lines(result: Result, verbose: bool) -> list[str]:
     campaign, tally = result.campaign, result.campaign.tally
+    if result.able.no_mapping:
+        return [f"{campaign.label}: SKIP: {result.able.no_mapping}", ""]
     guided = min(tally.runs, tally.guided)
     lines = [f"{campaign.label}: {guided:,} guided and {tally.runs - guided:,} random runs, "
              f"{tally.steps:,} steps, {tally.rate:,.0f} a second",
@@ -121,6 +123,7 @@ def _result(result: Result) -> dict[str, Any]:
     campaign, tally = result.campaign, result.campaign.tally
     return {
         "mapping": result.mapping, "theme": campaign.theme, "left_out": result.left_out,
+        "skipped": result.able.no_mapping,
         "runs": tally.runs, "steps": tally.steps,
         "guided": min(tally.runs, tally.guided), "random": max(0, tally.runs - tally.guided),
         "transitions": {"taken": len(tally.taken), "of": campaign.transitions},
@@ -140,7 +143,7 @@ def _covered(result: Result) -> dict[str, FunctionCoverage]:
     """The branches that the runs took, by kernel function; none where there is no graph to tell
     which of them calls can take."""
     campaign = result.campaign
-    if campaign.graph is None:
+    if campaign.graph is None or result.able.no_mapping:
         return {}
     coverage = Coverage(campaign.model)
     return by_function(coverage.branches, coverage.reachable(campaign.graph),

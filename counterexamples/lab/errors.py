@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
-class CannotRun(Exception):
-    """This kernel cannot be tried here: a tool, an image or a feature is missing. A SKIP."""
+from model.cli import one_line
+from model.machine import CannotRun as CannotRun
 
 
 class KernelFailed(Exception):
@@ -16,7 +15,7 @@ class KernelFailed(Exception):
     """
 
     def __init__(self, reason: str, console: Path | None = None) -> None:
-        super().__init__(reason + (f"; console log: {console}" if console else ""))
+        super().__init__(one_line(reason + (f"; console log: {console}" if console else "")))
         self.reason = reason
         self.console = console
 

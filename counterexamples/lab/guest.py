@@ -13,12 +13,14 @@ from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, capture, kept, need, static_program
+from counterexamples.lab.tools import static_program
+from model.machine import cache_folder, capture, kept, need
 from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
-BOOT_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
+BOOTS = 3
+"""A boot takes as long as so many of the longest answers."""
 _NODES_MB = (768, 256)
 """The memory of each NUMA node; the CPUs belong to the first."""
 _FILE_SYSTEM_KB = 8192
@@ -84,9 +86,10 @@ def unpacked(module: Path) -> bytes:
 
 def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | None = None,
          modules: Sequence[Path] = (), limit: float = ANSWER_SECONDS,
-         boot_limit: float = BOOT_SECONDS, cpus: int = 1) -> Session:
+         boot_limit: float | None = None, cpus: int = 1) -> Session:
     """A session with `image`; `files` are put at the root of its file system, executable, and
-    `modules` are loaded in order. With more `cpus` than one they run at once.
+    `modules` are loaded in order. With more `cpus` than one they run at once. `limit` is for each
+    answer, in seconds, and `boot_limit` (BOOTS times that) for the first.
 
     Raises CannotRun where it cannot be tried, KernelFailed where the agent does not come up.
     """
@@ -113,7 +116,7 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
              "-serial", f"file:{console}", "-serial", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             process_group=group())
-        return Session(process, console, limit, boot_limit * cpus)
+        return Session(process, console, limit, (boot_limit or BOOTS * limit) * cpus)
 
 
 def _nodes(cpus: int) -> list[str]:

@@ -11,11 +11,13 @@ from pathlib import Path
 from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
-from counterexamples.lab.tools import cache_folder, file_digest
+from model.debian.source import archive_of, here, is_source
 from model.kernel.changes import ALIASES
-from model.kernel.editions import EDITIONS, UsageError, unknown
+from model.kernel.editions import EDITIONS, UsageError, nearest, unknown
+from model.machine import cache_folder, file_digest
 
-_IMAGE, _TREE = "bzimage:PATH[+FILE.ko...]", "tree:PATH[+PATCHFILE...]"
+_IMAGE = "bzimage:PATH[+FILE.ko...]"
+_TREE = "tree:PATH[+PATCHFILE...]"
 KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
 
 
@@ -23,13 +25,15 @@ KINDS = ("debian:VERSION", _IMAGE, _TREE, "host")
 class Kernel:
     """A kernel that the user has named.
 
-    `edition` models it, where that is known: what Debian ships, and its unchanged sources. Once it
+    `edition` models it, where that is known: what Debian ships, and its unchanged sources; else
+    `hint` says which comes near. Once it
     is at hand `version` says what it is, `image` (None for the host) has digest `sha256`, and
     `modules` are loaded in order.
     """
 
     name: str
     edition: str | None = None
+    hint: str = ""
     version: str = ""
     image: Path | None = None
     sha256: str | None = None
@@ -37,8 +41,8 @@ class Kernel:
 
     def start(self, *, files: Mapping[str, Path] | None = None,
               limit: float = guest.ANSWER_SECONDS, cpus: int = 1) -> Session:
-        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and for
-        the boot where that is longer than guest.BOOT_SECONDS.
+        """A session with this kernel, which is at hand; `limit` in seconds for each answer, and
+        guest.BOOTS times that for the boot.
 
         `files` lie at the root of the guest, which has `cpus`. Raises CannotRun.
         """
@@ -46,7 +50,7 @@ class Kernel:
             if self.image is None:
                 return guest.on_host(limit)
             return guest.boot(self.image, files=files, modules=self.modules, limit=limit,
-                              boot_limit=max(limit, guest.BOOT_SECONDS), cpus=cpus)
+                              cpus=cpus)
         except OSError as error:
             raise _without(error) from error
 
@@ -58,7 +62,7 @@ def named(name: str) -> Kernel:
         case "host" if not rest:
             return Kernel(name)
         case "debian" if rest:
-            return Kernel(name, edition_of(debian.checked(rest)))
+            return _of_release(name, debian.checked(rest))
         case "bzimage" if rest:
             image, modules = _parts(rest, _IMAGE)
             for path, check in ((image, guest.check_image),
@@ -66,12 +70,25 @@ def named(name: str) -> Kernel:
                 _usage(check, path)
             return Kernel(name)
         case "tree" if rest:
-            source, patches = _parts(rest, _TREE)
-            release = _usage(tree.version, source)
-            return Kernel(name, None if patches else edition_of(release))
+            tree_or_package, patches = _parts(rest, _TREE)
+            source = _source(tree_or_package)
+            release = (_usage(tree.version, source) if source
+                       else tree_or_package.name.removeprefix("linux-source-"))
+            return Kernel(name) if patches else _of_release(name, release)
         case "host" | "debian" | "bzimage" | "tree":
             raise UsageError(f"{name!r} is not one of {', '.join(KINDS)}")
     raise unknown("kernel", name, list(KINDS))
+
+
+def _of_release(name: str, release: str) -> Kernel:
+    edition = edition_of(release)
+    return Kernel(name, edition, "" if edition else f"; {nearest(release)[1]}")
+
+
+def without_edition(kernel: Kernel) -> UsageError:
+    """The error where the model to hold beside a kernel is not known."""
+    return UsageError(f"which edition models {kernel.name} is not known: name one with "
+                      f"--edition{kernel.hint}")
 
 
 def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
@@ -82,15 +99,16 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
             case "host":
                 return replace(kernel, version=f"Linux {platform.release()}, this machine's")
             case "debian":
-                package, image = debian.fetch(rest, progress)
+                package, image, modules_kept = debian.fetch(rest, progress)
                 version = f"{package.name} {package.version}"
-                kernel = replace(kernel, modules=(image.parent / debian.BRD,))
+                kernel = replace(kernel, modules=modules_kept)
             case "bzimage":
                 image, modules = _parts(rest, _IMAGE)
                 version = f"image {image.name}{_beside(modules)}"
                 kernel = replace(kernel, modules=tuple(modules))
             case _:
                 source, patches = _parts(rest, _TREE)
+                source = _source(source) or archive_of(source.name, progress)
                 image = tree.build(source, patches, cache_folder(), progress)
                 version = f"Linux {tree.version(source)}{_beside(patches)}"
         return replace(kernel, version=version, image=image, sha256=file_digest(image))
@@ -104,10 +122,18 @@ def _without(error: OSError) -> CannotRun:
 
 
 def edition_of(release: str) -> str | None:
-    """The edition that models an unchanged kernel of a release (6.1.170) or line (6.1)."""
-    names = ("v" + release, "v" + ".".join(release.split(".")[:2]))
-    return next((ALIASES.get(name, name) for name in names if name in EDITIONS or name in ALIASES),
-                None)
+    """The edition that models an unchanged kernel of a line (6.1), or of a release (6.1.170): its
+    own, else the nearest before it in its line."""
+    line = "v" + ".".join(release.split(".")[:2])
+    if release == line[1:]:
+        return ALIASES.get(line, line) if line in EDITIONS or line in ALIASES else None
+    found, _ = nearest(release)
+    return found if found and (found + ".").startswith(line + ".") else None
+
+
+def models(release: str) -> bool:
+    """Whether there is an edition of this very release."""
+    return f"v{release}" in EDITIONS or f"v{release}" in ALIASES
 
 
 def edition_said(release: str, version: str) -> str | None:
@@ -125,12 +151,18 @@ def _usage(check: Callable[[Path], str | None], path: Path) -> str:
         raise UsageError(str(error)) from error
 
 
+def _source(path: Path) -> Path | None:
+    """The tree or archive that is named, or that of a package; None for one to be fetched."""
+    return path if path.exists() else here(path.name)
+
+
 def _beside(files: Sequence[Path]) -> str:
     return f" with {', '.join(file.name for file in files)}" if files else ""
 
 
 def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
-    """PATH+FILE...; a path may have a + in its own name, as Debian's versions have.
+    """PATH+FILE...; a path may have a + in its own name, as Debian's versions have. A tree may be
+    the name of a package.
 
     Raises UsageError for what is not there, with the `form` of such a name.
     """
@@ -141,7 +173,8 @@ def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
                       1)
         paths.append(Path("+".join(names[:length])))
         names = names[length:]
-        if not paths[-1].exists():
+        package = form == _TREE and len(paths) == 1 and is_source(str(paths[0]))
+        if not paths[-1].exists() and not package:
             raise UsageError(f"{str(paths[-1])!r} does not exist; "
                              f"{'a tree' if form == _TREE else 'an image'} is named {form}")
     return paths[0], paths[1:]

@@ -48,12 +48,15 @@ class Pulse:
                                      sum(ran for ran, _ in spent), self._said()))
         return self._samples[-1].own
 
-    def at_work(self) -> bool:
-        """Whether it was, in the later half of its time: it ran, or its console grew."""
+    def at_work(self) -> str | None:
+        """By what it was, in the later half of its time, if it was: its console grew, or it ran."""
         last = self._samples[-1]
         half = max((s for s in self._samples if s.own <= last.own / 2), key=lambda s: s.own)
-        return (last.said > half.said
-                or last.ran - half.ran > _AT_WORK * (last.own - half.own))
+        if last.said > half.said:
+            return "its console grows"
+        if last.ran - half.ran > _AT_WORK * (last.own - half.own):
+            return "it computes, in silence" if self._console else "it computes"
+        return None
 
     def _said(self) -> int:
         with suppress(OSError):

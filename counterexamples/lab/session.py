@@ -192,9 +192,9 @@ class Session:
 
     def _late(self, wanted: str, limit: float, pulse: Pulse) -> KernelFailed:
         what = f"{wanted} did not come within {limit:g} s"
-        if pulse.at_work():
-            return NotTried(f"slow: {what}, and it is still at work: --timeout gives it longer",
-                            self._console)
+        if how := pulse.at_work():
+            return NotTried(f"slow: {what}, and it is still at work ({how}): --timeout gives it "
+                            "longer", self._console)
         return KernelFailed(f"hung: {what}, and it is idle", self._console)
 
     def _ended(self, wanted: str) -> KernelFailed:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from counterexamples.lab import workcopy
 from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.tools import damaged, kept, locked, whole
 from model.files import write_whole
+from model.machine import damaged, kept, locked, whole
 from model.processes import group, temporary_folder
 
 Progress = Callable[[str], object]

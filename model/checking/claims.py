@@ -79,7 +79,8 @@ class Judged:
     """A claim's verdict in one edition, over all mappings asked for.
 
     `condition` are the exceptions, a disjunction of conjunctions of words, exact over `domain`; of
-    a claim about whole runs, which one exception makes false, the mappings that have one.
+    a claim about whole runs, which one exception makes false, the mappings that have one. `kernel`
+    may be `base` with a user's file `patch`, of which the same is expected.
     """
 
     claim: Claim
@@ -90,6 +91,8 @@ class Judged:
     domain: str = ""
     reason: str = ""
     seconds: float = 0.0
+    base: str = ""
+    patch: str = ""
 
     @property
     def met(self) -> bool:
@@ -130,7 +133,8 @@ def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping]
             judged = _judged(claim, systems, concerned)
         except OutOfTime as stop:
             judged = Judged(claim, edition.name, UNDECIDED, (), reason=str(stop))
-        yield replace(judged, seconds=round(time.monotonic() - start, 3))
+        base, patch = (edition.base.name, edition.patch.file) if edition.patch else ("", "")
+        yield replace(judged, seconds=round(time.monotonic() - start, 3), base=base, patch=patch)
 
 
 def _judged(claim: Claim, systems: Systems, mappings: Sequence[Mapping]) -> Judged:

@@ -22,9 +22,32 @@ Traces = dict[tuple[str, str, str], str]
 
 
 def exit_code(results: Sequence[Judged], strict: bool) -> Exit:
-    """The worst of all verdicts: more false than expected, less false, vacuous, undecided."""
-    codes = {_code(j, strict) for j in results}
+    """The worst of all verdicts: more false than expected, less false, vacuous, undecided. Where a
+    patch file was given it is about the editions with it: that one of these is true except where
+    the edition without it is not is as unexpected as that it is false."""
+    codes = {_code(j, strict) for j in _about(results)}
+    if any(_changes(j, of).startswith("except") for j, of in _pairs(results)):
+        codes.add(Exit.UNEXPECTED_VIOLATION)
     return next((code for code in _WORST_FIRST if code in codes), Exit.MET)
+
+
+def _about(results: Sequence[Judged]) -> list[Judged]:
+    return [j for j in results if j.patch] or list(results)
+
+
+def _pairs(results: Sequence[Judged]) -> list[tuple[Judged, Judged]]:
+    """Each verdict on an edition with a patch file, and that on the edition without it."""
+    found = {(j.claim.name, j.kernel): j for j in results}
+    return [(j, found[j.claim.name, j.base]) for j in results if j.patch]
+
+
+def _changes(judged: Judged, base: Judged) -> str:
+    """What a patch file makes of a verdict; empty where that is the same."""
+    if judged.verdict != base.verdict:
+        return f"{base.verdict} -> {judged.verdict}"
+    if judged.condition == base.condition:
+        return ""
+    return f"{EXCEPT.split()[-1]} {in_words(base.condition)} -> {in_words(judged.condition)}"
 
 
 def _code(judged: Judged, strict: bool) -> Exit:
@@ -44,6 +67,7 @@ def as_json(results: Sequence[Judged], traces: Traces) -> str:
         "kernel": j.kernel, "verdict": j.verdict,
         "condition": [list(cube) for cube in j.condition], "domain": j.domain, "met": j.met,
         "reason": j.reason, "seconds": j.seconds,
+        **({"base": j.base, "patch": j.patch} if j.patch else {}),
         "mappings": [{
             "mapping": a.mapping, "verdict": a.verdict, "expected": a.expected, "met": a.met,
             "because": a.because, "instances": a.instances, "reason": a.reason,
@@ -76,7 +100,18 @@ class TextReport:
     def __str__(self) -> str:
         named = dict.fromkeys(j.claim.name for j in self._results)
         parts = [self._claim([j for j in self._results if j.claim.name == name]) for name in named]
-        return "\n\n".join([*parts, *self._partings(), *self._loss()])
+        return "\n\n".join([*self._patched(), *parts, *self._partings(), *self._loss()])
+
+    def _patched(self) -> list[str]:
+        """What a patch file changes, by editions."""
+        told: dict[str, list[str]] = {}
+        for j, base in _pairs(self._results):
+            lines = told.setdefault(f"From {j.base} to {j.kernel} ({j.patch}):", [])
+            if changes := _changes(j, base):
+                wrong = " (not as expected)" * changes.startswith("except")
+                lines += _wrapped(f"{j.claim.name}: {changes}{wrong}", 2)
+        return ["\n".join([title, *(lines or ["  all verdicts are the same"])])
+                for title, lines in told.items()]
 
     def _claim(self, group: Sequence[Judged]) -> str:
         first = group[0]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
+from types import MappingProxyType
+from typing import NamedTuple
 
 from model.engines.registry import ENGINES
 from model.kernel.changes import CHANGES
@@ -19,31 +22,44 @@ from properties import PROPERTIES
 SCHEMA = "results.schema.json"
 _LEAST, _MOST = 24, 30  # columns: of text beside a name, and of a name that has text beside it
 
-_Row = tuple[str, ...]
-"""A name, and what is said of it, in paragraphs."""
+class _Row(NamedTuple):
+    """A name, what is said of it in paragraphs, how it is written where that is not its name, and
+    what programs are told besides."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+    written: str = ""
+    more: Mapping[str, object] = MappingProxyType({})
 
 
 def _operations(core: bool) -> Iterator[_Row]:
-    return ((o.name, o.call) for o in OPERATIONS.values() if o.core == core)
+    return (_Row(o.name, (o.call,), more={"core": core})
+            for o in OPERATIONS.values() if o.core == core)
 
 
 def _functions() -> Iterator[_Row]:
     for name, mirror in sorted(MIRRORS.items()):
-        yield f"{name}({', '.join(parameters(mirror.function).parameters)}), {mirror.path}",
+        takes = list(parameters(mirror.function).parameters)
+        yield _Row(name, written=f"{name}({', '.join(takes)}), {mirror.path}",
+                   more={"parameters": takes, "path": mirror.path})
 
 
 _PARTS: dict[str, tuple[tuple[str, Callable[[], Iterator[_Row]]], ...]] = {
-    "editions": (("editions", lambda: ((e.name, e.title) for e in EDITIONS.values())),),
-    "mappings": (("mappings", lambda: ((m.name, m.title) for m in MAPPINGS.values())),),
-    "properties": (("properties", lambda: ((p.name, p.claim) for p in PROPERTIES.values())),),
+    "editions": (("editions", lambda: (_Row(e.name, (e.title,)) for e in EDITIONS.values())),),
+    "mappings": (("mappings", lambda: (_Row(m.name, (m.title,)) for m in MAPPINGS.values())),),
+    "properties": (("properties",
+                    lambda: (_Row(p.name, (p.claim,)) for p in PROPERTIES.values())),),
     "operations": (("operations", lambda: _operations(True)),
                    ("operations beyond the core (for --allow)", lambda: _operations(False))),
     "themes": (("themes of operations (for conform)",
-                lambda: ((theme, " ".join(ops)) for theme, ops in THEMES.items())),),
+                lambda: (_Row(theme, (" ".join(ops),), more={"operations": list(ops)})
+                         for theme, ops in THEMES.items())),),
     "changes": (("changes (for --with and --without)",
-                 lambda: ((c.id, f"{c.since}: {c.title}", c.effect) for c in CHANGES.values())),),
+                 lambda: (_Row(c.id, (f"{c.since}: {c.title}", c.effect),
+                               more={"since": c.since, "requires": list(c.requires)})
+                          for c in CHANGES.values())),),
     "functions": (("kernel functions (for --patch)", _functions),),
-    "engines": (("engines", lambda: ((name,) for name in ("auto", *ENGINES))),),
+    "engines": (("engines", lambda: (_Row(name) for name in ("auto", *ENGINES))),),
 }
 ALL, SECTIONS = "all", (*_PARTS, "schema")
 
@@ -52,20 +68,38 @@ def listing(section: str, width: int) -> str:
     """One of SECTIONS, or ALL but `schema`, in lines of at most `width` columns where names allow
     it."""
     if section == "schema":
-        return (files("model.checking") / SCHEMA).read_text().rstrip()
-    parts = [part for name in (_PARTS if section == ALL else [section]) for part in _PARTS[name]]
+        return _schema()
+    parts = [part for name in _named(section) for part in _PARTS[name]]
     return "\n\n".join("\n".join([title, *_rows(list(rows()), width)]) for title, rows in parts)
 
 
+def as_json(section: str) -> str:
+    """The same as one object: section -> [{"name", "text", ...}]; the schema as it is."""
+    if section == "schema":
+        return _schema()
+    return json.dumps({name: [{"name": row.name, "text": "\n".join(row.texts) or row.written,
+                               **row.more}
+                              for _, rows in _PARTS[name] for row in rows()]
+                       for name in _named(section)}, indent=1)
+
+
+def _schema() -> str:
+    return (files("model.checking") / SCHEMA).read_text().rstrip()
+
+
+def _named(section: str) -> list[str]:
+    return list(_PARTS) if section == ALL else [section]
+
+
 def _rows(rows: list[_Row], width: int) -> Iterator[str]:
-    longest = max(len(name) for name, *_ in rows)
+    longest = max(len(row.written or row.name) for row in rows)
     margin = 4 + longest if longest <= min(_MOST, width - _LEAST) else 6
-    for name, *texts in rows:
-        first = f"  {name}"
-        if not texts or len(first) + 2 > margin:
+    for row in rows:
+        first = f"  {row.written or row.name}"
+        if not row.texts or len(first) + 2 > margin:
             yield from _wrapped(first, width, "", " " * 6)
             first = ""
-        for text in texts:
+        for text in row.texts:
             yield from _wrapped(text, width, first.ljust(margin), " " * margin)
             first = ""
 

@@ -16,7 +16,8 @@ from model.checking.cells import INTERRUPTED, Cell, CellResult
 from model.checking.settle import CellSystem, Options, as_result, settled
 from model.engines.base import BOUNDED, UNKNOWN, Limits, Verdict
 from model.kernel.editions import UsageError
-from model.processes import Interruption, end_with
+from model.processes import Interruption, LastWords, end_with
+from model.system.patching.trial import late
 
 Progress = Callable[[CellResult], None]
 """Called with each result as they come."""
@@ -226,8 +227,9 @@ class _Worker:
         self._work = work
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(work, theirs, os.getpid()),
-                                        daemon=True)
+        self._words = LastWords()
+        self._process = context.Process(
+            target=_serve, args=(work, theirs, self._words, os.getpid()), daemon=True)
         with warnings.catch_warnings():  # of threads: the one there is waits for a signal
             warnings.simplefilter("ignore", DeprecationWarning)
             self._process.start()
@@ -271,7 +273,9 @@ class _Worker:
         self._process.join()
         code = self._process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        why = f"the process that had to settle it {how}"
+        patch = next((c.edition.patch for c in self._unsaid.values() if c.edition.patch), None)
+        why = (patch and late(patch.file, self._words)) or (
+            f"the process that had to settle it {how}")
         for number, cell in self._unsaid.items():
             yield number, _unfinished(cell, 0, why)
         for number in self._unkept:
@@ -284,9 +288,10 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(work: _Work, pipe: Any, parent: int) -> None:
+def _serve(work: _Work, pipe: Any, words: LastWords, parent: int) -> None:
     """Do what is asked for, until the parent ends this."""
     end_with(parent)
+    words.are_mine()
     try:
         while True:
             task = work.tasks[pipe.recv()]

@@ -17,6 +17,7 @@ from model.system.relation.transition import (
     Question,
     TransitionSystem,
     decided,
+    packed,
     substitute,
 )
 
@@ -170,9 +171,8 @@ class Unrolling:
         after = self._fresh(len(self.states))
         names = (*self.system.variables, self.system.action)
         values = (*self.states[-1], action)
-        pairs = list(zip(names, values, strict=True))
-        for var, term in zip(after, self.system.next, strict=True):
-            self.solver.add(var == z3.substitute(term, *pairs))
+        terms = substitute(packed(self.system.next), names, values).children()
+        self.solver.add([var == term for var, term in zip(after, terms, strict=True)])
         self.states.append(after)
 
     def at(self, formula: z3.BoolRef, position: int) -> z3.BoolRef:

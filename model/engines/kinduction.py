@@ -24,25 +24,26 @@ from model.engines.base import (
     solve,
 )
 from model.engines.bmc import bmc
-from model.engines.induction import houdini
+from model.engines.induction import Kept, houdini
 from model.system.relation.transition import Lemma, Question
 
 NAME = "k-induction"
 DEFAULT_DEPTH = 5
 
 
-def kinduction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
-    """Raise k until the induction step holds, a violation appears, or the depth is reached."""
+def kinduction(question: Question, limits: Limits, lemmas: Sequence[Lemma] = (),
+               kept: Kept | None = None) -> Verdict:
+    """Raise k until the induction step holds, a violation appears, or the depth is reached; `kept`
+    may be shared between promises."""
     deepest = DEFAULT_DEPTH if limits.depth is None else limits.depth
     base = bmc(question, limits.within(depth=deepest))
     if base.status in (VIOLATED, UNKNOWN):
         return Verdict(base.status, NAME, base.depth, base.trace, reason=base.reason)
     safe_to = base.depth or 0
     try:
-        invariant = houdini(question.system, lemmas, limits)
+        invariant = houdini(question.system, lemmas, limits, kept)
         path = Unrolling(question.system, search_solver())
-        for lemma in invariant:
-            path.solver.add(path.at(lemma.formula, 0))
+        path.solver.add(path.at(z3.And([lemma.formula for lemma in invariant]), 0))
         for k in range(safe_to + 1):
             path.extend()
             path.solver.push()

@@ -78,6 +78,15 @@ class _Bits:
                        if leaders[str(var), i] is None]
         self.vector = [_assemble(var, [self._value(leaders, str(var), i)
                                        for i in range(_width(var))]) for var in system.variables]
+        start = dict(zip(map(str, system.variables), system.initial, strict=True))
+        self.start = [z3.simplify(_bit(start[str(v)], i)) for _, v, i in self.moving]
+        self.known = self.over_bits(z3.And([lemma.formula for lemma in proved]))
+        self.steps = [self._moved(branch) for branch in system.branches]
+
+    def _moved(self, branch: Sequence[z3.ExprRef]) -> list[z3.BoolRef]:
+        """The moving bits after a step."""
+        after = dict(zip(map(str, self.system.variables), branch, strict=False))
+        return [self.over_bits(_bit(after[str(v)], i)) for _, v, i in self.moving]
 
     @staticmethod
     def _value(leaders: _Leaders, name: str, i: int) -> z3.BoolRef:
@@ -91,10 +100,11 @@ class _Bits:
         return z3.Not(value) if opposite else value
 
     def over_bits(self, formula: z3.BoolRef) -> z3.BoolRef:
-        """A formula over the variables as one over the moving bits."""
-        simplified = z3.simplify(substitute(formula, self.system.variables, self.vector))
-        assert isinstance(simplified, z3.BoolRef)
-        return simplified
+        """A formula over the variables as one over the moving bits, and no vector left in it:
+        Spacer generalises badly over what is packed into one and taken out again."""
+        goal = z3.Goal()
+        goal.add(substitute(formula, self.system.variables, self.vector))
+        return z3.Then("simplify", "bit-blast", "simplify")(goal).as_expr()
 
 
 _Place = tuple[str, int]
@@ -173,17 +183,13 @@ def _query(bits: _Bits, question: Question,
     fp.register_relation(reach, failed)
     fp.declare_var(*moving)
 
-    start = {str(v): t for v, t in zip(system.variables, system.initial, strict=True)}
-    fp.rule(reach(*[z3.simplify(_bit(start[str(v)], i)) for _, v, i in bits.moving]))
-    known = [bits.over_bits(lemma.formula) for lemma in bits.proved]
-    for number, branch in enumerate(system.branches):
-        after = {str(v): t for v, t in zip(system.variables, branch, strict=False)}
-        fp.rule(reach(*[bits.over_bits(_bit(after[str(v)], i)) for _, v, i in bits.moving]),
-                [reach(*moving), *known])
+    fp.rule(reach(*bits.start))
+    for number, after in enumerate(bits.steps):
+        fp.rule(reach(*after), [reach(*moving), bits.known])
         chosen = z3.BitVecVal(number, system.action.size())
         bad = z3.substitute(z3.Not(question.good), (system.action, chosen))
         assert isinstance(bad, z3.BoolRef)
-        fp.rule(failed(), [reach(*moving), *known, bits.over_bits(bad)])
+        fp.rule(failed(), [reach(*moving), bits.known, bits.over_bits(bad)])
     try:
         result = fp.query(failed())
     except z3.Z3Exception as error:

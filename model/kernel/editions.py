@@ -10,6 +10,7 @@ import difflib
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import PurePath
@@ -24,7 +25,12 @@ from model.kernel.logic import Bool
 _SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike
 _HASH = re.compile("[0-9a-f]{7,40}")
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+_RELEASE = re.compile(r"(?:debian:|linux-)?v?(\d+)\.(\d+)(?:\.(\d+))?(-rc\d+)?([-+~].*)?")
+"""With what a candidate, a package or `uname -r` has behind the number."""
+_CANDIDATE = re.compile(r"-rc\d+|-\d{1,3}(?:~.*)?$")
+"""What is behind a number and is no change."""
+_AHEAD = re.compile(r"(?:linux-)?next(?:-\d+)?|mainline|master|linus|mm-(?:un)?stable")
+"""What names no release and is ahead of all that are modelled."""
 
 
 class UsageError(ValueError):
@@ -49,6 +55,8 @@ def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> Usag
         hint = f"python -m model.check --list {_SECTIONS[kind]} has them all"
     else:
         hint = f"known: {listed}"
+    if not name.strip():
+        return UsageError(f"an empty name is no {kind}; {hint}")
     return UsageError(f"unknown {kind} {name!r}; {hint}")
 
 
@@ -142,6 +150,14 @@ class Edition:
         return made.with_patch(self.patch.file, self.patch.digest, self.overrides) \
             if self.patch else made
 
+    def sibling(self, name: str) -> Edition:
+        """The edition of that name, with the patch file of this one where it has one. Raises
+        UsageError."""
+        if self.patch is None:
+            return find_edition(name)
+        base = find_edition(name.removesuffix(f"+{PurePath(self.patch.file).stem}"))
+        return base.with_patch(self.patch.file, self.patch.digest, self.overrides)
+
     def with_patch(self, file: str, digest: str,
                    overrides: Mapping[str, Callable[..., Any]]) -> Edition:
         """This edition with the functions of a user's file in place of its own."""
@@ -204,7 +220,7 @@ def find_edition(name: str) -> Edition:
     if name in EDITIONS:
         return EDITIONS[name]
     base = max((e for e in (*EDITIONS, *ALIASES) if name.startswith(e)), key=len, default="")
-    if not base or name[len(base)] not in "+-":
+    if not base or name[len(base)] not in "+-" or _CANDIDATE.match(name, len(base)):
         raise _unknown_edition(name)
     edition, rest = EDITIONS[ALIASES.get(base, base)], name[len(base):]
     for sign, change in _signed_changes(rest):
@@ -213,28 +229,49 @@ def find_edition(name: str) -> Edition:
 
 
 def _unknown_edition(name: str) -> UsageError:
-    """For a release: the nearest modelled before it."""
+    """For a release, its candidates and packages: that release, or the nearest modelled before
+    it."""
     asked = _RELEASE.fullmatch(name)
-    if asked is None:
+    if asked is None and not _AHEAD.fullmatch(name):
         return unknown("edition", name, list(EDITIONS))
-    if f"v{name}" in {**EDITIONS, **ALIASES}:
-        return UsageError(f"unknown edition {name!r}; did you mean 'v{name}'?")
+    if found := asked and _spelt(asked):
+        return UsageError(f"unknown edition {shortened(name)!r}; did you mean {found!r}?")
+    return UsageError(f"unknown edition {shortened(name)!r}; {nearest(name)[1]}")
+
+
+def nearest(release: str) -> tuple[str | None, str]:
+    """The edition of a release (6.12.60) or of the nearest modelled before it, by name, and that in
+    words; None before all that are modelled. What names no release is ahead of all."""
+    asked = _RELEASE.fullmatch(release)
     short = {e for e in ALIASES.values() if e.count(".") == 1}  # without its number
     exact = {**{e: e for e in EDITIONS if e not in short}, **ALIASES}
-    numbers = sorted((_number(found), e) for n, e in exact.items()
-                     if (found := _RELEASE.fullmatch(n)))
-    before = [e for number, e in numbers if number <= _number(asked)]
+    numbers = sorted((_number(known), e) for n, e in exact.items()
+                     if (known := _RELEASE.fullmatch(n)) and not known[5])
+    before = [e for number, e in numbers if asked is None or number <= _number(asked)]
     if not before:
-        hint = f"the oldest that is modelled is {numbers[0][1]!r}"
-    elif _number(asked) > numbers[-1][0]:
-        hint = f"nothing after {before[-1]!r} is modelled"
-    else:
-        hint = f"the nearest before it is {before[-1]!r}"
-    return UsageError(f"unknown edition {name!r}; {hint}")
+        return None, f"the oldest that is modelled is {numbers[0][1]!r}"
+    if len(before) == len(numbers):
+        return before[-1], f"not modelled after {before[-1]}, which is the nearest before it"
+    return before[-1], f"the nearest before it is {before[-1]!r}"
+
+
+def _spelt(release: re.Match[str]) -> str:
+    """The edition that is meant by another spelling of its name, or empty."""
+    number = ".".join(part for part in release.groups()[:3] if part)
+    name = f"v{number}{release[5] or ''}"
+    if release[4]:
+        return ""
+    for meant in (name, f"v{number}"):
+        with suppress(UsageError):
+            if meant != release[0]:
+                find_edition(meant)
+                return meant
+    return ""
 
 
 def _number(release: re.Match[str]) -> tuple[int, ...]:
-    return tuple(int(part) for part in release.groups(default="0"))
+    """A candidate is before its release."""
+    return *(int(part or "0") for part in release.groups()[:3]), not release[4]
 
 
 def _signed_changes(text: str) -> list[tuple[str, str]]:

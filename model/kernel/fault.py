@@ -1,6 +1,7 @@
 """arch/x86/mm/fault.c: a load or a store from start to end, fault by fault.
 
-Read from 6.1.192 and 6.12.117. Left out: faults in kernel mode, protection keys, shadow stacks.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: faults in kernel mode, protection keys,
+shadow stacks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, folded, has, ite, negate, number
+from model.kernel.logic import BV, Bool, has, ite, negate, number, one_more
 from model.kernel.memory import handle_mm_fault, vma_is_accessible
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_access, mmu_permits
@@ -48,8 +49,7 @@ def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
             fault = handle_mm_fault(ed, vma, entry, write)
             over = Access(fault.entry, fault.outcome, count)
             again = fault.outcome == outcome(Outcome.ok)
-            minor = count + number(1, FAULT_BITS)
-            counted = folded(ite(fault.major, count, minor))
+            counted = ite(fault.major, count, one_more(count))
             other = ite(again, attempt(fault.entry, counted, tries + 1), over)
         return ite(mmu_permits(entry.pte, write), done,
                    ite(access_error(ed, vma, write), denied, other))

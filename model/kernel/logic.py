@@ -70,6 +70,13 @@ def complement(value: BV) -> BV:
     return folded(~value)
 
 
+def one_more(value: BV) -> BV:
+    """``value + 1``, worked out where ``value`` is a constant. Only there: what a condition chose
+    is long, and its conditions would be simplified too."""
+    after = value + number(1, value.size())
+    return folded(after) if z3.is_bv_value(value) else after
+
+
 def shift_right(value: BV, by: int) -> BV:
     """C's ``value >> by``, of an unsigned value."""
     return shifted_right(value, number(by, value.size()))

@@ -24,6 +24,7 @@ from model.source.values import (
     Pointer,
     Struct,
     Value,
+    array,
     constant,
     truth,
 )
@@ -53,9 +54,12 @@ FIXED = {
     "arch_vma_access_permitted()": "true: no protection keys",
     "page_to_pfn()": "0: the frame number is left out",
     "WARN_ON_ONCE(), VM_WARN_ON_ONCE()": "warn, which has no effect",
-    "cc_mask": "0: no confidential computing",
+    "cc_mask, cc_get_mask()": "0: no confidential computing",
     "__supported_pte_mask": "all bits: the CPU has NX and PGE",
     "cpu_feature_enabled(X86_FEATURE_*SHSTK)": "either",
+    "vma->vm_flags": "is the first word of vma->flags where that is a bitmap",
+    "vma->vm_ops->uffd_ops": "is there for shmem and hugetlb, and is theirs",
+    "test_bit(), bitmap_*()": "do what their names say, of one word",
 }
 
 
@@ -114,16 +118,64 @@ def names(given: Inputs) -> dict[str, Value]:
     }
 
 
-def objects(given: Inputs) -> dict[str, Struct]:
-    """What pointers point to."""
+OVERLAID = {"vm_flags": ("flags", "__vma_flags", "0")}
+"""Members of unions: since 7.2 or before, vm_flags is the first word of a bitmap."""
+METHODS = {"can_userfault": "ptecheck_can_userfault"}
+DEFINITIONS = """
+#ifdef _PAGE_DEVMAP
+#define PTECHECK_NO_DEVMAP 0UL
+#else
+#define PTECHECK_NO_DEVMAP (1UL << _PAGE_BIT_SOFTW4)
+#endif
+#ifdef VM_UFFD_RWP
+#define PTECHECK_RWP VM_UFFD_RWP
+#else
+#define PTECHECK_RWP 0UL
+#endif
+#ifdef INIT_VM_FLAG
+#define PTECHECK_DROPPABLE VM_DROPPABLE
+#else
+#define PTECHECK_DROPPABLE 0UL
+#endif
+#ifdef _LINUX_LEAFOPS_H
+#define PTECHECK_SOFTLEAF 1
+#else
+#define PTECHECK_SOFTLEAF 0
+#endif
+static bool ptecheck_can_userfault(struct vm_area_struct *vma, unsigned long flags)
+{
+	return !has_vm_ops ? anon_can_userfault(vma, flags) :
+		hugetlb ? hugetlb_can_userfault(vma, flags) : shmem_can_userfault(vma, flags);
+}
+"""
+"""C of what only some trees have, and of what calls through a pointer lead to."""
+
+
+def vm_flags(vma: Value) -> Value:
+    """The word vma->vm_flags of the object, in either form."""
+    assert isinstance(vma, Struct)
+    return vma.fields["flags" if "flags" in vma.fields else "vm_flags"]
+
+
+def vm_page_prot(vma: Value) -> Value:
+    """The record vma->vm_page_prot of the object."""
+    assert isinstance(vma, Struct)
+    return vma.fields["vm_page_prot"]
+
+
+def objects(given: Inputs, *, bitmap: bool) -> dict[str, Struct]:
+    """What pointers point to; with `bitmap`, the flags of a VMA are one."""
     t = given.truths
+    flags: Value = Int(ULONG, given.words["vm_flags"])
     return {
-        "vma": Struct({"vm_flags": Int(ULONG, given.words["vm_flags"]),
+        "vma": Struct({**({"flags": Struct({"__vma_flags": array([flags])})} if bitmap
+                          else {"vm_flags": flags}),
                        "vm_page_prot": Struct({"pgprot": Int(ULONG, given.words["vm_page_prot"])}),
                        "vm_ops": Pointer(t["has_vm_ops"], "vm_ops"),
                        "vm_file": Pointer(t["has_file"], "file")}),
         "vm_ops": Struct({"page_mkwrite": Pointer(t["page_mkwrite"]),
-                          "pfn_mkwrite": Pointer(t["pfn_mkwrite"])}),
+                          "pfn_mkwrite": Pointer(t["pfn_mkwrite"]),
+                          "uffd_ops": Pointer(disj(t["hugetlb"], t["shmem"]), "uffd_ops")}),
         "file": Struct({"f_mapping": Pointer(t["has_mapping"], "mapping")}),
     }
 
@@ -153,7 +205,8 @@ def facts(given: Inputs) -> dict[str, Fact]:
         "cpu_feature_enabled(X86_FEATURE_SHSTK)": shadow_stacks,
         "cpu_feature_enabled(X86_FEATURE_USER_SHSTK)": shadow_stacks,
         "vma_assert_write_locked": truth(True), "arch_vma_access_permitted": truth(True),
-        "page_to_pfn": constant(0, ULONG), "hstate_vma": page, "huge_page_shift": constant(0, INT),
+        "page_to_pfn": constant(0, ULONG), "cc_get_mask": constant(0, ULONG), "hstate_vma": page,
+        "huge_page_shift": constant(0, INT),
     }
 
 

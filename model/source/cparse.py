@@ -12,6 +12,7 @@ from model.source.values import (
     INT,
     ULONG,
     VOID,
+    ArrayType,
     CannotInterpret,
     CType,
     IntType,
@@ -89,7 +90,8 @@ class Unit:
         self.typedefs: dict[str, Node] = {}
         self.structs: dict[str, Node] = {}
         self.tables: dict[str, Node] = {}
-        self.constants: dict[str, Node] = {}
+        self.constants: dict[str, tuple[Node | None, int]] = {}
+        """Of an enum: by name a value, or none for 0, and how many places after it the name is."""
         for node in self._tree.root_node.children:
             self._file(node)
 
@@ -108,10 +110,13 @@ class Unit:
                     self.tables.setdefault(_declared_name(declarator), node)
         inner = node.child_by_field_name("type") or node
         if inner.type == "enum_specifier" and inner.child_by_field_name("body") is not None:
+            base, place = None, 0
             for each in field(inner, "body").named_children:
-                value = each.child_by_field_name("value")
-                if each.type == "enumerator" and value is not None:
-                    self.constants.setdefault(text(field(each, "name")), value)
+                if each.type == "enumerator":
+                    value = each.child_by_field_name("value")
+                    base, place = (base, place) if value is None else (value, 0)
+                    self.constants.setdefault(text(field(each, "name")), (base, place))
+                    place += 1
         if inner.type == "struct_specifier" and inner.child_by_field_name("body") is not None:
             name_node = inner.child_by_field_name("name")
             if name_node is not None:
@@ -143,9 +148,18 @@ class Unit:
             if "pointer" in declarator.type or "function" in declarator.type:
                 return PointerType()
             if "array" in declarator.type:
-                return UnknownType("an array")
+                return self._array(declaration, declarator)
             declarator = declarator.child_by_field_name("declarator")
         return self.type(field(declaration, "type"))
+
+    def _array(self, declaration: Node, declarator: Node) -> CType:
+        """An array of so many, or of no length; not of pointers."""
+        size, inner = (declarator.child_by_field_name(n) for n in ("size", "declarator"))
+        count = None if size is None else _count(size)
+        if (size is None) != (count is None) or (
+                inner is not None and not inner.type.endswith("identifier")):
+            return UnknownType(f"an array: {text(declarator)!r}")
+        return ArrayType(self.type(field(declaration, "type")), count)
 
     def type(self, node: Node) -> CType:
         """The type that a type specifier names."""
@@ -185,3 +199,22 @@ def _declared_name(node: Node | None) -> str:
             return text(node)
         node = node.child_by_field_name("declarator")
     return ""
+
+
+def _count(node: Node) -> int | None:
+    """A number in plain figures, their sums and quotients; None for what else there is."""
+    if node.type == "parenthesized_expression":
+        return _count(node.named_children[0])
+    if node.type == "number_literal" and text(node).isdecimal():
+        return int(text(node))
+    if node.type != "binary_expression":
+        return None
+    left, right = _count(field(node, "left")), _count(field(node, "right"))
+    if left is None or not right:
+        return None
+    match text(field(node, "operator")):
+        case "+":
+            return left + right
+        case "/":
+            return left // right
+    return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, TypedDict
 
@@ -15,13 +15,16 @@ from model.files import write_whole
 from model.kernel.editions import Edition, UsageError
 from model.kernel.mirror import MIRRORS
 from model.source.leaves import LEAVES, Leaf
+from model.source.names import newer, role
 from model.source.preprocess import HEADERS, SOURCES
 from model.source.reader import Definition, definitions, digest
 
 RECORDS = Path(__file__).with_name("digests.json")
-SAME, CHANGED, MOVED, MISSING, NEW, ABSENT, UNRECORDED = (
-    "same", "changed", "moved", "missing", "new", "absent", "unrecorded")
-DRIFT = (CHANGED, MISSING, NEW)
+SAME, CHANGED, MOVED, RENAMED, SPLIT, MISSING, NEW, COMPILED_OUT, ABSENT, UNRECORDED = (
+    "same", "changed", "moved", "renamed", "split", "missing", "new", "compiled out", "absent",
+    "unrecorded")
+DRIFT = (COMPILED_OUT, SPLIT, CHANGED, MISSING, NEW)
+HARMLESS = (RENAMED, MOVED)
 Place: TypeAlias = tuple[str, str]
 """A path and the name of what is defined there."""
 Record: TypeAlias = dict[str, list[dict[str, str]]]
@@ -36,25 +39,34 @@ class _Release(TypedDict):
 
 @dataclass(frozen=True)
 class Item:
-    """A function of the kernel that the model has: where it may stand, by which function of the
-    model, and the leaf that can be proved."""
+    """A function of the kernel that the model has: where it may stand, which of these places are
+    for parts of its work, by which function of the model, and the leaf that can be proved."""
 
     name: str
     places: tuple[Place, ...]
     function: str
     leaf: Leaf | None
+    of_parts: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
 class Part:
-    """One definition of an item: its status, where it stands in the tree, and where in the record.
-    """
+    """One definition of an item: its status, its name and where it stands in the tree, and what the
+    record has of it."""
 
     status: str
     name: str
     found: tuple[Definition, ...] = ()
     recorded_path: str = ""
     recorded_digest: str = ""
+    recorded_name: str = ""
+
+    @property
+    def left_out(self) -> str:
+        """Why the configuration builds nothing of it, or a stub alone; empty where it does."""
+        lost = [d.gap.why for d in self.found if d.gap and d.gap.lacking and not d.stub]
+        built = [d for d in self.found if d.gap is None and not d.stub]
+        return "" if built or not lost else lost[0]
 
 
 def items() -> list[Item]:
@@ -65,11 +77,16 @@ def items() -> list[Item]:
     for name in sorted({*MIRRORS, *LEAVES}):
         mirror, leaf = MIRRORS.get(name), LEAVES.get(name)
         places: list[Place] = []
+        parts: list[Place] = []
         for mark in (mirror, leaf):
             if mark is not None:
-                places += [(mark.path, name), *_places(mark.path, name, mark.also)]
+                now = newer(name, mark.path)
+                places += [(mark.path, name), *_places(mark.path, name, mark.also), *now.moved,
+                           *now.renamed]
+                parts += now.parts
         function = mirror.name if mirror else leaf.function if leaf else name
-        found.append(Item(name, tuple(dict.fromkeys(places)), function, leaf))
+        found.append(Item(name, tuple(dict.fromkeys((*places, *parts))), function, leaf,
+                          tuple(p for p in parts if p not in places)))
     return found
 
 
@@ -108,24 +125,33 @@ class Source:
 
     def parts(self, item: Item, record: Record | None) -> list[Part]:
         """The definitions of an item, against what is recorded of it."""
+        return [replace(part, status=COMPILED_OUT) if part.left_out else part
+                for part in self._parts(item, record)] or [Part(ABSENT, item.name)]
+
+    def _parts(self, item: Item, record: Record | None) -> Iterator[Part]:
         if record is None:
-            return [Part(UNRECORDED, name, found) for path, name in item.places
-                    if (found := self.at((path, name)))] or [Part(ABSENT, item.name)]
+            yield from (Part(UNRECORDED, name, found) for path, name in item.places
+                        if (found := self.at((path, name))))
+            return
         recorded = {(r["path"], r["name"]): r["sha256"] for r in record.get(item.name, [])}
-        parts, taken = [], set(recorded)
-        for (path, name), old in recorded.items():
-            found, where = self.at((path, name)), (path, name)
-            if not found:
-                where = next((p for p in item.places if p[1] == name and p not in taken
-                              and self.at(p)), where)
-                found = self.at(where)
-                taken.add(where)
+        taken = set(recorded)
+        for place, old in recorded.items():
+            here = place if self.at(place) else self._elsewhere(item, place, taken)
+            found = self.at(here)
+            taken.add(here)
             status = MISSING if not found else CHANGED if digest(found) != old else \
-                SAME if where[0] == path else MOVED
-            parts.append(Part(status, name, found, path, old))
-        parts += [Part(NEW, name, found) for path, name in item.places
-                  if (path, name) not in taken and (found := self.at((path, name)))]
-        return parts or [Part(ABSENT, item.name)]
+                SAME if here == place else MOVED if here[1] == place[1] else RENAMED
+            yield Part(status, here[1], found, place[0], old, place[1])
+        for place in item.places:
+            if place not in taken and (found := self.at(place)):
+                yield Part(SPLIT if place in item.of_parts else NEW, place[1], found)
+
+    def _elsewhere(self, item: Item, place: Place, taken: Collection[Place]) -> Place:
+        """Where another place of the item has what was recorded at this one; else this one."""
+        same = [p for p in item.places if p not in taken and role(p[1]) == role(place[1])
+                and self.at(p)]
+        # one that was only moved before one of another name
+        return min(same, key=lambda p: p[1] != place[1], default=place)
 
 
 def recorded(edition: Edition) -> tuple[str, Record] | None:
@@ -134,6 +160,11 @@ def recorded(edition: Edition) -> tuple[str, Record] | None:
         if record["edition"] == edition.name:
             return version, record["functions"]
     return None
+
+
+def editions() -> list[str]:
+    """The editions of which there are digests, by name."""
+    return [release["edition"] for release in _load().values()]
 
 
 def save(version: str, edition: Edition, source: Source) -> int:

@@ -1,7 +1,7 @@
-"""Interprets the loop-free part of C over Z3.
+"""Interprets C over Z3, with loops whose course no input decides.
 
 A function runs along all its paths at once: what a statement assigns or returns holds where the
-path `live` leads to it. Calls are followed into the functions of the same tree; what the table of
+paths `live` lead to it. Calls are followed into the functions of the same tree; what the table of
 correspondences calls a fact of the model is not.
 """
 
@@ -9,88 +9,74 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as data_field
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from model.kernel.logic import Bool, conj, disj, negate
 from model.source.cparse import Unit, field, text
+from model.source.expressions import Expressions
+from model.source.memory import Frame, Memory
 from model.source.values import (
-    INT,
-    NULL,
-    ULONG,
-    VOID,
     CannotInterpret,
-    CType,
-    Int,
-    Pointer,
-    Struct,
-    StructType,
-    UnknownType,
+    NotThere,
     Value,
     WrongArguments,
     binary,
     blank,
     choose,
-    constant,
     convert,
     decided,
     holds,
-    number,
-    truth,
-    unary,
-    zero,
+    number_of,
 )
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 Fact: TypeAlias = Value | Callable[[list[Value]], Value]
-T = TypeVar("T")
 _DEPTH = 40
+_ROUNDS = 100
 
 
-@dataclass
-class _Frame:
-    """One call: its variables, where it still runs, and what it has returned elsewhere."""
-
-    live: Bool
-    variables: dict[str, Value] = data_field(default_factory=dict)
-    types: dict[str, CType] = data_field(default_factory=dict)
-    returns: CType = VOID
-    result: Value | None = None
-
-
-class Interpreter:
+class Interpreter(Expressions):
     """Runs C of one unit.
 
     `names` are values of identifiers, `facts` of calls, by the callee or by the whole call as it is
-    written; `objects` are what pointers point to, and what is stored there. `used` collects the
-    facts that were asked for, `functions` the functions that were run.
+    written; `methods` are functions by the field of a record that points to them; `objects` are
+    what pointers point to, and what is stored there, `overlaid` members of unions by the path of
+    what they lie over. `used` collects the facts that were asked for, `functions` the functions
+    that were run.
     """
 
     def __init__(self, unit: Unit, names: Mapping[str, Value], facts: Mapping[str, Fact],
-                 objects: Mapping[str, Struct]) -> None:
-        self._unit = unit
-        self._names = names
+                 objects: Mapping[str, Value], overlaid: Mapping[str, tuple[str, ...]] = {},
+                 methods: Mapping[str, str] = {}) -> None:
+        super().__init__(unit, names, Memory(objects, overlaid))
         self._facts = facts
-        self.objects = dict(objects)
+        self._methods = methods
         self._depth = 0
-        self.used: set[str] = set()
         self.functions: dict[str, str] = {}
+
+    @property
+    def objects(self) -> Mapping[str, Value]:
+        """What pointers point to now."""
+        return self._memory.objects
 
     def run(self, name: str) -> Value:
         """The value that the function `name`, of no arguments, returns, before it is converted to
         its type. Raises CannotInterpret."""
         function = self._unit.function(name)
         if function is None:
-            raise CannotInterpret(f"{name}(), which is not in the files that are read")
+            raise NotThere(name)
         statement = function.body.named_children[-1]
-        return self._needed(statement.named_children[0], _Frame(True))
+        return self._needed(statement.named_children[0], Frame())
+
+    def constant(self, name: str) -> int:
+        """The number that an enum gives the name. Raises CannotInterpret."""
+        return number_of(self._name(name, Frame()))
 
     # --- calls ------------------------------------------------------------------------------------
 
-    def _call(self, node: Node, frame: _Frame) -> Value | None:
+    def _call(self, node: Node, frame: Frame) -> Value | None:
         callee = field(node, "function")
         if callee.type == "parenthesized_expression" and len(self._arguments(node)) == 1:
             # (type)(value) reads like a call
@@ -104,19 +90,23 @@ class Interpreter:
                 value = self._facts[fact]
                 return value([self._needed(a, frame) for a in self._arguments(node)]) \
                     if callable(value) else value
+        if callee.type == "field_expression":
+            name = self._methods.get(text(field(callee, "field")), name)
+        return self._follow(name, [self._needed(a, frame) for a in self._arguments(node)], frame)
+
+    def _follow(self, name: str, arguments: list[Value], frame: Frame) -> Value | None:
+        """What a function of the unit returns."""
         function = self._unit.function(name)
         if function is None:
-            raise CannotInterpret(f"{name}(), which is not in the files that are read")
-        arguments = [self._needed(a, frame) for a in self._arguments(node)]
+            raise NotThere(name)
         if len(arguments) != len(function.parameters):
             raise WrongArguments(f"the arguments of {name}()")
         if self._depth >= _DEPTH:
             raise CannotInterpret(f"{name}(), called too deeply")
         self.functions[name] = f"{function.path}:{function.line}"
-        inner = _Frame(frame.live, returns=function.returns)
+        inner = Frame(outer=frame.everywhere, returns=function.returns)
         for (parameter, kind), value in zip(function.parameters, arguments, strict=True):
-            inner.variables[parameter] = convert(value, kind)
-            inner.types[parameter] = kind
+            inner.variables[parameter] = self._memory.new(parameter, convert(value, kind), inner)
         self._depth += 1
         self._run(function.body, inner)
         self._depth -= 1
@@ -130,8 +120,7 @@ class Interpreter:
 
     # --- statements -------------------------------------------------------------------------------
 
-    def _run(self, node: Node, frame: _Frame) -> Value | None:
-        """Run a statement; the value is that of an expression statement."""
+    def _run(self, node: Node, frame: Frame) -> Value | None:
         if frame.live is False:
             return None
         match node.type:
@@ -152,19 +141,19 @@ class Interpreter:
             case "else_clause":
                 for child in node.named_children:
                     self._run(child, frame)
-            case "do_statement":
-                self._run(field(node, "body"), frame)
-                if holds(self._needed(field(node, "condition"), frame)) is not False:
-                    raise CannotInterpret("a loop")
+            case "switch_statement":
+                self._switch(node, frame)
+            case "break_statement":
+                self._break(frame)
+            case "do_statement" | "while_statement" | "for_statement":
+                self._loop(node, frame)
             case "comment" | ";":
                 pass
-            case "for_statement" | "while_statement":
-                raise CannotInterpret("a loop")
             case kind:
                 raise CannotInterpret(f"a {kind.replace('_', ' ')}")
         return None
 
-    def _declare(self, node: Node, frame: _Frame) -> None:
+    def _declare(self, node: Node, frame: Frame) -> None:
         for declarator in node.children_by_field_name("declarator"):
             kind = self._unit.declared_type(node, declarator)
             inner, first = declarator, None
@@ -174,26 +163,10 @@ class Interpreter:
             while inner.type != "identifier":
                 inner = field(inner, "declarator")
             name = text(inner)
-            frame.types[name] = kind
-            frame.variables[name] = blank(kind) if first is None else \
-                self._initial(first, kind, frame)
+            value = blank(kind) if first is None else self._initial(first, kind, frame)
+            frame.variables[name] = self._memory.new(name, value, frame)
 
-    def _initial(self, node: Node, kind: CType, frame: _Frame) -> Value:
-        """An initialiser: of a record, one with names or one value in its order; else a value."""
-        if node.type != "initializer_list":
-            return convert(self._needed(node, frame), kind)
-        if not isinstance(kind, StructType):
-            raise CannotInterpret("an initialiser with braces")
-        fields: dict[str, Value] = {}
-        for place, child in enumerate(c for c in node.named_children if c.type != "comment"):
-            name, value = kind.fields[place][0], child
-            if child.type == "initializer_pair":
-                name = text(field(child, "designator")).lstrip(".")
-                value = field(child, "value")
-            fields[name] = self._initial(value, dict(kind.fields)[name], frame)
-        return Struct({name: zero(own) for name, own in kind.fields} | fields)
-
-    def _return(self, node: Node, frame: _Frame) -> None:
+    def _return(self, node: Node, frame: Frame) -> None:
         inner = [c for c in node.named_children if c.type != "comment"]
         if inner:
             value = convert(self._needed(inner[0], frame), frame.returns)
@@ -201,7 +174,7 @@ class Interpreter:
                 choose(frame.live, value, frame.result)
         frame.live = False
 
-    def _if(self, node: Node, frame: _Frame) -> None:
+    def _if(self, node: Node, frame: Frame) -> None:
         cond, live = self._condition(field(node, "condition"), frame), frame.live
         frame.live = decided(conj(live, cond))
         self._run(field(node, "consequence"), frame)
@@ -211,190 +184,60 @@ class Interpreter:
             self._run(alternative, frame)
         frame.live = decided(disj(then, frame.live))
 
-    # --- expressions ------------------------------------------------------------------------------
+    def _switch(self, node: Node, frame: Frame) -> None:
+        """Its cases in their order, each run by the paths that it is for and those that fall into
+        it."""
+        chosen = self._needed(field(node, "condition"), frame)
+        cases = [c for c in field(node, "body").named_children if c.type != "comment"]
+        unmatched: Bool = frame.live
+        falling: Bool = False
+        frame.breaks.append(False)
+        for place, case in enumerate(cases):
+            value = case.child_by_field_name("value")
+            if case.type != "case_statement" or (value is None and place + 1 < len(cases)):
+                raise CannotInterpret("a switch of another form than cases and then the default")
+            fits = value is None or holds(binary("==", chosen, self._needed(value, frame)))
+            frame.live = decided(disj(falling, conj(unmatched, fits)))
+            unmatched = decided(conj(unmatched, negate(fits)))
+            for child in case.named_children:
+                if value is None or child.id != value.id:
+                    self._run(child, frame)
+            falling = frame.live
+        left = frame.breaks.pop()
+        frame.live = decided(disj(falling, unmatched, False if left is None else left))
 
-    def _needed(self, node: Node, frame: _Frame) -> Value:
-        value = self._value(node, frame)
-        if value is None:
-            raise CannotInterpret(f"{text(node)!r}, which has no value")
-        return value
+    @staticmethod
+    def _break(frame: Frame) -> None:
+        left = frame.breaks[-1] if frame.breaks else None
+        if left is None:
+            raise CannotInterpret("a break out of a loop")
+        frame.breaks[-1] = disj(left, frame.live)
+        frame.live = False
 
-    def _condition(self, node: Node, frame: _Frame) -> Bool:
-        return holds(self._needed(node, frame))
-
-    def _value(self, node: Node, frame: _Frame) -> Value | None:
-        match node.type:
-            case "parenthesized_expression":
-                inner = next(c for c in node.named_children if c.type != "comment")
-                run = self._run if inner.type == "compound_statement" else self._value
-                return run(inner, frame)
-            case "number_literal":
-                return number(text(node))
-            case "true":
-                return truth(True)
-            case "false":
-                return truth(False)
-            case "null":
-                return NULL
-            case "identifier":
-                return self._name(text(node), frame)
-            case "unary_expression":
-                return unary(text(field(node, "operator")),
-                             self._needed(field(node, "argument"), frame))
-            case "binary_expression":
-                return self._binary(node, frame)
-            case "conditional_expression":
-                return self._choice(node, frame)
-            case "comma_expression":
-                self._value(field(node, "left"), frame)
-                return self._value(field(node, "right"), frame)
-            case "assignment_expression":
-                return self._assign(node, frame)
-            case "field_expression":
-                return self._field(node, frame)
-            case "call_expression":
-                return self._call(node, frame)
-            case "cast_expression":
-                kind = self._unit.declared_type(field(node, "type"))
-                return self._cast(field(node, "value"), kind, frame)
-            case "compound_literal_expression":
-                kind = self._unit.declared_type(field(node, "type"))
-                return self._initial(field(node, "value"), kind, frame)
-            case "subscript_expression":
-                return self._element(node, frame)
-        raise CannotInterpret(f"a {node.type.replace('_', ' ')}: {text(node)[:40]!r}")
-
-    def _cast(self, node: Node, kind: CType, frame: _Frame) -> Value | None:
-        value = self._value(node, frame)
-        if value is None or kind == VOID:
-            return None
-        if isinstance(kind, UnknownType):
-            raise CannotInterpret(f"the type {kind.name}")
-        return convert(value, kind)
-
-    def _name(self, name: str, frame: _Frame) -> Value:
-        if name in frame.variables:
-            return frame.variables[name]
-        if name in self._names:
-            self.used.add(name)
-            return self._names[name]
-        if name in self._unit.constants:
-            return self._needed(self._unit.constants[name], frame)
-        if name == "NULL":
-            return NULL
-        raise CannotInterpret(f"the name {name}")
-
-    def _binary(self, node: Node, frame: _Frame) -> Value:
-        operator = text(field(node, "operator"))
-        left, right = field(node, "left"), field(node, "right")
-        if operator not in ("&&", "||"):
-            return binary(operator, self._needed(left, frame), self._needed(right, frame))
-        first = self._condition(left, frame)
-        goes_on = first if operator == "&&" else negate(first)
-        second = self._under(goes_on, frame, lambda: self._condition(right, frame))
-        if second is None:
-            return truth(first)
-        return truth(conj(first, second) if operator == "&&" else disj(first, second))
-
-    def _choice(self, node: Node, frame: _Frame) -> Value | None:
-        cond = self._condition(field(node, "condition"), frame)
-        consequence = node.child_by_field_name("consequence")
-        if consequence is None:
-            raise CannotInterpret("a choice without its middle")
-        then = self._under(cond, frame, lambda: self._value(consequence, frame))
-        other = self._under(negate(cond), frame,
-                            lambda: self._value(field(node, "alternative"), frame))
-        if then is None or other is None:
-            return then or other
-        if isinstance(then, Int) and isinstance(other, Int):
-            then, other = binary("|", then, constant(0, INT)), binary("|", other, constant(0, INT))
-            wide = binary("|", then, other).type  # the usual arithmetic conversions
-            return choose(cond, convert(then, wide), convert(other, wide))
-        return choose(cond, then, other)
-
-    def _under(self, cond: Bool, frame: _Frame, work: Callable[[], T]) -> T | None:
-        """What `work` gives on the paths where `cond` holds; None where there are none."""
-        live, frame.live = frame.live, decided(conj(frame.live, cond))
-        try:
-            return None if decided(cond) is False else work()
-        finally:
-            frame.live = live
-
-    def _assign(self, node: Node, frame: _Frame) -> Value:
-        left, operator = field(node, "left"), text(field(node, "operator"))
-        value = self._needed(field(node, "right"), frame)
-        if operator != "=":
-            value = binary(operator[:-1], self._needed(left, frame), value)
-        return self._store(left, value, frame)
-
-    def _store(self, left: Node, value: Value, frame: _Frame) -> Value:
-        """Put the value where `left` stands, on the paths that lead here."""
-        if left.type == "parenthesized_expression":
-            return self._store(left.named_children[0], value, frame)
-        if left.type == "identifier" and text(left) in frame.variables:
-            name = text(left)
-            old = frame.variables[name]
-            value = convert(value, frame.types[name])
-            frame.variables[name] = choose(frame.live, value, old)
-            return value
-        if left.type == "field_expression":
-            inner, name = field(left, "argument"), text(field(left, "field"))
-            whole = self._record(left, frame)
-            field_before = whole.fields.get(name)
-            if field_before is None:
-                raise CannotInterpret(f"the field {name}")
-            if isinstance(field_before, Int):
-                value = convert(value, field_before.type)
-            whole = whole.with_field(name, value)
-            if text(field(left, "operator")) == "->":
-                pointer = self._needed(inner, frame)
-                assert isinstance(pointer, Pointer)
-                before = self.objects[pointer.target]
-                after = choose(frame.live, whole, before)
-                assert isinstance(after, Struct)
-                self.objects[pointer.target] = after
-            else:
-                self._store(inner, whole, frame)
-            return value
-        raise CannotInterpret(f"an assignment to {text(left)!r}")
-
-    def _record(self, node: Node, frame: _Frame) -> Struct:
-        """The record of which a field expression names a field."""
-        inner = field(node, "argument")
-        if text(field(node, "operator")) == "->":
-            pointer = self._needed(inner, frame)
-            if isinstance(pointer, Pointer) and pointer.target in self.objects:
-                return self.objects[pointer.target]
+    def _loop(self, node: Node, frame: Frame) -> None:
+        """A loop, round by round; whether there is another must be the same for all inputs."""
+        first, condition, update = (node.child_by_field_name(name)
+                                    for name in ("initializer", "condition", "update"))
+        if condition is None:
+            raise CannotInterpret("a loop without a condition")
+        if first is not None:
+            run = self._run if first.type == "declaration" else self._value
+            run(first, frame)
+        frame.breaks.append(None)
+        asked = node.type != "do_statement"
+        for _ in range(_ROUNDS):
+            if asked:
+                more = self._condition(condition, frame)
+                if more is False:
+                    break
+                if more is not True:
+                    raise CannotInterpret("a loop whose end depends on the input")
+            asked = True
+            self._run(field(node, "body"), frame)
+            if frame.live is False:
+                break
+            if update is not None:
+                self._value(update, frame)
         else:
-            value = self._needed(inner, frame)
-            if isinstance(value, Struct):
-                return value
-        raise CannotInterpret(f"{text(node)!r}")
-
-    def _field(self, node: Node, frame: _Frame) -> Value:
-        name = text(field(node, "field"))
-        record = self._record(node, frame)
-        if name not in record.fields:
-            raise CannotInterpret(f"{text(node)!r}")
-        if text(field(node, "operator")) == "->":
-            self.used.add(f"->{name}")
-        return record.fields[name]
-
-    def _element(self, node: Node, frame: _Frame) -> Value:
-        """An element of a constant table that is initialised by index."""
-        name = text(field(node, "argument"))
-        table = self._unit.tables.get(name)
-        if table is None:
-            raise CannotInterpret(f"the table {name}")
-        kind = self._unit.type(field(table, "type"))
-        index = convert(self._needed(field(node, "index"), frame), ULONG)
-        values = field(field(table, "declarator"), "value")
-        result = zero(kind)
-        for pair in values.named_children:
-            if pair.type == "comment":
-                continue
-            at = field(pair, "designator").named_children[0]
-            value = self._initial(field(pair, "value"), kind, frame)
-            here = binary("==", index, self._needed(at, frame))
-            result = choose(holds(here), value, result)
-        return result
+            raise CannotInterpret("a loop of too many rounds")
+        frame.breaks.pop()

@@ -32,7 +32,8 @@ from model.source.correspond import Inputs
 @dataclass(frozen=True)
 class Presumed:
     """What is presumed of the inputs, in words and as C; where it is needed only from a change on,
-    or only before one, that change."""
+    or only before one, that change. Of a tree in which the C holds for all inputs, it is not told.
+    """
 
     words: str
     c: str
@@ -49,9 +50,12 @@ _NO_PFNMAP = Presumed("no VM_PFNMAP", "!(vm_flags & VM_PFNMAP)")
 _NO_SHADOW_STACK = Presumed("no VM_SHADOW_STACK", "!(vm_flags & VM_SHADOW_STACK)", "saved-dirty")
 _NO_SHADOW_ENTRY = Presumed("no shadow stack entry (read-only with the hardware's dirty bit)",
                             "(pte.pte & _PAGE_RW) || !(pte.pte & _PAGE_DIRTY)", "saved-dirty")
+_NO_DEVMAP = Presumed("no DEVMAP bit, which the tree has no more",
+                      "!((pte.pte | newprot.pgprot | vm_page_prot.pgprot) & PTECHECK_NO_DEVMAP)")
 _METHODS = Presumed("methods of vm_ops only where there is vm_ops",
                     "has_vm_ops || !(page_mkwrite || pfn_mkwrite)")
 _NO_MINOR = Presumed("no VM_UFFD_MINOR", "!(vm_flags & VM_UFFD_MINOR)")
+_NO_RWP = Presumed("no VM_UFFD_RWP", "!(vm_flags & PTECHECK_RWP)")
 _HUGE_PRESENT = Presumed("PSE only in a present entry", "!(pte.pte & _PAGE_PSE) || "
                          "(pte.pte & (_PAGE_PRESENT | _PAGE_PROTNONE))")
 _MAPPED = Presumed("an anonymous page is mapped", "maps_page || !anon")
@@ -62,10 +66,15 @@ _ASKED = Presumed("missing and write-protect mode alone are asked for",
                   "!(flags & ~(VM_UFFD_MISSING | VM_UFFD_WP))")
 _PLAIN = Presumed("no special VMA, no shadow stack", "!(vm_flags & VM_SPECIAL)"
                   " && !(vm_flags & VM_SHADOW_STACK)", "saved-dirty")
+_NO_DROPPABLE = Presumed("no VM_DROPPABLE", "!(vm_flags & PTECHECK_DROPPABLE)")
 _KINDS = Presumed("hugetlb and shmem have vm_ops, and no VMA is both",
                   "(has_vm_ops || !(hugetlb || shmem)) && !(hugetlb && shmem)")
-_ONE_AREA = Presumed("swap entries of the first area alone", "non_swap_entry(pte_to_swp_entry(pte))"
-                     " || swp_type(pte_to_swp_entry(pte)) == 0")
+_ONE_AREA = Presumed("swap entries of the first area alone", "!swp_type(pte_to_swp_entry(pte)) || "
+                     "swp_type(pte_to_swp_entry(pte)) >= MAX_SWAPFILES")
+_NO_HEADER = Presumed("not the first slot of the first area, its header",
+                      "!PTECHECK_SOFTLEAF || !is_swap_pte(pte) || pte_to_swp_entry(pte).val != 0")
+_SWAPPED = Presumed("an entry that is neither none nor present",
+                    "!PTECHECK_SOFTLEAF || is_swap_pte(pte)")
 _BARE = Presumed("no soft-dirty, uffd-wp or exclusive bit in the swap entry",
                  "swp_entry_to_pte(pte_to_swp_entry(pte)).pte == pte.pte")
 
@@ -148,7 +157,7 @@ def _modified(ed: Edition, i: Inputs) -> BV:
 
 
 _MODIFY = Leaf("pte_modify", _H, ("pte_modify(pte, newprot)",), "pte_modify", _modified,
-               (_NO_SHADOW_ENTRY,), ignoring=PTE_PFN_MASK)
+               (_NO_SHADOW_ENTRY, _NO_DEVMAP), ignoring=PTE_PFN_MASK)
 _ENTRY = (
     _entry("pte_none", pgtable.pte_none),
     _entry("pte_protnone", pgtable.pte_protnone),
@@ -195,7 +204,8 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
          lambda ed, i: pgtable.pte_mkwrite(ed, i.words["pte"]), (_NO_SHADOW_STACK,),
          also=("arch/x86/mm/pgtable.c",)),
     Leaf("pgprot_modify", _H, ("pgprot_modify(oldprot, newprot)",), "pgprot_modify",
-         lambda ed, i: pgtable.pgprot_modify(ed, i.words["pte"], i.words["newprot"])),
+         lambda ed, i: pgtable.pgprot_modify(ed, i.words["pte"], i.words["newprot"]),
+         (_NO_DEVMAP,)),
     Leaf("vm_get_page_prot", "arch/x86/mm/pgprot.c", ("vm_get_page_prot(vm_flags)",),
          "vm_get_page_prot", lambda ed, i: pgtable.vm_get_page_prot(ed, i.words["vm_flags"]),
          (_NO_KEYS,), also=(":protection_map",)),
@@ -216,14 +226,14 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
          lambda ed, i: pgtable.make_uffd_wp_marker(ed)),
     Leaf("swp_entry_to_pte", _OPS, ("swp_entry_to_pte(swp_entry(0, 1))",), "make_swap_pte",
          lambda ed, i: pgtable.make_swap_pte()),
-    _entry("non_swap_entry", pgtable.is_swap_slot, _ONE_AREA, path=_OPS,
+    _entry("non_swap_entry", pgtable.is_swap_slot, _ONE_AREA, _NO_HEADER, path=_OPS,
            c="is_swap_pte(pte) && !non_swap_entry(pte_to_swp_entry(pte))"),
     _migration("is_migration_entry", pgtable.is_migration_entry),
     _migration("is_readable_migration_entry", pgtable.is_readable_migration_entry),
     _migration("is_readable_exclusive_migration_entry",
                pgtable.is_readable_exclusive_migration_entry),
     _migration("is_writable_migration_entry", pgtable.is_writable_migration_entry),
-    _entry("is_migration_entry_dirty", pgtable.is_migration_entry_dirty, path=_OPS,
+    _entry("is_migration_entry_dirty", pgtable.is_migration_entry_dirty, _SWAPPED, path=_OPS,
            c="is_migration_entry_dirty(pte_to_swp_entry(pte))"),
     Leaf("make_writable_migration_entry", _OPS,
          ("swp_entry_to_pte(make_writable_migration_entry(0))",), "make_migration_pte",
@@ -251,26 +261,28 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
          c="pmd_needs_soft_dirty_wp(vma, pmd)", function="pte_needs_soft_dirty_wp"),
     _vma("vm_pgprot_modify", "mm/vma.h",
          lambda ed, i: mmap.vm_pgprot_modify(ed, i.words["pte"], i.words["vm_flags"]), _NO_KEYS,
+         _NO_DEVMAP,
          c="vm_pgprot_modify(oldprot, vm_flags)", also=("mm/mmap.c",)),
     _vma("vma_wants_writenotify", "mm/vma.c",
          lambda ed, i: i.over_vmas(
              lambda v: mmap.vma_wants_writenotify(ed, v, i.words["newprot"])),
-         _NO_KEYS, _NO_PFNMAP, _METHODS, c="vma_wants_writenotify(vma, newprot)",
+         _NO_KEYS, _NO_PFNMAP, _NO_DEVMAP, _METHODS, c="vma_wants_writenotify(vma, newprot)",
          also=("mm/mmap.c",)),
     _vma("vma_set_page_prot", "mm/mmap.c",
          lambda ed, i: i.over_vmas(lambda v: mmap.vma_set_page_prot(ed, v).vm_page_prot),
-         _NO_KEYS, _NO_PFNMAP, _METHODS, c="(vma_set_page_prot(vma), vma->vm_page_prot)",
+         _NO_KEYS, _NO_PFNMAP, _NO_DEVMAP, _METHODS,
+         c="(vma_set_page_prot(vma), vma->vm_page_prot)",
          writes=("vm_page_prot",)),
     _vma("vma_wants_manual_pte_write_upgrade", "mm/vma.h",
          lambda ed, i: i.over_vmas(lambda v: mmap.vma_wants_manual_pte_write_upgrade(ed, v)),
-         _NO_KEYS, _NO_PFNMAP, _METHODS),
+         _NO_KEYS, _NO_PFNMAP, _NO_DEVMAP, _METHODS),
 
     # userfaultfd
     _vma("userfaultfd_wp", _UFFD, lambda ed, i: i.over_vmas(userfaultfd_k.userfaultfd_wp)),
     _vma("userfaultfd_missing", _UFFD,
          lambda ed, i: i.over_vmas(userfaultfd_k.userfaultfd_missing)),
     _vma("userfaultfd_armed", _UFFD, lambda ed, i: i.over_vmas(userfaultfd_k.userfaultfd_armed),
-         _NO_MINOR),
+         _NO_MINOR, _NO_RWP),
     _vma("userfaultfd_pte_wp", _UFFD,
          lambda ed, i: i.over_vmas(lambda v: userfaultfd_k.userfaultfd_pte_wp(v, i.words["pte"])),
          c="userfaultfd_pte_wp(vma, pte)"),
@@ -283,10 +295,10 @@ LEAVES: dict[str, Leaf] = {leaf.name: leaf for leaf in (
     _vma("vma_can_userfault", _UFFD,
          lambda ed, i: i.over_vmas(
              lambda v: userfaultfd.vma_can_userfault(ed, v, i.words["flags"])),
-         _ASKED, _PLAIN, _KINDS, c=("vma_can_userfault(vma, flags)",
+         _ASKED, _PLAIN, _NO_DROPPABLE, _KINDS, c=("vma_can_userfault(vma, flags)",
                                     "vma_can_userfault(vma, flags, wp_async)")),
     _vma("userfaultfd_set_vm_flags", "fs/userfaultfd.c", _flags_set, _NO_KEYS, _NO_KEYS_ASKED,
-         _NO_PFNMAP_ASKED, _METHODS, writes=("vm_flags", "vm_page_prot"),
+         _NO_PFNMAP_ASKED, _NO_DEVMAP, _METHODS, writes=("vm_flags", "vm_page_prot"),
          c="(userfaultfd_set_vm_flags(vma, flags), "
          "vma->vm_flags == flags ? vma->vm_page_prot.pgprot : ~vma->vm_page_prot.pgprot)",
          also=("mm/userfaultfd.c",)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -55,17 +56,31 @@ class Prover:
         expressions = dict.fromkeys((*(c for leaf in leaves for c in leaf.c),
                                      *(p.c for leaf in leaves for p in leaf.presumed)))
         self._numbers = {c: f"ptecheck_{n}" for n, c in enumerate(expressions)}
-        self._unit = Unit(preprocess(read, [f"int {name}(void) {{ return {c}; }}"
-                                            for c, name in self._numbers.items()]))
+        asked = [f"int {name}(void) {{ return {c}; }}" for c, name in self._numbers.items()]
+        self._unit = Unit(preprocess(read, [correspond.DEFINITIONS, *asked]))
+        self._bitmap = "vma_flags_t" in self._unit.typedefs
+
+    def flags(self) -> dict[int, str]:
+        """The names that the tree gives the bits of vm_flags in an enum; empty where it has none.
+        """
+        found: dict[int, str] = {}
+        interpreter = self._interpreter()
+        for name in self._unit.constants:
+            match = re.fullmatch(r"VMA_(\w+)_BIT", name)
+            if match:
+                found.setdefault(interpreter.constant(name), f"VM_{match[1]}")
+        return found
 
     def prove(self, leaf: Leaf) -> Proof:
         """Equal for all inputs, or an input on which they differ."""
-        presumed = [p for p in leaf.presumed if p.needed(self._edition)]
-        words = tuple(p.words for p in presumed)
+        words: tuple[str, ...] = ()
         interpreter = self._interpreter()
         try:
             tree = self._answer(interpreter, leaf)
-            given = conj(*(holds(self._interpreter().run(self._numbers[p.c])) for p in presumed))
+            presumed = {p.words: holds(self._interpreter().run(self._numbers[p.c]))
+                        for p in leaf.presumed if p.needed(self._edition)}
+            given = conj(*presumed.values())
+            words = tuple(w for w, held in presumed.items() if held is not True)
         except CannotInterpret as error:
             return Proof(UNKNOWN, words, reason=f"cannot interpret {error}")
         told = Proof(EQUAL, words, leaf.ignoring, tuple(sorted(interpreter.functions.items())),
@@ -75,10 +90,11 @@ class Prover:
 
     def _kept(self, interpreter: Interpreter, leaf: Leaf) -> Bool:
         """Of the VMA nothing is changed that the leaf does not write."""
-        before = correspond.objects(self._inputs)["vma"].fields
-        after = interpreter.objects["vma"].fields
-        return conj(*(decided(_word(after[n]) == _word(before[n]))
-                      for n in ("vm_flags", "vm_page_prot") if n not in leaf.writes))
+        before, after = self._interpreter().objects["vma"], interpreter.objects["vma"]
+        return conj(*(decided(_word(part(after)) == _word(part(before)))
+                      for name, part in (("vm_flags", correspond.vm_flags),
+                                         ("vm_page_prot", correspond.vm_page_prot))
+                      if name not in leaf.writes))
 
     def _answer(self, interpreter: Interpreter, leaf: Leaf) -> Value:
         """Of the spellings, the one that fits how the tree declares the function."""
@@ -92,7 +108,8 @@ class Prover:
     def _interpreter(self) -> Interpreter:
         i = self._inputs
         return Interpreter(self._unit, correspond.names(i), correspond.facts(i),
-                           correspond.objects(i))
+                           correspond.objects(i, bitmap=self._bitmap), correspond.OVERLAID,
+                           correspond.METHODS)
 
 
 def _compare(told: Proof, tree: Value, model: Bool | BV, given: z3.BoolRef,
@@ -193,10 +210,12 @@ def _without(bit: int, value: z3.BitVecNumRef) -> z3.ExprRef:
     return z3.BitVecVal(value.as_long() & ~(1 << bit), value.size())
 
 
-def bits(name: str, value: int | bool) -> str:
-    """An input or an answer in words: its bits by their names."""
+def bits(name: str, value: int | bool, flags: Mapping[int, str]) -> str:
+    """An input or an answer in words: its bits by their names; of vm_flags, those of `flags`."""
     if isinstance(value, bool):
         return str(value).lower()
-    table = VM_FLAG_NAMES if name in ("vm_flags", "flags") else PTE_FLAG_NAMES
+    table = PTE_FLAG_NAMES
+    if name in ("vm_flags", "flags"):
+        table = {1 << n: word for n, word in flags.items()} or VM_FLAG_NAMES
     named = [table.get(1 << n, f"bit {n}") for n in range(WORD) if value >> n & 1]
     return "|".join(named) or "0"

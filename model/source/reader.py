@@ -9,6 +9,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from model.source.conditions import Gap, gaps
+from model.source.names import oldest
+from model.source.preprocess import CONFIG
 
 _COMMENT_OR_STRING = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""",
                                 re.DOTALL)
@@ -18,15 +23,23 @@ _TOKEN = re.compile(r"""[A-Za-z_]\w*|\d[\w.]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition in a file: `line` counts from 1, `text` is as it is written."""
+    """A definition in a file: `line` counts from 1, `text` is as it is written; `gap` has
+    the lines that the configuration leaves out with it, if it does."""
 
     path: str
     line: int
     text: str
+    gap: Gap | None = None
 
     @property
     def place(self) -> str:
         return f"{self.path}:{self.line}"
+
+    @property
+    def stub(self) -> bool:
+        """Whether it does nothing but return one word, if that."""
+        return re.search(r"\{\s*(return\s+-?\w+\s*;)?\s*\}\s*$",
+                         without_comments(self.text)) is not None
 
 
 def without_comments(text: str) -> str:
@@ -39,12 +52,21 @@ def without_comments(text: str) -> str:
     return _COMMENT_OR_STRING.sub(blank, text)
 
 
+@lru_cache(maxsize=64)
+def _bare(text: str) -> str:
+    """The text with spaces for comments and strings: what braces and lines are found by."""
+    return _COMMENT_OR_STRING.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+
+
+@lru_cache(maxsize=64)
+def _gaps(text: str) -> list[Gap]:
+    return gaps(text, CONFIG)
+
+
 def definitions(text: str, path: str, name: str) -> list[Definition]:
     """All definitions of `name` in the text of a file: a function, a table, or a macro with
     arguments; several where the configuration chooses."""
-    code = without_comments(text)
-    # what braces and lines are found by must not stand in a string
-    blank = _COMMENT_OR_STRING.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), code)
+    blank = _bare(text)
     found = []
     for match in re.finditer(rf"(?<![\w.>]){re.escape(name)}\s*(?=[(\[])", blank):
         start = blank.rfind("\n", 0, match.start()) + 1
@@ -58,7 +80,9 @@ def definitions(text: str, path: str, name: str) -> list[Definition]:
         else:
             continue
         if end:
-            found.append(Definition(path, text.count("\n", 0, start) + 1, text[start:end]))
+            line = text.count("\n", 0, start) + 1
+            gap = next((gap for gap in _gaps(text) if gap.start < line < gap.end), None)
+            found.append(Definition(path, line, text[start:end], gap))
     return found
 
 
@@ -98,7 +122,8 @@ def _with_type(code: str, start: int, head: str) -> int:
 
 
 def digest(found: Sequence[Definition]) -> str:
-    """SHA-256 of the code of the definitions: comments and white space do not count."""
-    tokens = [token for d in found for token in _TOKEN.findall(without_comments(d.text))
+    """SHA-256 of the code of the definitions: comments and white space do not count, nor does by
+    which of its names a release calls what names.py says to be the same."""
+    tokens = [oldest(token) for d in found for token in _TOKEN.findall(without_comments(d.text))
               if token != "\\"]
     return hashlib.sha256("\n".join(tokens).encode()).hexdigest()

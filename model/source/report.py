@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from model.source.compare import Comparison, Finding, differs
 from model.source.correspond import FIXED, MEANING
-from model.source.digests import ABSENT, DRIFT, Part
+from model.source.digests import (
+    ABSENT,
+    CHANGED,
+    COMPILED_OUT,
+    DRIFT,
+    MISSING,
+    MOVED,
+    NEW,
+    RENAMED,
+    SAME,
+    SPLIT,
+    UNRECORDED,
+    Part,
+    editions,
+)
 from model.source.preprocess import CONFIG
-from model.source.prove import DIFFERS, EQUAL, Proof, bits
+from model.source.prove import DIFFERS, EQUAL, UNKNOWN, Proof, bits
 from model.source.reader import digest
 
 _RED, _GREEN, _PLAIN = "\033[31m", "\033[32m", "\033[0m"
 
 
 def as_text(comparison: Comparison, *, colour: bool = False, verbose: int = 0) -> str:
-    """A row for each function, then what has drifted, what was presumed, and the sums."""
+    """A row for each function, in groups, then what has drifted, what was presumed, and the sums.
+    """
     shown = [f for f in comparison.findings if not f.absent]
     presumed = list(dict.fromkeys(w for f in shown if f.proof for w in f.proof.presumed))
-    rows = [("function", "where", "text", "meaning")]
-    rows += [(f.item.name, f.place or "not in the tree", f.status, _meaning(f, presumed))
-             for f in shown]
-    widths = [max(len(row[n]) for row in rows) + 2 for n in range(3)]
-    lines = [_title(comparison), ""]
-    for row, finding in zip(rows, [None, *shown], strict=True):
-        line = "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[3]
-        if colour and finding is not None:
-            line = (_RED if finding.drifted else _GREEN) + line + _PLAIN
-        lines.append(line)
+    rows = {id(f): (f.item.name, f.place or "not in the tree", _meaning(f, presumed), f.words)
+            for f in shown}
+    head = ("function", "where", "meaning", "text")
+    widths = [max(len(row[n]) for row in (head, *rows.values())) + 2 for n in range(3)]
+    lines = [_title(comparison), "", _row(head, widths)]
+    for group, findings in _groups(shown).items():
+        lines += ["", f"{group} ({len(findings)})"]
+        for finding in findings:
+            line = _row(rows[id(finding)], widths)
+            lines.append((_RED if finding.drifted else _GREEN) + line + _PLAIN if colour else line)
     for finding in shown:
         if finding.drifted:
-            lines += ["", *_drifted(finding)]
+            lines += ["", *_drifted(finding, comparison.flags)]
     if any(f.status in DRIFT and not f.diff for f in shown) and comparison.old:
         lines += ["", comparison.old]
     if presumed:
@@ -46,9 +61,29 @@ def as_text(comparison: Comparison, *, colour: bool = False, verbose: int = 0) -
     return "\n".join([*lines, "", _sums(comparison)])
 
 
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)) + cells[3]
+
+
+_GROUPS = {DIFFERS: "differs from the model", UNKNOWN: "not compared with the model",
+           COMPILED_OUT: "compiled out", MISSING: "gone", SPLIT: "split", CHANGED: "changed",
+           NEW: "new to the edition", RENAMED: "renamed", MOVED: "moved", SAME: "same",
+           ABSENT: "written out where it was called", UNRECORDED: "not recorded"}
+
+
+def _groups(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """By what is worst of each, the worst group first."""
+    groups: dict[str, list[Finding]] = {title: [] for title in _GROUPS.values()}
+    for finding in findings:
+        proof = finding.proof.verdict if finding.proof else EQUAL
+        groups[_GROUPS[finding.status if proof == EQUAL else proof]].append(finding)
+    return {title: found for title, found in groups.items() if found}
+
+
 def _title(comparison: Comparison) -> str:
     tree, read = comparison.tree, comparison.release
-    known = f"read from {read}" if read else "of which no digests are recorded"
+    known = f"read from {read}" if read else (
+        f"of which no digests are recorded; --edition {' or '.join(editions())} has some")
     return f"{tree.name}, Linux {tree.version}, against {comparison.edition.name}, {known}"
 
 
@@ -63,14 +98,13 @@ def _meaning(finding: Finding, presumed: list[str]) -> str:
         case "equal":
             return f"proved equal{where}"
         case "differs":
-            return f"differs from the model{where}"
-    return f"unknown: {proof.reason}"
+            return f"differs{where}"
+    return "unknown"
 
 
-def _drifted(finding: Finding) -> Iterator[str]:
+def _drifted(finding: Finding, flags: Mapping[int, str]) -> Iterator[str]:
     proof = finding.proof
-    told = {"changed": "its text has changed", "missing": "it is gone from where it was",
-            "new": "it is there, and the edition has none"}.get(finding.status, "")
+    told = finding.words if finding.status in DRIFT else ""
     if proof is not None and proof.verdict == EQUAL:
         told += ", and it is still equal to the model's"
     yield f"{finding.item.name} ({finding.place or 'not in the tree'})" + (
@@ -80,9 +114,9 @@ def _drifted(finding: Finding) -> Iterator[str]:
                "not named 0 or false:")
         for name, value in proof.inputs:
             if value:
-                yield f"    {name} = {_value(name, value)}"
-        yield f"  the tree answers {_value('', proof.tree)}, the model " \
-              f"{_value('', proof.model)}" + (f"; {proof.reason}" if proof.reason else "")
+                yield f"    {name} = {_value(name, value, flags)}"
+        yield f"  the tree answers {_value('', proof.tree, flags)}, the model " \
+              f"{_value('', proof.model, flags)}" + (f"; {proof.reason}" if proof.reason else "")
     elif proof is not None and proof.reason:
         yield f"  not compared with the model: {proof.reason}"
     for line in finding.diff:
@@ -93,8 +127,9 @@ def _drifted(finding: Finding) -> Iterator[str]:
         yield "  no property rests on it"
 
 
-def _value(name: str, value: int | bool) -> str:
-    return bits(name, value) if isinstance(value, bool) else f"{bits(name, value)} ({value:#x})"
+def _value(name: str, value: int | bool, flags: Mapping[int, str]) -> str:
+    named = bits(name, value, flags)
+    return named if isinstance(value, bool) else f"{named} ({value:#x})"
 
 
 def _trusted(shown: list[Finding]) -> Iterator[str]:
@@ -145,6 +180,7 @@ def as_json(comparison: Comparison, tool: dict[str, str]) -> str:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {"name": finding.item.name, "model": finding.item.function, "text": finding.status,
+            "words": finding.words,
             "definitions": [_part(p) for p in finding.parts if p.status != ABSENT],
             "proof": _proof(finding), "drift": finding.drifted,
             "properties": list(finding.properties), "diff": list(finding.diff)}
@@ -155,7 +191,8 @@ def _part(part: Part) -> dict[str, Any]:
     return {"name": part.name, "text": part.status, "path": first.path if first else None,
             "line": first.line if first else None,
             "sha256": digest(part.found) if part.found else None,
-            "recorded": {"path": part.recorded_path, "sha256": part.recorded_digest}
+            "recorded": {"name": part.recorded_name, "path": part.recorded_path,
+                         "sha256": part.recorded_digest}
             if part.recorded_path else None}
 
 

@@ -12,11 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, shortened
+from model.debian.source import installed
+from model.kernel.editions import Edition, UsageError, find_edition, shortened
 from model.processes import group, temporary_folder
 from model.source.archive import Unordered, files_of
 
-PACKAGES = Path("/usr/src")
+SEARCHED = ("mm/**/*.[ch]", "fs/*.c", "fs/proc/*.c", "kernel/*.c", "include/linux/*.h",
+            "include/asm-generic/*.h", "arch/x86/mm/*.c", "arch/x86/include/asm/*.h")
+"""Where a function may have gone."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,29 @@ class Tree:
         if name is not None:
             return find_edition(name)
         release = ".".join(self.version.split(".")[:2])
+        said = ""
         for wanted in (f"v{self.version}", f"v{release}"):
-            if wanted in EDITIONS:
-                return EDITIONS[wanted]
-        raise UsageError(f"{self.name!r} is Linux {self.version}, of which there is no edition; "
-                         f"--edition says which to compare with: {', '.join(EDITIONS)}")
+            try:
+                return find_edition(wanted)
+            except UsageError as error:
+                said = str(error).partition("; ")[2]
+        raise UsageError(f"{self.name!r} is Linux {self.version}, of which there is no edition: "
+                         f"{said}; --edition says which to compare with")
+
+    def homes(self, names: Collection[str]) -> dict[str, str]:
+        """By name, a file of memory management that defines it, of a folder; an archive is not
+        searched."""
+        if self.folder is None or not names:
+            return {}
+        head = re.compile(rf"^(?:[a-z][\w *]*[ *])?({'|'.join(map(re.escape, sorted(names)))})"
+                          r"\([^;{]*\)\s*\{", re.MULTILINE)
+        found: dict[str, str] = {}
+        for place in SEARCHED:
+            for file in sorted(self.folder.glob(place)):
+                path = file.relative_to(self.folder).as_posix()
+                for name in head.findall(self.read(path) or ""):
+                    found.setdefault(name, path)
+        return found
 
     def history(self, version: str) -> Callable[[str], str | None] | None:
         """The files of release `version`, where the tree is a git checkout that has its tag."""
@@ -60,9 +81,11 @@ class Tree:
         return lambda path: git("show", f"{tag}:{path}")
 
 
-def open_tree(name: str, wanted: Collection[str]) -> Tree:
-    """The tree of a folder, a .tar.xz, or an installed linux-source package; of an archive only the
-    files `wanted` are read. Raises UsageError, in one line, for what is none of these."""
+def open_tree(name: str, wanted: Collection[str],
+              find: Callable[[str], Path | None] = installed) -> Tree:
+    """The tree of a folder, a .tar.xz, or a linux-source package, whose archive `find` knows; of an
+    archive only the files `wanted` are read. Raises UsageError, in one line, for what is none of
+    these."""
     if not name:
         raise UsageError("an empty name is no kernel tree; '.' is the current folder")
     path = Path(name)
@@ -74,12 +97,12 @@ def open_tree(name: str, wanted: Collection[str]) -> Tree:
         said = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"no kernel tree {shortened(name)!r}: {said}") from error
     if not path.exists() and "/" not in name and not name.endswith(".tar.xz"):
-        path = PACKAGES / f"{name}.tar.xz"
+        path = find(name) or path
     if path.is_dir():
         return _tree(name, _of_folder(path), path)
     if not path.is_file():
         raise UsageError(f"no kernel tree {name!r}: give a folder of kernel source, a "
-                         "linux-source-*.tar.xz, or an installed package such as linux-source-6.1")
+                         "linux-source-*.tar.xz, or a package such as linux-source-6.1")
     if not path.name.endswith((".tar.xz", ".tar")):
         raise UsageError(f"{name!r} is no folder and no .tar.xz of kernel source")
     return _tree(name, _of_archive(path, {*wanted, "Makefile"}).get, None)

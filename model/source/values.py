@@ -1,11 +1,11 @@
 """Values and types of C, as far as leaf functions of the kernel need them: integers of x86-64 as Z3
-vectors, records by value, and pointers that are either null or point to one named object."""
+vectors, records by value, and pointers that are either null or point into one named object."""
 
 from __future__ import annotations
 
 import operator as op
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -20,6 +20,13 @@ class CannotInterpret(Exception):
 
 class WrongArguments(CannotInterpret):
     """A function is declared with other arguments than the call gives it."""
+
+
+class NotThere(CannotInterpret):
+    """A function is not in the files that are read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}(), which is not in the files that are read")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,14 @@ class StructType:
 
 
 @dataclass(frozen=True)
+class ArrayType:
+    """An array; `count` is None where its initialiser says how long it is."""
+
+    element: CType
+    count: int | None
+
+
+@dataclass(frozen=True)
 class PointerType:
     """A pointer to whatever it may be."""
 
@@ -51,7 +66,7 @@ class UnknownType:
     name: str
 
 
-CType: TypeAlias = IntType | StructType | PointerType | UnknownType
+CType: TypeAlias = IntType | StructType | ArrayType | PointerType | UnknownType
 
 BOOL = IntType(8, False, boolean=True)
 INT = IntType(32, True)
@@ -81,10 +96,12 @@ class Struct:
 
 @dataclass(frozen=True)
 class Pointer:
-    """A pointer: null unless `nonnull`; `target` names the object that it points to."""
+    """A pointer: null unless `nonnull`; `target` names the object that it points to, and `path` the
+    part of it. Without a target it may point to any."""
 
     nonnull: Bool
     target: str = ""
+    path: tuple[str, ...] = ()
 
 
 Value: TypeAlias = Int | Struct | Pointer
@@ -118,6 +135,14 @@ def holds(value: Value) -> Bool:
     raise CannotInterpret("a record as a condition")
 
 
+def number_of(value: Value) -> int:
+    """The number that an integer is whatever the input. Raises CannotInterpret."""
+    simple = z3.simplify(value.term) if isinstance(value, Int) else None
+    if not isinstance(value, Int) or not isinstance(simple, z3.BitVecNumRef):
+        raise CannotInterpret("what is no constant")
+    return int(simple.as_signed_long() if value.type.signed else simple.as_long())
+
+
 def convert(value: Value, kind: CType) -> Value:
     """The value converted to a type, as by assignment."""
     match value, kind:
@@ -132,7 +157,8 @@ def convert(value: Value, kind: CType) -> Value:
             return Int(kind, z3.SignExt(more, term) if own.signed else z3.ZeroExt(more, term))
         case Int(), PointerType() if holds(value) is False:
             return NULL
-        case (Pointer(), PointerType()) | (Struct(), StructType()) | (_, UnknownType()):
+        case (Pointer(), PointerType() | ArrayType()) | (Struct(), StructType()) \
+                | (_, UnknownType()):
             return value
     raise CannotInterpret("a conversion between an integer, a record or a pointer")
 
@@ -227,11 +253,20 @@ def choose(cond: Bool, then: Value, other: Value) -> Value:
         case Struct(fields), Struct(others) if fields.keys() == others.keys():
             return Struct({n: choose(cond, v, others[n]) for n, v in fields.items()})
         case Pointer(), Pointer():
-            a, b = then.target, other.target
-            if a and b and a != b:
-                raise CannotInterpret("a pointer to one of two objects")
-            return Pointer(ite(cond, as_term(then.nonnull), as_term(other.nonnull)), a or b)
+            either = ite(cond, as_term(then.nonnull), as_term(other.nonnull))
+            null, another = (p.nonnull is False for p in (then, other))
+            if null or another or (then.target, then.path) == (other.target, other.path):
+                known = other if null else then
+                return Pointer(either, known.target, known.path)
+            return Pointer(either)
     raise CannotInterpret("a choice between an integer, a record or a pointer")
+
+
+def array(elements: Sequence[Value]) -> Struct:
+    """An array. Raises CannotInterpret for one without elements."""
+    if not elements:
+        raise CannotInterpret("an array of unknown length")
+    return Struct({str(place): value for place, value in enumerate(elements)})
 
 
 def blank(kind: CType) -> Value:
@@ -243,6 +278,8 @@ def blank(kind: CType) -> Value:
             return Pointer(z3.FreshConst(z3.BoolSort(), "unset"))
         case StructType(_, fields):
             return Struct({name: blank(own) for name, own in fields})
+        case ArrayType(element, count):
+            return array([blank(element) for _ in range(count or 0)])
     raise CannotInterpret(f"the type {kind.name}")
 
 
@@ -255,6 +292,8 @@ def zero(kind: CType) -> Value:
             return NULL
         case StructType(_, fields):
             return Struct({name: zero(own) for name, own in fields})
+        case ArrayType(element, count):
+            return array([zero(element) for _ in range(count or 0)])
     raise CannotInterpret(f"the type {kind.name}")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Limits
 from model.engines.bmc import bmc
 from model.engines.explicit import Exhausted
-from model.engines.induction import houdini
+from model.engines.induction import Kept, houdini
 from model.engines.kinduction import kinduction
 from model.engines.registry import Auto
 from model.engines.spacer import Spacer
@@ -28,15 +30,17 @@ def test_all_engines_give_one_answer(edition: str, mapping: str) -> None:
     questions = [p.question(kernel) for p in PROPERTIES.values()
                  if p.speaks_of(kernel.edition, kernel.mapping)]
     lemmas = [*(s.lemma(kernel) for s in LEMMAS), *(Lemma(q.name, q.safe) for q in questions)]
-    inductive = houdini(kernel.system, lemmas, Limits())
-    auto = Auto(lambda: lemmas)
+    kept = Kept()
+    inductive = houdini(kernel.system, lemmas, Limits(), kept)
+    auto = Auto(lambda: lemmas, exhausted, kept)
+    inducing = partial(kinduction, kept=kept)
     horn = Spacer(kernel.system, lemmas, Limits())
     for question in questions:
         truth = exhausted.verdict(question, Limits())
         assert truth.status in (PROVED, VIOLATED)
         for verdict in (auto(question, Limits()), horn.solve(question, Limits(seconds=300))):
             assert (verdict.status, verdict.trace) == (truth.status, truth.trace), verdict
-        bounded = (bmc, kinduction) if truth.status == VIOLATED else (kinduction,)
+        bounded = (bmc, inducing) if truth.status == VIOLATED else (inducing,)
         for engine in bounded:
             verdict = engine(question, Limits(depth=truth.depth or 2), inductive)
             assert verdict.status != UNKNOWN

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from counterexamples.lab.campaign import Campaign
+from counterexamples.lab.compare import forced
 from counterexamples.lab.observe import Seen, seen_by_model
 from counterexamples.lab.session import Run
 from counterexamples.lab.suite import observable
@@ -20,7 +21,7 @@ from model.kernel.records import Entry, Vma
 from model.mutation.mutant import Mutant, applied
 from model.mutation.rows import MUTANTS
 from model.system.actions.operations import CORE
-from model.system.actions.themes import ALL
+from model.system.actions.themes import ALL, themes
 from model.system.relation.kernel import KernelSystem, kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
@@ -83,6 +84,20 @@ def test_runs_of_all_operations_find_and_shrink_what_no_theme_has() -> None:
     assert runs.transitions is None
     assert tally.divergence is not None
     assert runs.names(tally.divergence) == ("store", "ksm", "fork:stay", "store", "ksm")
+
+
+def test_the_theme_of_twins_is_toured_and_tells_what_it_is_about() -> None:
+    """Every transition of it can be taken; and the model that knew of no twins fails that tour."""
+    edition, mapping = find_edition("v6.12"), find_mapping("private-file")
+    operations = forced(themes(edition, mapping)["twins"])
+    right, blind = (KernelSystem(e, mapping, operations) for e in (
+        edition, replace(edition, overrides={"ksm_fork": _no_twins})))
+    found = [Campaign(model, theme="twins", extra=None, runs=0, steps=1, seed=1)
+             for model in (right, blind)]
+    same, other = (runs.run(ModelRunner(right)) for runs in found)
+    assert (same.divergence, len(same.taken)) == (None, found[0].transitions)
+    assert other.divergence is not None
+    assert "ksm" in found[1].names(other.divergence)
 
 
 class Fickle(ModelRunner):

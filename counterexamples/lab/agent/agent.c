@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "calls.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void run(char *words)
 	char *rest, *name = strtok_r(words, " ", &rest), *op;
 	const char *wrong = name ? make_mapping(name) : "no mapping named", *bar = "";
 
-	if (!wrong)
+	if (!wrong && has_userfaultfd())
 		wrong = open_userfaultfd();
 	if (wrong)
 		printf("error %s", wrong);
@@ -168,6 +169,8 @@ static void probe(char *words)
 {
 	const char *wrong = make_mapping(words);
 
+	if (!wrong)
+		wrong = without_huge_page();
 	drop();
 	if (wrong) {
 		printf("lacks mapping: %s\n", wrong);
@@ -213,35 +216,52 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* /module0.ko and on are loaded, in order; /ext4 is the image of a file system, for /dev/ram1. */
+/* /module0.ko and on, in order; NULL, or why the last of those that are not loaded is not. */
+static const char *load_modules(void)
+{
+	static char wrong[64];
+	char name[] = "/module0.ko";
+
+	for (int i = 0; i < 9; i++) {
+		name[7] = '0' + i;
+		int from = open(name, O_RDONLY | O_CLOEXEC);
+		if (from < 0)
+			break;
+		if (syscall(SYS_finit_module, from, "rd_nr=2 rd_size=131072", 0))
+			snprintf(wrong, sizeof(wrong), "a module does not load (%s)",
+				 strerrorname_np(errno));
+		close(from);
+	}
+	return *wrong ? wrong : NULL;
+}
+
+/* /ext4 is the image of a file system, for /dev/ram1. */
 static void make_devices(void)
 {
-	char name[64] = "/module0.ko";
+	const char *not_loaded = load_modules();
 	char block[4096];
 	ssize_t got;
 	int from, to;
 
-	for (int i = 0; i < 9; i++) {
-		name[7] = '0' + i;
-		from = open(name, O_RDONLY | O_CLOEXEC);
-		if (from < 0)
-			break;
-		if (syscall(SYS_finit_module, from, "rd_nr=2 rd_size=131072", 0))
-			perror(name);
-		close(from);
-	}
+	mkdir("/var", 0755);
+	mkdir(FILE_SYSTEM, 0777);
 	mknod("/dev/ram0", S_IFBLK | 0600, makedev(1, 0));
 	mknod("/dev/ram1", S_IFBLK | 0600, makedev(1, 1));
 	from = open("/ext4", O_RDONLY | O_CLOEXEC);
 	to = open("/dev/ram1", O_WRONLY | O_CLOEXEC);
+	if (to < 0) {
+		snprintf(no_disk, sizeof(no_disk), "there is no RAM disk: %s",
+			 not_loaded ? not_loaded : "this kernel needs the module brd for it");
+		return;
+	}
 	while ((got = read(from, block, sizeof(block))) > 0)
 		if (write(to, block, got) != got)
 			break;
 	close(from);
 	close(to);
-	mkdir("/var", 0755);
-	mkdir(FILE_SYSTEM, 0777);
-	mount("/dev/ram1", FILE_SYSTEM, "ext4", 0, NULL);
+	if (mount("/dev/ram1", FILE_SYSTEM, "ext4", 0, NULL))
+		snprintf(no_files, sizeof(no_files), "ext4 cannot be mounted (%s)",
+			 strerrorname_np(errno));
 }
 
 /* What the kernel would do at a time of its own, asked for by no call, and seen by a slow run:

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/magic.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +51,9 @@
 #define SWAP_DEVICE "/dev/ram0"
 #define NOT_OURS "this is no virtual machine, whose settings are not the lab's to change"
 #define KSM "/sys/kernel/mm/ksm/"
+#define HUGETLB "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define LEAST_HUGE 4		/* free ones: the mapping, and its copies */
+#define FEW_HUGE "fewer than 4 huge pages of 2 MiB are free"
 #define SCANS 3
 #define MOST_SCANS 20
 #define STUCK 60000		/* milliseconds without one more scan */
@@ -89,6 +94,7 @@ static const struct {
 
 char *place = PLACE;
 unsigned long length = PAGE;
+char no_disk[128], no_files[64];
 static int uffd = -1, refs = -1, pagemap = -1, ring = -1;
 static const char *mapped;	/* the name of the mapping */
 static int is_heir, run_is_over;
@@ -250,6 +256,17 @@ static const char *close_userfaultfd(void)
 
 	uffd = -1;
 	return result(failed);
+}
+
+int has_userfaultfd(void)
+{
+	static int known = -1;
+
+	if (known < 0) {
+		known = !open_userfaultfd();
+		close_userfaultfd();
+	}
+	return known;
 }
 
 static const char *writeprotect(unsigned long mode)
@@ -611,6 +628,8 @@ const char *without_ksm(void)
 		return NOT_OURS;
 	if (number_in(KSM "full_scans") < 0)
 		return "there is no KSM";
+	if (access("/proc/kpageflags", R_OK))
+		return "there is no /proc/kpageflags";
 	write_to(KSM "sleep_millisecs", "1");
 	write_to(KSM "pages_to_scan", "10000");
 	write_to(KSM "use_zero_pages", "0");
@@ -631,7 +650,7 @@ const char *without_swap(void)
 	if (getpid() != 1)
 		return NOT_OURS;
 	fd = open(SWAP_DEVICE, O_RDWR | O_CLOEXEC);
-	reason = "there is no " SWAP_DEVICE;
+	reason = *no_disk ? no_disk : "there is no " SWAP_DEVICE;
 	if (fd < 0)
 		return reason;
 	info[1] = lseek(fd, 0, SEEK_END) / PAGE - 1;
@@ -746,6 +765,19 @@ const char *operate(const char *op, long *faults)
 
 /* --- a fresh mapping, and its end --- */
 
+/* A file in memory is of another kind: the kernel asks nobody before its page is written. */
+static const char *without_files(void)
+{
+	struct statfs told;
+
+	if (*no_disk || *no_files)
+		return *no_disk ? no_disk : no_files;
+	if (statfs(FILE_SYSTEM, &told))
+		return "there is no " FILE_SYSTEM;
+	return told.f_type == TMPFS_MAGIC || told.f_type == RAMFS_MAGIC
+		? FILE_SYSTEM " is in memory, not on a disk" : NULL;
+}
+
 /* Clean, and in the page cache. */
 static int filled_file(enum from from)
 {
@@ -771,6 +803,8 @@ const char *make_mapping(const char *name)
 	if (i == sizeof(mappings) / sizeof(*mappings))
 		return "the agent does not know this mapping";
 	length = mappings[i].length;
+	if (mappings[i].from == REGULAR && without_files())
+		return without_files();
 	if (mappings[i].from != ANONYMOUS) {
 		fd = filled_file(mappings[i].from);
 		if (fd < 0)
@@ -781,11 +815,33 @@ const char *make_mapping(const char *name)
 	if (fd >= 0)
 		close(fd);
 	if (got != place)
-		return "mmap fails";
+		return mappings[i].flags & MAP_HUGETLB ? FEW_HUGE : "mmap fails";
 	if (mappings[i].huge && madvise(place, length, MADV_HUGEPAGE))
 		return "MADV_HUGEPAGE fails";
 	mapped = mappings[i].name;
 	return NULL;
+}
+
+/* Of the mapping that was just made: in smaps it is the first. */
+const char *without_huge_page(void)
+{
+	char line[256];
+	unsigned long kilobytes = 0, found;
+
+	if (length == PAGE)
+		return NULL;
+	if (strstr(mapped, "hugetlb"))
+		return number_in(HUGETLB "free_hugepages") < LEAST_HUGE ? FEW_HUGE : NULL;
+	*(volatile char *)place = 1;
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	while (smaps && fgets(line, sizeof(line), smaps) && strncmp(line, "VmFlags:", 8))
+		if (sscanf(line, "AnonHugePages: %lu", &found) == 1
+		    || sscanf(line, "ShmemPmdMapped: %lu", &found) == 1)
+			kilobytes += found;
+	if (smaps)
+		fclose(smaps);
+	return kilobytes << 10 == length ? NULL : "a store gets no huge page "
+		"(/sys/kernel/mm/transparent_hugepage)";
 }
 
 static const char *map_anew(void)

@@ -9,12 +9,16 @@
 
 extern char *place;
 extern unsigned long length;
+/* Of the agent as init: why it has made no disks, and no file system on one; else empty. */
+extern char no_disk[128], no_files[64];
 
 /* One operation: "ok", "event", "segv", "refault", an errno's name; NULL for an unknown one. It
  * returns in the child for "fork:child", and in the parent when that is through with the run. */
 const char *operate(const char *op, long *faults);
 /* A fresh mapping by name, or why there is none. */
 const char *make_mapping(const char *name);
+/* Whether this kernel has one. */
+int has_userfaultfd(void);
 /* A userfaultfd with the features that every run has, or why there is none. */
 const char *open_userfaultfd(void);
 /* Whether a child has made the rest of the run. */
@@ -26,6 +30,8 @@ unsigned long long pagemap_entry(void);
 /* Signals, and the files of /proc that operations need. */
 void prepare_calls(void);
 
+/* Why the mapping's pages are not as large as its name says, if they are not. */
+const char *without_huge_page(void);
 /* What calls need beyond the kernel's own: made once, or why it cannot be. */
 const char *without_swap(void);
 const char *without_second_node(void);

@@ -16,7 +16,7 @@ MUTANTS = (
     Mutant("fault", "user_access", "Outcome.segv", "Outcome.bus", "SIGBUS instead of SIGSEGV"),
     Mutant("fault", "user_access", "mmu_permits(entry.pte, write)", "mmu_permits(entry.pte, False)",
            "a store goes through a read-only entry"),
-    Mutant("fault", "user_access", "count, minor))", "count, count))", "faults are not counted",
+    Mutant("fault", "user_access", "one_more(count))", "count)", "faults are not counted",
            untold="no promise counts the faults of an access that completes", shown="oracle"),
     # --- memory.py
     Mutant("memory", "do_anonymous_page", "pte_mkdirty(ed, vma.vm_page_prot)", "vma.vm_page_prot",

@@ -86,3 +86,10 @@ def themes_named(patterns: Sequence[str], ed: Edition,
     there = {"core": CORE, **themes(ed, mapping)}
     return {theme: actions for theme, actions in there.items()
             if any(fnmatchcase(theme, pattern) for pattern in patterns)}
+
+
+def themes_asked(patterns: Sequence[str], ed: Edition,
+                 mapping: Mapping) -> dict[str, tuple[str, ...]]:
+    """As `themes_named`, and `all` for everything that is modelled there."""
+    found = {ALL: modelled(ed, mapping)} if ALL in patterns else {}
+    return found | themes_named([p for p in patterns if p != ALL], ed, mapping)

@@ -13,9 +13,10 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ from model.kernel.task_mmu import pagemap_read
 from model.system.actions.themes import modelled
 from model.system.patching.misfit import Shape, identity, misfit, shape, strangers
 from model.system.patching.named import not_mirrored, parameters
+from model.system.patching.trial import limited
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS
 
@@ -50,15 +52,16 @@ class PatchFile:
     digest: str
     functions: Mapping[str, FunctionType]
 
-    def applied(self, edition: Edition) -> Edition:
-        """`edition` with these functions, each tried once on what the model gives it.
+    def applied(self, edition: Edition, seconds: float = inf) -> Edition:
+        """`edition` with these functions, each tried once on what the model gives it. A call of one
+        that takes longer than `seconds` ends a process whose last words are kept.
 
         Raises UsageError for a function that fails, and one that returns something else than the
         kernel function does.
         """
         calls = _first_calls(edition.base, set(self.functions))
         chosen = MappingProxyType({
-            name: _Replacement(name, function, self.file, calls[name].returned)
+            name: _Replacement(name, function, self.file, calls[name].returned, seconds)
             for name, function in self.functions.items()})
         patched = edition.with_patch(self.file, self.digest, chosen)
         for name, call in calls.items():
@@ -85,7 +88,8 @@ def load(file: str) -> PatchFile:
     except OSError as error:
         raise UsageError(f"cannot read {file!r}: {error.strerror}") from error
     except SyntaxError as error:
-        raise UsageError(f"{file}:{error.lineno}: {error.msg}") from error
+        where = f"{file}:{error.lineno}" if error.lineno else file
+        raise UsageError(f"{where}: {error.msg}") from error
     except ValueError as error:
         raise UsageError(f"{file!r} is no Python: {error}") from error
     module = ModuleType(f"{PACKAGE}+{stem}")
@@ -133,6 +137,9 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
 
 def _check_signature(file: str, name: str, function: FunctionType) -> None:
     right, wrong = (parameters(f) for f in (MIRRORS[name].function, function))
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(f"{_place(file, function)} {name} is a coroutine, and returns nothing "
+                         f"when it is called: write def {name}{right}:")
     if wrong != right:
         raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
                          f"takes: write def {name}{right}:")
@@ -155,9 +162,11 @@ def _marks_kept() -> Iterator[None]:
 
 @contextmanager
 def _blamed(file: str, name: str) -> Iterator[None]:
-    """Turns what is raised meanwhile into one line that names the place in the user's file."""
+    """Turns what is raised meanwhile into one line that names the place in the user's file. What it
+    prints is no part of a report."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
@@ -176,7 +185,8 @@ def _blamed(file: str, name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Replacement:
-    """A user's function in the place of the kernel function `name`, which returns `returned`.
+    """A user's function in the place of the kernel function `name`, which returns `returned`; a
+    call may take `seconds`.
 
     `answers` has what it was asked, so that it exists as long, and what it answered.
     """
@@ -185,6 +195,7 @@ class _Replacement:
     function: FunctionType
     file: str
     returned: Shape
+    seconds: float
     answers: dict[Hashable, tuple[Any, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -213,7 +224,7 @@ class _Replacement:
         return result
 
     def _answer(self, ed: Edition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        with _blamed(self.file, self.name):
+        with limited(self.seconds), _blamed(self.file, self.name):
             result = self.function(ed, *args, **{self._spelt[key]: value
                                                  for key, value in kwargs.items()})
         if wrong := misfit(self.returned, result):

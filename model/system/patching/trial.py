@@ -1,7 +1,7 @@
-"""Executing a user's file in a process of its own first.
+"""Executing a user's file in a process of its own.
 
-What it does to that process, which may end or never be done, is told in a line, and the program
-that asked goes on to say it.
+What it does to that process, which may end or never be done, is told in a line by the program that
+started it.
 """
 
 from __future__ import annotations
@@ -11,47 +11,74 @@ import os
 import re
 import select
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import inf
 
 from model.kernel.editions import UsageError
-from model.processes import end_with
+from model.processes import LastWords, end_with, ending, kept_words, relay
 
-_DONE = b"."
 _GRACE = 5.0  # seconds beyond the limit, in which the process says where it is
+_within: list[float] = []
+"""The limit that this process is to keep now."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """A part of a process whose last words are kept: it is ended, whatever it is in, where the part
+    takes longer, and they say where it was. What is inside such a part belongs to that one."""
+    words = kept_words()
+    if words is None or _within or seconds == inf:
+        yield
+        return
+    sys.stdout.flush()
+    faulthandler.dump_traceback_later(seconds, exit=True, file=words.file)
+    _within.append(seconds)
+    try:
+        yield
+    finally:
+        _within.clear()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def late(file: str, words: LastWords) -> str:
+    """Where in `file` a process was ended because it was not done in time; empty where it was
+    not."""
+    timed = re.match(r"Timeout \((\d+):(\d+):([\d.]+)\)", words.text)
+    if timed is None:
+        return ""
+    hours, minutes, seconds = map(float, timed.groups())
+    places = re.findall(rf'File "{re.escape(file)}", line (\d+)', words.text)
+    return _late(f"{file}:{places[0]}:" if places else f"{file}:",
+                 hours * 3600 + minutes * 60 + seconds)
+
+
+def _late(where: str, seconds: float) -> str:
+    return f"{where} not done after {seconds:g} s: is there an endless loop?"
 
 
 def tried(file: str, attempt: Callable[[], object], seconds: float) -> None:
     """Run `attempt`, which executes `file`, in a child process; what it raises is left to the
     caller, who runs it again. Raises UsageError where the child ends in the middle of it, or is not
     done after that many seconds."""
-    reading, writing = os.pipe()
-    parent = os.getpid()
+    words, parent = LastWords(), os.getpid()
     child = os.fork()
     if child == 0:
         end_with(parent)
-        _child(attempt, seconds, writing)
-    os.close(writing)
-    try:
-        told = _heard(reading, seconds + _GRACE)
-    finally:
-        os.close(reading)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    if told == _DONE:
+        _child(attempt, seconds, words)
+    in_time = _ends(child, seconds + _GRACE)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if words.say_done:
         return
-    if told is None or told:  # late, or with the place where it was
-        places = re.findall(rf'File "{re.escape(file)}", line (\d+)', (told or b"").decode())
-        where = f"{file}:{places[0]}:" if places else f"{file}:"
-        raise UsageError(f"{where} not done after {seconds:g} s: is there an endless loop?")
-    code = os.waitstatus_to_exitcode(status)
-    how = f"with exit code {code}" if code >= 0 else f"by signal {-code}"
-    raise UsageError(f"{file}: it ended the process that executed it, {how}; a patch file only "
-                     "defines functions")
+    if not in_time:
+        raise UsageError(_late(f"{file}:", seconds))
+    raise UsageError(late(file, words) or f"{file}: it ended the process that executed it, "
+                     f"{ending(status)}; a patch file only defines functions")
 
 
-def _child(attempt: Callable[[], object], seconds: float, writing: int) -> None:
+def _child(attempt: Callable[[], object], seconds: float, words: LastWords) -> None:
     """What it prints nobody reads: it will be executed once more."""
     end = os._exit
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -60,19 +87,39 @@ def _child(attempt: Callable[[], object], seconds: float, writing: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # what they do is the parent's
         signal.signal(number, signal.SIG_DFL)
     faulthandler.disable()
-    faulthandler.dump_traceback_later(seconds, file=writing, exit=True)
-    with suppress(BaseException):
+    words.are_mine()
+    with suppress(BaseException), limited(seconds):
         attempt()
-    os.write(writing, _DONE)
+    words.done()
     end(0)
 
 
-def _heard(reading: int, seconds: float) -> bytes | None:
-    """All that is written until the other side is closed, or None where it is not in time."""
-    told = b""
-    while select.select([reading], [], [], seconds)[0]:
-        piece = os.read(reading, 4096)
-        if not piece or piece == _DONE:
-            return told + piece
-        told += piece
-    return None
+def _ends(child: int, seconds: float) -> bool:
+    """Whether a child ends in that time."""
+    ended = os.pidfd_open(child)
+    try:
+        return bool(select.select([ended], [], [], seconds)[0])
+    finally:
+        os.close(ended)
+
+
+def apart(file: str) -> None:
+    """Go on in a child process, because what follows executes `file`. This one waits for it and
+    ends as it does; signals are passed on. Raises UsageError, here, where the child ends without
+    having said that it wants to."""
+    words, parent = LastWords(), os.getpid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {
+        signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        end_with(parent)
+        words.are_mine()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
+    status = relay(child)
+    if words.say_done:
+        raise SystemExit(os.waitstatus_to_exitcode(status))
+    raise UsageError(late(file, words) or f"{file}: the process that executed it ended "
+                     f"{ending(status)}, without a report; a patch file only defines functions")

@@ -6,8 +6,10 @@ of next values and outputs. It is printed from the Z3 terms themselves, so there
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import z3
@@ -82,7 +84,8 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
     Terms used more than once get a name; all others stand where they are used.
     """
     roots = [nodes.node_of(r) for r in results]
-    uses = nodes.below(roots)
+    below = nodes.below(roots)
+    uses = Counter(chain(roots, *below.values()))
     code: dict[Node, str] = {nodes.node_of(v): f"v{i}" for i, v in enumerate(variables)}
     params = ", ".join(code.values())
     lines: list[str] = []
@@ -94,7 +97,7 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
             if node in code:
                 todo.pop()
                 continue
-            operands = nodes.args(node)
+            operands = below[node]
             missing = [c for c in operands if c not in code]
             if missing:
                 todo.extend(missing)
@@ -118,10 +121,10 @@ def source(name: str, variables: Sequence[z3.ExprRef], results: Sequence[z3.Expr
 def compile_terms(variables: Sequence[z3.ExprRef],
                   results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
     """The function that `source` prints, compiled; the same for the same terms."""
-    return _compiled(_Terms(tuple(variables)), _Terms(tuple(results)))
+    return _compiled(Terms(tuple(variables)), Terms(tuple(results)))
 
 
-class _Terms:
+class Terms:
     """Terms as one key: Z3 keeps a single node for equal ones, as long as one is kept."""
 
     def __init__(self, terms: tuple[z3.ExprRef, ...]) -> None:
@@ -132,11 +135,11 @@ class _Terms:
         return hash(self._nodes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Terms) and self._nodes == other._nodes
+        return isinstance(other, Terms) and self._nodes == other._nodes
 
 
 @lru_cache(maxsize=20_000)
-def _compiled(variables: _Terms, results: _Terms) -> Callable[[Values], Values]:
+def _compiled(variables: Terms, results: Terms) -> Callable[[Values], Values]:
     scope: dict[str, Any] = {}
     simple = z3.simplify(packed(results.terms)).children()
     exec(compile(source("f", variables.terms, simple), "<step relation>", "exec"), scope)

@@ -1,14 +1,14 @@
 """Every edition that some undecided changes allow, as one system that is built once.
 
-A member is one choice. It runs on code that all members share, so that the thousandth costs no
-more than its own search.
+A member is one choice. It runs on code that all members share, and what a step does is worked out
+once for all whose choices agree in what the step depends on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import z3
 
@@ -16,9 +16,12 @@ from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition, choice
 from model.kernel.records import Mapping
 from model.system.relation import nodes
-from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.compiled import Machine, Terms, Values, compile_terms
 from model.system.relation.kernel import KernelSystem
-from model.system.relation.transition import Question, substitute
+from model.system.relation.transition import Question, packed, substitute
+
+_REMEMBERED = 2048
+"""Answers of one branch: more than most graphs have states."""
 
 
 class Family:
@@ -30,28 +33,48 @@ class Family:
         self.changes = tuple(c for c in CHANGES if c in changes)
         undecided = replace(edition, undecided=frozenset(self.changes))
         self.kernel = KernelSystem(undecided, mapping, actions)
-        self._choices = tuple(choice(c) for c in self.changes)
+        self._choices = {c: choice(c) for c in self.changes}
+        self._spoken: dict[Terms, frozenset[str]] = {}
+        self._branches: dict[tuple[int, frozenset[str]], Callable[[Values], Values]] = {}
 
     def member(self, chosen: Collection[str]) -> Machine:
         """The edition that has `chosen` of the changes, and no other of them."""
-        return _Member(self, tuple(c in chosen for c in self.changes))
+        return _Member(self, frozenset(chosen))
 
     def speak_of(self, *terms: z3.ExprRef) -> frozenset[str]:
         """Those of the changes that these terms depend on."""
-        there = nodes.below(map(nodes.node_of, terms))
-        return frozenset(c for c, has in zip(self.changes, self._choices, strict=True)
-                         if nodes.node_of(has) in there)
+        key = Terms(terms)
+        if key not in self._spoken:
+            there = nodes.below(map(nodes.node_of, terms))
+            self._spoken[key] = frozenset(c for c, has in self._choices.items()
+                                          if nodes.node_of(has) in there)
+        return self._spoken[key]
 
     @cached_property
     def telling(self) -> frozenset[str]:
         """The changes that the steps depend on: members that agree in these have one graph."""
         system = self.kernel.system
-        return self.speak_of(*system.initial, *(t for branch in system.branches for t in branch))
+        return self.speak_of(*system.initial).union(*(self.speak_of(*b) for b in system.branches))
 
-    def compiled(self, names: Sequence[z3.ExprRef],
-                 results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
-        """The function from the choices, then the values of `names`, to those of `results`."""
-        return compile_terms((*self._choices, *names), results)
+    def function(self, names: Sequence[z3.ExprRef], results: Sequence[z3.ExprRef],
+                 chosen: Collection[str]) -> Callable[[Values], Values]:
+        """The function from the values of `names` to those of `results`, of the edition that has
+        `chosen`."""
+        asked = sorted(self.speak_of(*results))
+        shared = compile_terms((*map(self._choices.__getitem__, asked), *names), results)
+        values = tuple(c in chosen for c in asked)
+        return (lambda state: shared((*values, *state))) if values else shared
+
+    def branch(self, index: int, chosen: frozenset[str]) -> Callable[[Values], Values]:
+        """An action of the edition that has `chosen`, from a state to the values after it: one for
+        all that agree in what it depends on, and it remembers."""
+        system = self.kernel.system
+        branch = system.branches[index]
+        key = index, chosen & self.speak_of(*branch)
+        if key not in self._branches:
+            self._branches[key] = lru_cache(_REMEMBERED)(
+                self.function(system.variables, branch, chosen))
+        return self._branches[key]
 
     def breaking(self, question: Question, ops: Sequence[str]) -> z3.BoolRef:
         """Of which choices it is true that `ops`, from the start, break the promise. Raises
@@ -61,8 +84,8 @@ class Family:
         good = [substitute(question.safe, system.variables, state)]
         for op in ops:
             index = system.actions.index(op)
-            values = [z3.simplify(z3.substitute(t, *zip(system.variables, state, strict=True)))
-                      for t in system.branches[index]]
+            values = z3.simplify(
+                substitute(packed(system.branches[index]), system.variables, state)).children()
             after = values[:len(system.variables)]
             action = z3.BitVecVal(index, system.action.size())
             good.append(substitute(
@@ -79,12 +102,14 @@ class Family:
 class _Member(Machine):
     """One edition of a family."""
 
-    def __init__(self, family: Family, values: Values) -> None:
+    def __init__(self, family: Family, chosen: frozenset[str]) -> None:
         self._family = family
-        self._values = values
+        self._chosen = chosen
         super().__init__(family.kernel.system)
+
+    def branch(self, index: int) -> Callable[[Values], Values]:
+        return self._family.branch(index, self._chosen)
 
     def _function(self, names: Sequence[z3.ExprRef],
                   results: Sequence[z3.ExprRef]) -> Callable[[Values], Values]:
-        shared, values = self._family.compiled(names, results), self._values
-        return lambda state: shared((*values, *state))
+        return self._family.function(names, results, self._chosen)

@@ -75,13 +75,13 @@ def show(node: Node) -> str:
     return text.decode()
 
 
-def below(roots: Iterable[Node]) -> dict[Node, int]:
-    """The nodes that terms are made of, themselves too, and how often each is met in them."""
-    uses: dict[Node, int] = {}
+def below(roots: Iterable[Node]) -> dict[Node, list[Node]]:
+    """The nodes that terms are made of, themselves too, each with its operands."""
+    found: dict[Node, list[Node]] = {}
     stack = list(roots)
     while stack:
         node = stack.pop()
-        uses[node] = uses.get(node, 0) + 1
-        if uses[node] == 1:
-            stack.extend(args(node))
-    return uses
+        if node not in found:
+            found[node] = args(node)
+            stack.extend(found[node])
+    return found

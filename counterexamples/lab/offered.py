@@ -1,0 +1,88 @@
+"""The kernels that can be named as debian:VERSION: offered, at hand, and what models each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from counterexamples.lab import debian
+from counterexamples.lab.kernels import models
+from model.debian.index import Index, Package, numbers
+from model.debian.source import here, is_source
+from model.kernel.changes import ALIASES
+from model.kernel.editions import nearest
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One release. `suites` have it (none: it is in the cache alone); without `modules` it boots
+    and has no disk; `edition` models it, else `near` is the nearest before it, and `hint` says
+    so."""
+
+    package: Package
+    suites: tuple[str, ...]
+    modules: bool
+    cached: bool
+    edition: str | None
+    near: str | None
+    hint: str
+
+    @property
+    def line(self) -> str:
+        return ".".join(map(str, numbers(self.package.release)[:2]))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A package of kernel sources: `at_hand` where it is installed, or has been fetched."""
+
+    package: Package
+    suites: tuple[str, ...]
+    at_hand: bool
+
+
+def offers(index: Index | None, *, every: bool) -> list[Offer]:
+    """The newest release of each line, or `every` one, oldest first; of what is packaged twice the
+    one that `debian:` takes. Without an index what is in the cache."""
+    cached = [c for c in debian.in_cache() if c.is_whole()]
+    there = {c.package: c for c in cached}
+    packages = [*(debian.images(index) if index else []), *there]
+    best: dict[str, Offer] = {}
+    for release in sorted({p.release for p in packages}, key=lambda r: (numbers(r), "~" not in r)):
+        package = debian.best_first(release, packages, list(there))[0]
+        offer = _offer(package, index, there.get(package))
+        best[release if every else offer.line] = offer
+    return list(best.values())
+
+
+def _offer(package: Package, index: Index | None, cached: debian.Cached | None) -> Offer:
+    near, hint = nearest("v" + package.release)
+    edition = near if models(package.release) else None
+    return Offer(package, tuple(index.suites_of(package)) if index else (),
+                 bool(cached.files[1]) if cached else _has_modules(package, index),
+                 cached is not None, edition, near, "" if edition else hint)
+
+
+def _has_modules(package: Package, index: Index | None) -> bool:
+    """Older packages have the modules beside the image."""
+    return not package.name.startswith("linux-binary-") or (
+        index is not None and debian.modules_of(package, index) is not None)
+
+
+def sources(index: Index | None) -> list[Source]:
+    """The newest package of each name."""
+    newest = {p.name: p for p in (index.packages() if index else ()) if is_source(p.name)}
+    return [Source(p, tuple(index.suites_of(p)), here(p.name) is not None)
+            for p in newest.values() if index]
+
+
+def selected(found: Sequence[Offer], wanted: str) -> list[Offer]:
+    """Those of a line, or the one of a release."""
+    return [o for o in found if wanted in (o.line, o.package.release)]
+
+
+def modelled_as(offer: Offer) -> str:
+    """In words, for a table."""
+    if offer.edition:
+        return ALIASES.get(offer.edition, offer.edition)
+    return f"not modelled; nearest {offer.near}" if offer.near else "not modelled"

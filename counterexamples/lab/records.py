@@ -1,0 +1,127 @@
+"""What long campaigns have found, as files: on which kernel, how many steps, with which verdict,
+and digests of what was compared.
+
+A record holds as long as the steps of the model do not change: the digest of an operation is that
+of its terms in the edition, so that a change that other editions alone have leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from counterexamples.lab.compare import forced
+from counterexamples.lab.conform_report import Result
+from counterexamples.lab.kernels import Kernel
+from model.cli import tool
+from model.files import read_whole, write_whole
+from model.kernel.editions import Heard, UsageError, find_edition
+from model.kernel.task_mmu import pagemap_read
+from model.smtlib import Printer
+from model.system.actions.themes import themes_asked
+from model.system.relation.kernel import KernelSystem
+from model.system.state.mappings import find_mapping
+from model.system.state.state import flatten
+
+_KEY = ("mapping", "theme", "seed", "runs", "steps_a_run", "extra_states")
+"""What tells one campaign from another."""
+
+
+class Record:
+    """A record file of one kernel and edition, to which campaigns are added as they end."""
+
+    def __init__(self, path: Path, kernel: Kernel) -> None:
+        """Raises UsageError where `path` holds something else than a record of this image."""
+        self._path = path
+        self._kernel = {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256}
+        self._said: dict[str, Any] = read(path) if path.exists() else {}
+        known = self._said.get("kernel", self._kernel)
+        if known["sha256"] != kernel.sha256:
+            raise UsageError(f"{str(path)!r} is the record of {known['version']}; this is "
+                             f"{kernel.version}: name another file, or remove it")
+
+    def add(self, result: Result) -> None:
+        """Write a campaign down, in place of an earlier one that was asked for the same. What was
+        found with another model is dropped. Raises OSError."""
+        edition = result.campaign.model.edition
+        row = _row(result)
+        kept = [r for r in self._said.get("campaigns", [])
+                if not all(r[k] == row[k] for k in _KEY)
+                and (any(r[k] != row[k] for k in ("mapping", "theme"))
+                     or r["covered"] == row["covered"])]
+        self._said = {"tool": tool(), "kernel": self._kernel, "edition": edition.name,
+                      "campaigns": sorted([*kept, row], key=lambda r: [r[k] for k in _KEY])}
+        write_whole(self._path, _text(self._said))
+
+
+def _text(said: dict[str, Any]) -> str:
+    """JSON with a campaign a line."""
+    head = {k: v for k, v in said.items() if k != "campaigns"}
+    rows = ",\n ".join(json.dumps(row) for row in said["campaigns"])
+    return json.dumps(head, indent=1)[:-2] + f',\n "campaigns": [\n {rows}]\n}}\n'
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A record: `kernel`, `edition` and `campaigns`. Raises UsageError for another file."""
+    try:
+        said = json.loads(read_whole(path))
+        if isinstance(said, dict) and {"kernel", "edition", "campaigns"} <= set(said):
+            return said
+    except (OSError, ValueError, RecursionError):
+        pass
+    raise UsageError(f"{str(path)!r} is no record of campaigns; name one that conform --record "
+                     "wrote, or a new file")
+
+
+def _row(result: Result) -> dict[str, Any]:
+    campaign, tally = result.campaign, result.campaign.tally
+    guided = min(tally.runs, tally.guided)
+    return {
+        "mapping": result.mapping, "theme": campaign.theme, "seed": campaign.seed,
+        "runs": campaign.runs, "steps_a_run": campaign.steps,
+        "extra_states": campaign.extra if campaign.graph else None,
+        "verdict": "diverged" if result.rows else "same",
+        "transitions": {"taken": len(tally.taken), "of": campaign.transitions},
+        "guided": guided, "random": tally.runs - guided, "steps": tally.steps,
+        "random_steps": (tally.runs - guided) * campaign.steps,
+        "passing": [[step, *campaign.names(word)] for word, step in tally.passing],
+        "left_out": result.left_out, "lacks": dict(result.able.lacks),
+        "functions": functions(campaign.model),
+        "covered": covered(campaign.model)}
+
+
+def covered(model: KernelSystem) -> dict[str, str]:
+    """The digest of what each operation of the model does in its edition, of what pagemap shows,
+    and of the fresh mapping."""
+    printer = Printer()
+    steps = {op: printer.digest(branch)
+             for op, branch in zip(model.actions, model.system.branches, strict=True)}
+    shown = pagemap_read(model.edition, model.before.vma, model.before.entry)
+    return steps | {"fresh": printer.digest(model.system.initial),
+                    "pagemap": printer.digest(flatten(shown))}
+
+
+def functions(model: KernelSystem) -> list[str]:
+    """The modelled kernel functions that the steps of a model call."""
+    heard = Heard()
+    listening = replace(model.edition, heard=heard)
+    for op in model.actions:
+        model.effect(op, model.before, listening)
+    return sorted(heard.functions)
+
+
+def outdated(said: dict[str, Any]) -> list[str]:
+    """What of a record was compared with another model than today's, as MAPPING THEME: OPERATION.
+    Raises UsageError for an edition, mapping or theme that is no more."""
+    edition = find_edition(said["edition"])
+    found: dict[str, None] = {}
+    for row in said["campaigns"]:
+        mapping, theme = find_mapping(row["mapping"]), row["theme"]
+        now = covered(KernelSystem(edition, mapping, forced(
+            themes_asked([theme], edition, mapping)[theme])))
+        found |= {f"{mapping.name} {theme}: {op}": None
+                  for op in sorted({*now, *row["covered"]})
+                  if row["covered"].get(op) != now.get(op)}
+    return list(found)
