@@ -210,8 +210,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
            "after v6.18", "none here: a pinned page of shared memory is no hint"),
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
-           "v7.0", "none here: a page that a child had in swap is not known as the process's own "
-           "before a store"),
+           "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
+           "soft-dirty, and clear_refs spares it where it is pinned"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),

@@ -1,4 +1,4 @@
-"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192 and 6.12.117.
+"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 Left out: the content. All private pages are taken for equal, as all are that were stored to; one
 that has no more than a pin, or what a device wrote, is not equal to these.

@@ -1,7 +1,7 @@
-"""mm/mprotect.c: change_protection() and mprotect(2), of one PTE. Read from 6.1.192 and 6.12.117.
+"""mm/mprotect.c: change_protection() and mprotect(2), of one PTE.
 
-Left out: VM_ACCOUNT and the commit charge, PFN
-mappings, huge pages, and running out of memory.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: VM_ACCOUNT and the commit charge, PFN mappings,
+and running out of memory.
 """
 
 from __future__ import annotations
