@@ -160,9 +160,9 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
                     record.add(result)
         finally:
             progress.stop.set()
-    lacking = [r.able.no_mapping for r in results if r.able.no_mapping]
-    if lacking and len(lacking) == len(results):
-        raise CannotRun(lacking[0])
+    reasons = [result.able.no_mapping for result in results]
+    if reasons[0] and all(reasons):
+        raise CannotRun(reasons[0])
     return results
 
 
