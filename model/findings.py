@@ -65,7 +65,8 @@ def judged(finding: Finding) -> Iterator[Case]:
         before, after = judge(*broken.behind), judge(*broken.behind, finding.remedy)
         for name in broken.mappings.split():
             mapping = find_mapping(name)
-            cost = tuple(name for name, _ in lost(before, after, mapping, broken.allow))
+            cost = tuple(name for name, _ in lost(before, after, mapping, broken.allow)
+                         if name not in finding.gives_up)
             for promise in broken.promises.split():
                 prop = PROPERTIES[promise]
                 yield Case(promise, _scope(name, broken),
