@@ -29,7 +29,7 @@ class Finding:
 
     `function` is the kernel function at fault, in the kernel's `path`; `change` says in a sentence
     what would make the promises hold, `remedy` names the file that does it in the model and `cost`
-    what it asks of the kernel or of programs.
+    what it asks of the kernel or of programs; `costs` are the promises that it breaks by that.
     """
 
     cause: str
@@ -39,6 +39,7 @@ class Finding:
     change: str
     remedy: str
     cost: str = ""
+    costs: tuple[str, ...] = ()
 
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
@@ -102,7 +103,8 @@ FINDINGS: tuple[Finding, ...] = (
             "fs/proc/task_mmu.c, mm/vma.c",
             "Let clear_refs visit hugetlb entries, pagemap show their own bit, and tracking be a "
             "reason for write notification; no one of the three is enough.",
-            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs"),
+            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs, and after "
+            "mprotect while it is tracked", ("hugetlb-mprotect-precise",)),
     Finding("UFFDIO_REGISTER leaves protected entries where it takes write-protect mode away",
             (Broken("no-stale-uffd-wp", _UFFD + " private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-armed", _UFFD, ("register:missing",)),
