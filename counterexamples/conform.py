@@ -160,8 +160,9 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
                     record.add(result)
         finally:
             progress.stop.set()
-    if all(result.able.no_mapping for result in results):
-        raise CannotRun(results[0].able.no_mapping)
+    reasons = [result.able.no_mapping for result in results]
+    if reasons[0] and all(reasons):
+        raise CannotRun(reasons[0])
     return results
 
 

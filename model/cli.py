@@ -286,9 +286,10 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         code = _code(prog, main)
     except SystemExit as ended:
         code = int(ended.code or 0)
+    finally:
+        say_end()
     if kept_words() is None:
         raise SystemExit(code)
-    say_end()
     end_now(code)  # whatever a patch file has left running
 
 

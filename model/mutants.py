@@ -54,16 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{len(due)} of {len(chosen)} mutants have to be asked anew")
         return int(bool(due))
     progress = StatusLine(args.quiet)
-    try:
-        for number, mutant in enumerate(sorted(due, key=_world), start=1):
-            progress(f"{number} of {len(due)}: {mutant.name}", number == len(due))
-            rows[mutant.name] = asked(mutant, args.everywhere)
-            print(rows[mutant.name], flush=True)
-    finally:
-        save(replace(rows[m.name], reason=m.untold) for m in MUTANTS if m.name in rows)
+    for number, mutant in enumerate(sorted(due, key=_world), start=1):
+        progress(f"{number} of {len(due)}: {mutant.name}", number == len(due))
+        rows[mutant.name] = asked(mutant, args.everywhere)
+        print(rows[mutant.name], flush=True)
+        _keep(rows)  # a signal may end this at any time
+    _keep(rows)
     wrong = [line for m in chosen if (line := complaint(m, rows[m.name]))]
     print(*wrong, _sum(chosen, rows), sep="\n")
     return int(bool(wrong))
+
+
+def _keep(rows: dict[str, Row]) -> None:
+    save(replace(rows[m.name], reason=m.untold) for m in MUTANTS if m.name in rows)
 
 
 def complaint(mutant: Mutant, row: Row) -> str:

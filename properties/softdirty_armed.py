@@ -5,7 +5,7 @@ That tracking is on since clear_refs, and the VMA says so, is part of the promis
 
 from model.system.asking.language import conj, implies
 from properties.base import OPENING, UNPROTECTING, Property, Violated
-from properties.races import CLEAN, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
+from properties.races import CLEAN, CLEANED, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 from properties.softdirty_complete import UNWANTED
 
 _UPGRADED = "the write upgrade of a change of protection takes clean entries of a tracked mapping"
@@ -37,6 +37,7 @@ PROPERTY = Property(
         Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269",), MIGRATED, by=SMALL_MIGRATES),
+        Violated("thp", ("+saved-dirty", "-f7491d7c81db"), CLEANED, by="migrate:begin"),
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
         Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
                  by="pageout&migrate:begin"),

@@ -38,9 +38,10 @@ def test_an_empty_value_is_none(command: str, option: str, empty: str,
                                 capsys: pytest.CaptureFixture[str]) -> None:
     """It is never taken for an option that was not given."""
     main: Callable[[Sequence[str]], int] = vars(module(command))["main"]
-    line = refused(main, [*VALUES.get(command, []), f"{option}={empty}"], capsys)
+    others = [] if option == "--kernel" else VALUES.get(command, [])
+    line = refused(main, [*others, f"{option}={empty}"], capsys)
     assert line.startswith(f"argument {option}: ")
-    assert any(word in line for word in ("empty", "is not a "))
+    assert any(word in line for word in ("empty", "is not a ", "is no "))
 
 
 @pytest.mark.parametrize(("command", "given", "told"), [

@@ -190,7 +190,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
     Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
-           "none here: a store to the huge zero page maps a huge page, not a small one"),
+           "dropped: a store to the huge zero page makes it a page table, which mremap moves "
+           "without a mark"),
     Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
            "none here: what is mapped next at the place of a huge page is huge again"),
     Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
@@ -309,6 +310,13 @@ and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and f
 6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d; 7.2.7 f7491d7c81db. Two of them came without what they
 need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
+
+
+KERNELS = tuple(r.name for r in RELEASES if r.name.startswith("v")
+                and not any(CHANGES[c].variant for c in r.changes))
+"""The releases that kernels were, oldest first; stable ones before the next of mainline."""
+NEWEST = KERNELS[-1]
+"""The edition that is meant where none is named."""
 
 
 ALIASES = {

@@ -24,7 +24,7 @@ from model.kernel.mirror import MIRRORS
 from model.mutation import digests
 from model.mutation.mutant import Mutant, applied, original
 from model.mutation.rows import MUTANTS
-from model.mutation.table import asked, load, save, stale
+from model.mutation.table import Row, asked, load, save, stale
 from model.system.actions.operations import CORE, OPERATIONS
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import explore
@@ -254,6 +254,26 @@ def test_a_mutant_that_is_new_is_asked_and_the_table_written(
     file.write_text("half a row\n")
     with pytest.raises(UsageError, match="line 1 of"):
         load(file)
+
+
+def test_what_was_asked_is_kept_whatever_ends_the_command(monkeypatch: pytest.MonkeyPatch,
+                                                           tmp_path: Path) -> None:
+    """Before the next is asked: a signal leaves no time for it."""
+    file = tmp_path / "table.txt"
+    told: list[str] = []
+
+    def asking(mutant: Mutant, everywhere: bool) -> Row:
+        if told:
+            assert load(file)[told[0]].where == "elsewhere"
+            raise KeyboardInterrupt
+        told.append(mutant.name)
+        return replace(ROWS[mutant.name], where="elsewhere")
+
+    monkeypatch.setattr(mutants, "save", lambda rows: save(rows, file))
+    monkeypatch.setattr(mutants, "asked", asking)
+    with pytest.raises(KeyboardInterrupt):
+        mutants.main(["-q", "--all", "--function", "pte_modify"])
+    assert len(told) == 1
 
 
 def test_a_function_that_has_no_mutant_is_told() -> None:
