@@ -23,7 +23,7 @@ from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
-from model.kernel.editions import UsageError, find_edition
+from model.kernel.editions import UsageError, find_edition, shortened
 from model.system.state.mappings import find_mapping
 
 PROG = "counterexamples.replay"
@@ -77,12 +77,14 @@ def _progress(line: str) -> None:
 
 def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
     """The trace or the operations of the command line. Raises UsageError."""
-    first = args.what[0]
     chosen = find_edition(args.edition) if args.edition else None
-    if len(args.what) == 1 and (first.endswith(".json") or Path(first).is_file()):
+    if files := [word for word in args.what if "/" in word or word.endswith(".json")
+                 or Path(word).is_file()]:
+        if len(args.what) > 1:
+            raise UsageError(f"{shortened(files[0])!r} is a file: give one trace, or operations")
         if args.mapping:
             raise UsageError("a trace says its mapping: --mapping is for operations")
-        return plan_of(itf.calls(_read(first)), chosen, args.patch)
+        return plan_of(itf.calls(_read(files[0])), chosen, args.patch)
     ops = itf.checked(args.what)
     if chosen is None and kernel.edition is None:
         raise without_edition(kernel)
@@ -94,6 +96,8 @@ def _read(name: str) -> str:
     try:
         with Path(name).open(encoding="utf-8") as file:
             text = file.read(_MOST + 1)
+    except IsADirectoryError as error:
+        raise UsageError(f"{name!r} is a folder: name the {itf.FILE} in it") from error
     except OSError as error:
         raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:

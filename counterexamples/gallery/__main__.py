@@ -26,6 +26,7 @@ from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, folder, one_of, writable_folder
+from model.files import write_whole
 from model.kernel.editions import find_edition
 from model.processes import group, temporary_folder
 from model.system.actions.operations import CORE, with_needed
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"SKIP: {error}")
         return SKIP
     for entry, texts in columns.items():
-        (entry / "kernels.txt").write_text("\n\n".join(texts) + "\n")
+        write_whole(entry / "kernels.txt", "\n\n".join(texts) + "\n")
     print(f"{len(entries)} counterexamples on {len(kernels)} kernels: {out}")
     return 0
 
@@ -129,7 +130,7 @@ def _told(trace: Path, work: Path) -> tuple[object, ...]:
 def _kept(found: Path, entry: Path) -> Path:
     entry.mkdir(parents=True)
     for name in KEPT:
-        shutil.copyfile(found / name, entry / name)
+        write_whole(entry / name, (found / name).read_bytes())
     return entry
 
 

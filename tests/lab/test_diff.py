@@ -100,7 +100,8 @@ def test_a_kernel_that_dies_has_failed_in_all_that_is_left() -> None:
 
 @pytest.mark.parametrize(("text", "named"), [
     (None, "No such file"),
-    ("[]", "is not a report of model.diff"),
+    ("[]", "is not a report of model.diff; name a folder"),
+    ("[" * 100_000, "is not a report of model.diff; name a folder"),
     ('{"a": "v6.1", "b": "v6.12", "results": [{}]}', "is not a report of model.diff"),
     ('{"a": "v6.1", "b": "v6.13", "results": []}', "v6.13"),
     ('{"a": "v6.1", "b": "v6.12", "results": []}', "do not differ"),
