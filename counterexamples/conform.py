@@ -95,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     campaigns = _campaigns(args, kernel)
     progress = _Progress(args.quiet)
     try:
-        kernel = at_hand(kernel, progress.line)
+        asked, kernel = kernel, at_hand(kernel, progress.line)
+        if kernel.edition != asked.edition:
+            campaigns = _campaigns(args, kernel)
         record = Record(args.record, kernel) if args.record else None
         results = _run_all(args, kernel, campaigns, progress, record)
     except CannotRun as error:

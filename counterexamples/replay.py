@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     kernel = named(args.kernel)
     plan = _plan(args, kernel)
     try:
-        kernel = at_hand(kernel, _silent if args.quiet else _progress)
+        asked, kernel = kernel, at_hand(kernel, _silent if args.quiet else _progress)
+        if kernel.edition != asked.edition:
+            plan = _plan(args, kernel)
         with kernel.start(limit=args.timeout) as session:
             done = replay(plan, kernel, session, claimed=bool(args.edition or args.patch))
     except CannotRun as error:

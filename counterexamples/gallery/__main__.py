@@ -37,8 +37,8 @@ from properties import PROPERTIES
 
 PROG = "counterexamples.gallery"
 HERE = Path(__file__).parent
-KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1", "v6.12.100": "debian:6.12.100",
-           "v6.12": "debian:6.12.117", "v6.18": "debian:6.18", "v7.3": "debian:7.3"}
+KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1.192", "v6.12.100": "debian:6.12.100",
+           "v6.12": "debian:6.12.117", "v6.18": "debian:6.18.15", "v7.3": "debian:7.3.4"}
 """The editions and their kernels, oldest first."""
 ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "open", "fork:child",
            "pageout", "migrate", "split", "ksm", "pin:write")
