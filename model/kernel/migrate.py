@@ -2,7 +2,8 @@
 rmap.py for the first.
 
 Read from 6.1.192, 6.12.117 and 7.3.4. Between the steps the entry is a migration entry, and
-whatever does not wait for it may change it. Left out: device memory, poison, and running out of memory.
+whatever does not wait for it may change it. Left out: device memory, poison, and running out of
+memory.
 """
 
 from __future__ import annotations
