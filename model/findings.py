@@ -48,10 +48,11 @@ class Case:
     before: str
     after: str
     cost: tuple[str, ...]
+    said: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
-        return (self.before, self.after, self.cost) == (VIOLATED, PROVED, ())
+        return (self.before, self.after) == (VIOLATED, PROVED) and set(self.cost) <= set(self.said)
 
 
 def judged(finding: Finding) -> Iterator[Case]:
@@ -70,7 +71,8 @@ def judged(finding: Finding) -> Iterator[Case]:
                 prop = PROPERTIES[promise]
                 yield Case(promise, _scope(name, broken),
                            before.answer(prop, mapping, broken.allow).verdict,
-                           after.answer(prop, mapping, broken.allow).verdict, cost)
+                           after.answer(prop, mapping, broken.allow).verdict, cost,
+                           finding.gives_up)
 
 
 def _scope(mapping: str, broken: Broken) -> str:
@@ -98,7 +100,8 @@ def as_text(finding: Finding, kernels: Sequence[str], cases: Sequence[Case]) -> 
         lines += _wrapped(label, text)
     lines += [f"  in {last(finding)}"]
     for case in cases:
-        costs = f"; BREAKS {', '.join(case.cost)}" if case.cost else ""
+        costs = "".join(f"; {'costs' if name in case.said else 'BREAKS'} {name}"
+                        for name in case.cost)
         lines += [f"  {case.promise} on {case.scope}: {case.before}, with it {case.after}{costs}"]
     return "\n".join(lines)
 
@@ -142,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--remedy", action="append", metavar="NAME", default=[],
-                   type=one_of("remedy", [f.remedy for f in FINDINGS]),
+                   type=one_of("remedy", list(dict.fromkeys(f.remedy for f in FINDINGS))),
                    help="of these remedies only; repeatable")
     p.add_argument("--format", default="text", metavar="FORMAT",
                    type=one_of("format", ["text", "markdown"]),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Broken:
     """Promises that a cause breaks: on each of the mappings (names, with spaces between), with the
     core operations and those of `allow`. `behind` are remedies of other causes, without which this
-    one does not show there."""
+    one does not show there alone, or those would show with its remedy."""
 
     promises: str
     mappings: str
@@ -43,7 +43,7 @@ class Finding:
     `broken` is what it breaks in the last edition that has it, `shown` which have it, and how.
     `function` is the kernel function at fault, in the kernel's `path`; `change` says in a sentence
     what would make the promises hold, `remedy` names the file that does it in the model and `cost`
-    what it asks of the kernel or of programs.
+    what it asks of the kernel or of programs. `gives_up` are promises that cannot stand beside it.
     """
 
     cause: str
@@ -54,6 +54,7 @@ class Finding:
     change: str
     remedy: str
     cost: str = ""
+    gives_up: tuple[str, ...] = ()
 
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
@@ -75,8 +76,9 @@ FINDINGS: tuple[Finding, ...] = (
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
     Finding("MADV_DONTNEED forgets soft-dirty",
-            (Broken("softdirty-complete", "anon shmem private-shmem file private-file thp",
+            (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
+             Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
             "zap_pte_range, zap_huge_pmd", "mm/memory.c, mm/huge_memory.c",
@@ -96,7 +98,9 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("uffd-wp-complete", "private-shmem", ("ksm",)),
              Broken("uffd-wp-complete", "anon", ("ksm",), ("anon_markers",)),
              Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",))),
-            (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store ksm"),),
+            (Shown("v5.7 to v6.12, v6.16 on", "softdirty-complete", "anon", "clear_refs store ksm"),
+             Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
+                   "store register wp ksm store")),
             "replace_page", "mm/ksm.c",
             "Take both bits of the entry that is replaced over into the new one.",
             "ksm_keeps_bits"),
@@ -132,7 +136,9 @@ FINDINGS: tuple[Finding, ...] = (
             "fs/proc/task_mmu.c, mm/vma.c",
             "Let clear_refs visit hugetlb entries, pagemap show their own bit, and tracking be a "
             "reason for write notification; no one of the three is enough.",
-            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs"),
+            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs, as "
+            "hugetlb-mprotect-precise has it of memory that is not tracked",
+            ("hugetlb-mprotect-precise",)),
     Finding("UFFDIO_REGISTER leaves protected entries where it takes write-protect mode away",
             (Broken("no-stale-uffd-wp", _UFFD + " private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-armed", _UFFD, ("register:missing",)),
@@ -153,7 +159,8 @@ FINDINGS: tuple[Finding, ...] = (
             "drop it else.", "hugetlb_wp_asks_registration",
             "the stale bits stay until a store: no-stale-uffd-wp and uffd-wp-armed stay broken"),
     Finding("anonymous memory takes no markers",
-            (Broken("uffd-wp-complete", "anon thp"),),
+            (Broken("uffd-wp-complete", "anon"),
+             Broken("uffd-wp-complete", "thp", (), ("mremap_marks",))),
             (Shown("v5.7 on", "uffd-wp-complete", "anon", "register wp store"),),
             "userfaultfd_wp_use_markers", "include/linux/userfaultfd_k.h",
             "Let write-protecting leave markers in empty anonymous entries too, as a userfaultfd "
@@ -161,8 +168,10 @@ FINDINGS: tuple[Finding, ...] = (
             "page tables for memory that was never touched; documented as it is, and programs can "
             "ask for it (WP_UNPOPULATED, 6.4)"),
     Finding("MADV_DONTNEED drops the protection of anonymous memory",
-            (Broken("uffd-wp-complete-populated", "anon thp", ("dontneed",)),
-             Broken("uffd-wp-complete", "anon thp", ("dontneed",), ("anon_markers",))),
+            (Broken("uffd-wp-complete-populated", "anon", ("dontneed",)),
+             Broken("uffd-wp-complete-populated", "thp", ("dontneed",), ("mremap_marks",)),
+             Broken("uffd-wp-complete", "anon", ("dontneed",), ("anon_markers",)),
+             Broken("uffd-wp-complete", "thp", ("dontneed",), ("mremap_marks", "anon_markers"))),
             (Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
                    "store register wp dontneed store"),),
             "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd",
@@ -175,7 +184,8 @@ FINDINGS: tuple[Finding, ...] = (
                 ("split",), ("pageout",), ("fork:stay",), ("fork:child",),
                 ("close", "open:unpopulated"), ("close", "open:async"))),
              Broken("mremap-marks-moved", "shmem-thp")),
-            (Shown("v5.7 to v6.12", "mremap-marks-moved", "thp", "load store clear_refs mremap"),
+            (Shown("v5.7 to v6.12.118", "mremap-marks-moved", "thp",
+                   "load store clear_refs mremap"),
              Shown("v5.7 on", "mremap-marks-moved", "thp", "store split clear_refs mremap"),
              Shown("v5.19 on", "mremap-marks-moved", "shmem-thp",
                    "clear_refs register wp load unregister mremap")),
@@ -196,8 +206,10 @@ FINDINGS: tuple[Finding, ...] = (
             "Heed MM_CP_TRY_CHANGE_WRITABLE: a dirty page that is shared or the process's own, and "
             "not protected, is made writable; and ask for it as for shmem.", "hugetlb_upgrades"),
     Finding("a huge page that migrates becomes soft-dirty",
-            (Broken("softdirty-precise", "thp shmem-thp", ("migrate",)),
-             Broken("softdirty-precise", "thp shmem-thp", _MIGRATION)),
+            (Broken("softdirty-precise", "thp", ("migrate",)),
+             Broken("softdirty-precise", "shmem-thp", ("migrate",), ("batch_exact",)),
+             Broken("softdirty-precise", "thp shmem-thp", _MIGRATION,
+                    ("batch_exact", "clear_refs_downgrades"))),
             (Shown("v5.7 on", "softdirty-precise", "thp", "store clear_refs migrate"),),
             "remove_migration_pmd", "mm/huge_memory.c",
             "Set or clear soft-dirty after pmd_mkdirty(), as 63222c14c269 does for PTEs.",

@@ -66,6 +66,7 @@ TOLD_BY: dict[str, Told] = {
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
+    "ksm-soft-dirty": Told(_SOFT_DIRTY, "anon", ("ksm",), "v6.12.118"),
     "f1879e8a0c60": Told("softdirty-armed", "anon", ("ksm", "pageout", "pin"), "v7.3"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
     "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),

@@ -43,8 +43,8 @@ PROPERTY = Property(
                  "soft-dirty bit", by="pageout"),
         Violated("anon private-shmem private-file thp", ("-14a762dd1977",), "unuse_pte() drops "
                  "the soft-dirty bit of the swap entry", by="pageout&swapoff"),
-        Violated(PRIVATE, (), "replace_page() of KSM makes the entry anew from vm_page_prot, "
-                 "without its soft-dirty bit", by="ksm"),
+        Violated(PRIVATE, ("-ksm-soft-dirty",), "replace_page() of KSM makes the entry anew from "
+                 "vm_page_prot, without its soft-dirty bit", by="ksm"),
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),

@@ -115,6 +115,13 @@ def test_no_promise_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.count("violated, with it proved\n") == 2
 
 
+def test_a_price_is_named_and_no_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of tracking hugetlb memory is what f96f7a40874d saved."""
+    assert findings.main(["--remedy", "hugetlb_soft_dirty"]) == 0
+    assert "on hugetlb: violated, with it proved; costs hugetlb-mprotect-precise\n" in (
+        capsys.readouterr().out)
+
+
 def test_a_remedy_that_breaks_a_promise_is_told(monkeypatch: pytest.MonkeyPatch,
                                                 capsys: pytest.CaptureFixture[str]) -> None:
     """One that makes every entry writable buys precision dearly."""

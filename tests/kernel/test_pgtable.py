@@ -13,6 +13,7 @@ from model.kernel import mmu, pgtable
 from model.kernel.editions import Edition, find_edition
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Mapping, Vma
+from model.kernel.terms import lean
 from model.system.relation.nodes import Node, node_of
 
 P, RW, US, PWT, PCD, A, D, PAT, PROTNONE, SPECIAL, UWP, SD, SAVED, NX = (
@@ -319,3 +320,9 @@ def test_mmu(ed: Edition) -> None:
     always(same(mmu.mmu_permits(X, write=True), z3.And(readable, bit(X, RW))))
     always(same(mmu.mmu_access(X, write=False) == X | 1 << A, True))
     always(same(mmu.mmu_access(X, write=True) == X | 1 << A | 1 << D, True))
+
+
+def test_terms_are_printed_as_z3py_does() -> None:
+    """A number has a class of its own there; who changes a function prints what it sees."""
+    for term in (z3.BitVecVal(3, 64), X & 3, z3.BoolVal(True), X == Y):
+        assert repr(lean(term)) == str(lean(term)) == repr(term)

@@ -38,7 +38,7 @@ def offer(archive: Archive) -> Archive:
 
 def fetch(offer: Archive) -> tuple[bytes, bytes]:
     """What is at hand of the kernel, image and module, once it is."""
-    kernel = kernels.at_hand(kernels.named("debian:6.1"), offer.progress)
+    kernel = kernels.at_hand(kernels.named("debian:6.1.192"), offer.progress)
     assert kernel.image
     assert kernel.sha256 == hashlib.sha256(kernel.image.read_bytes()).hexdigest()
     return kernel.image.read_bytes(), kernel.modules[0].read_bytes()
