@@ -62,7 +62,7 @@ TOLD_BY: dict[str, Told] = {
     "c88033efe9a3": Told(_STALE, "anon", ("close",)),
     "20dfa5b7adc5": Told("swapin-precise", "anon", _SWAP),
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
-    "1ced09e0331f": Told("mremap-marks-moved", "thp", (), "v7.3"),
+    "1ced09e0331f": Told("mremap-marks-moved", "thp", ("mremap",), "v7.3"),
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
