@@ -105,7 +105,8 @@ def test_a_short_campaign_finds_no_divergence(kernel: str,
 
 
 @pytest.mark.parametrize(("kernel", "runs"), [
-    ("debian:6.1.192", 80), ("debian:6.12.117", 80), ("debian:6.1.170", 40), ("debian:6.12.100", 40)])
+    ("debian:6.1.192", 80), ("debian:6.12.117", 80), ("debian:6.1.170", 40),
+    ("debian:6.12.100", 40)])
 def test_runs_of_all_operations_together_agree(kernel: str, runs: int,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     """No theme has them all side by side: what conform does where no theme is named."""
