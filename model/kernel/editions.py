@@ -283,7 +283,7 @@ def _signed_changes(text: str) -> list[tuple[str, str]]:
         if match is None:
             end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
             match = rest[:end]
-            if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=0.5):
+            if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=0.6):
                 raise UsageError(f"unknown commit {match!r}; functions of a file are put into an "
                                  "edition by --patch FILE.py")
         find_change(match)
