@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kernel", required=True, metavar="K", help="debian:6.1, debian:6.1.170, "
-                   "bzimage:PATH, tree:PATH[+PATCHFILE...] or host")
+                   "bzimage:PATH[+FILE.ko...], tree:PATH[+PATCHFILE...] or host")
     p.add_argument("--edition", metavar="EDITION", help="the model; default: the kernel's own")
     add_patch_argument(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",
@@ -95,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     campaigns = _campaigns(args, kernel)
     progress = _Progress(args.quiet)
     try:
-        kernel = at_hand(kernel, progress.line)
+        asked, kernel = kernel, at_hand(kernel, progress.line)
+        if kernel.edition != asked.edition:
+            campaigns = _campaigns(args, kernel)
         record = Record(args.record, kernel) if args.record else None
         results = _run_all(args, kernel, campaigns, progress, record)
     except CannotRun as error:
@@ -160,9 +162,9 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
                     record.add(result)
         finally:
             progress.stop.set()
-    lacking = [r.able.no_mapping for r in results if r.able.no_mapping]
-    if lacking and len(lacking) == len(results):
-        raise CannotRun(lacking[0])
+    reasons = [result.able.no_mapping for result in results]
+    if reasons[0] and all(reasons):
+        raise CannotRun(reasons[0])
     return results
 
 

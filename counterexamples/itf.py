@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from counterexamples.trace import FRESH, Trace
@@ -17,7 +17,10 @@ FILE = "trace.itf.json"
 """The name of a trace in the folder of a counterexample."""
 LONGEST = 1000
 """Calls of one run: many times what any trace has, and what a guest's serial line can hold."""
-_STEP = ("op", "outcome", "faults")
+_META = "#meta"
+_PAGEMAP = "pagemap_"
+_SEEN = ("outcome", "faults", "vm_flags")
+"""What a program sees of a step, beside the pagemap."""
 _WORD = 200
 """Characters of a name."""
 
@@ -25,28 +28,34 @@ _WORD = 200
 def dumps(trace: Trace) -> str:
     """The trace as ITF. Integers are "#bigint": 64-bit words do not fit JSON numbers.
     The meta data of a state says by whom the step was: "program" or "kernel"."""
-    variables = [*_STEP, *trace.steps[0].values, *(f"pagemap_{k}" for k in trace.steps[0].pagemap)]
-    states = []
-    for index, step in enumerate(trace.steps):
-        state: dict[str, Any] = {"#meta": {"index": index, "by": step.by}}
-        values = (step.op, step.outcome, step.faults, *step.values.values(),
-                  *step.pagemap.values())
-        for name, value in zip(variables, values, strict=True):
-            number = isinstance(value, int) and not isinstance(value, bool)
-            state[name] = {"#bigint": str(value)} if number else value
-        states.append(state)
+    states = _states(trace)
+    variables = [name for name in states[0] if name != _META]
     meta = {"format": "ITF", "format-description": "https://apalache-mc.org/docs/adr/015adr-trace.html",
             "description": f"{trace.prop}: {trace.claim}", "kernel": trace.kernel,
             "mapping": trace.mapping, "property": trace.prop}
     if trace.edition.patch is not None:
         meta |= {"base": trace.edition.base.name, "patch": trace.edition.patch.file}
-    return json.dumps({"#meta": meta, "vars": variables, "states": states}, indent=1) + "\n"
+    return json.dumps({_META: meta, "vars": variables, "states": states}, indent=1) + "\n"
+
+
+def _states(trace: Trace) -> list[dict[str, Any]]:
+    states = []
+    for index, step in enumerate(trace.steps):
+        state: dict[str, Any] = {_META: {"index": index, "by": step.by}}
+        values = {"op": step.op, "outcome": step.outcome, "faults": step.faults, **step.values,
+                  **{f"{_PAGEMAP}{bit}": on for bit, on in step.pagemap.items()}}
+        for name, value in values.items():
+            number = isinstance(value, int) and not isinstance(value, bool)
+            state[name] = {"#bigint": str(value)} if number else value
+        states.append(state)
+    return states
 
 
 @dataclass(frozen=True)
 class Calls:
     """What a trace was: enough to run it again. `prop` is empty for a trace without a promise;
-    `patch` is the user's file that was applied to the edition `base`, empty where none was."""
+    `patch` is the user's file that was applied to the edition `base`, empty where none was.
+    `states` is what the file says of each step, the fresh mapping first."""
 
     kernel: str
     mapping: str
@@ -54,6 +63,18 @@ class Calls:
     ops: tuple[str, ...]
     base: str = ""
     patch: str = ""
+    states: Sequence[Mapping[str, Any]] = field(default=(), compare=False, repr=False)
+
+    def agree(self, trace: Trace) -> None:
+        """Raises UsageError where the file says anything else of what a program sees than `trace`,
+        the same calls run now: it is no evidence of this model then."""
+        for step, (said, done) in enumerate(zip(self.states, _states(trace), strict=False)):
+            for name, value in done.items():
+                if (name in _SEEN or name.startswith(_PAGEMAP)) and said.get(name, value) != value:
+                    raise UsageError(
+                        f"step {step} of the trace says {name} {_shown(said[name])}, and the model "
+                        f"of {trace.kernel} {_shown(value)}: it was edited, or the model or a "
+                        "patch file has changed since; find it anew, or give its calls")
 
     def edition(self, patch: str | None) -> Edition:
         """The edition that it is a trace of; `patch` is what the user gives with --patch now.
@@ -76,7 +97,7 @@ def calls(text: str) -> Calls:
         raise _other("its brackets are nested too deep") from error
     except ValueError as error:
         raise _other(str(error)) from error
-    meta = data.get("#meta") if isinstance(data, dict) else None
+    meta = data.get(_META) if isinstance(data, dict) else None
     if not isinstance(meta, dict):
         raise _other("it has no '#meta'")
     names = {key: _word(meta.get(key, ""), key)
@@ -90,7 +111,7 @@ def calls(text: str) -> Calls:
     if ops[:1] != [FRESH]:
         raise _other(f"it does not start from {FRESH!r}")
     return Calls(names["kernel"], names["mapping"], names["property"], checked(ops[1:]),
-                 names["base"], names["patch"])
+                 names["base"], names["patch"], states)
 
 
 def checked(ops: Sequence[str]) -> tuple[str, ...]:
@@ -105,9 +126,15 @@ def checked(ops: Sequence[str]) -> tuple[str, ...]:
 
 def _word(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > _WORD:
-        shown = reprlib.repr(value)
-        raise _other(f"its {what} is {shown if len(shown) <= _WORD else type(value).__name__}")
+        raise _other(f"its {what} is {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value of the file, as an error in one line can show it."""
+    shown = reprlib.repr(value["#bigint"] if isinstance(value, dict) and "#bigint" in value
+                         else value)
+    return shown if len(shown) <= _WORD else type(value).__name__
 
 
 def _other(why: str) -> UsageError:

@@ -14,17 +14,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from counterexamples.lab import debian
-from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.offered import Offer, Source, modelled_as, offers, selected, sources
+from counterexamples.lab.offered import Listing, Offer, Source, kernels, modelled_as
 from model.cli import Parser, entry, one_of, tool
-from model.debian.index import AGAIN, DAY, Index, known, numbers
-from model.kernel.editions import UsageError
 
 PROG = "counterexamples.kernels"
 LISTED, SKIP = 0, 4
@@ -49,45 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     wanted = debian.checked(args.version) if args.version is not None else None
     progress = _silent if args.quiet else _progress
-    listing, trouble = _listing(wanted, args.all, 0.0 if args.refresh else DAY, progress)
-    if wanted and not trouble and not listing.kernels:
-        listing, trouble = _listing(wanted, args.all, AGAIN, progress)
+    listing = kernels(wanted, progress, every=args.all, refresh=args.refresh)
     if not listing.kernels:
-        if trouble is None and wanted:
-            raise UsageError(debian.not_offered(wanted, [
-                o.package.release for o in offers(listing.index, every=True)]))
-        line = f"SKIP: {trouble or 'there are no kernels'}"
+        line = f"SKIP: {listing.trouble or 'there are no kernels'}"
         print(json.dumps({"tool": tool(), "verdict": "skip", "line": line, "kernels": [],
                           "sources": []}, indent=1) if args.format == "json" else line)
         return SKIP
     print(_as_json(listing) if args.format == "json" else _as_text(listing))
-    return SKIP if trouble else LISTED
-
-
-@dataclass(frozen=True)
-class _Listing:
-    index: Index | None
-    kernels: Sequence[Offer]
-    sources: Sequence[Source]
-    notes: Sequence[str]
-
-
-def _listing(wanted: str | None, every: bool, refresh: float,
-             progress: Callable[[str], object]) -> tuple[_Listing, str | None]:
-    """What there is, and why the archive cannot be asked, if so; then what is in the cache."""
-    index, trouble = None, None
-    try:
-        index = known(progress, refresh=refresh)
-    except CannotRun as error:
-        trouble = str(error)
-    line = wanted and ".".join(map(str, numbers(wanted)[:2]))
-    found = offers(index, every=every or wanted != line)
-    packages = sources(index)
-    if wanted:
-        found = selected(found, wanted)
-        packages = [s for s in packages if s.package.name == f"linux-source-{line}"]
-    return _Listing(index, found, packages,
-                    [*([trouble] if trouble else []), *(_notes(index) if index else [])]), trouble
+    return SKIP if listing.trouble else LISTED
 
 
 def _silent(line: str) -> None:
@@ -98,16 +63,7 @@ def _progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _notes(index: Index) -> list[str]:
-    """What is wrong with suites, those of which the same is said together."""
-    suites: dict[str, list[str]] = {}
-    for suite in index.suites:
-        if suite.note:
-            suites.setdefault(suite.note, []).append(suite.name)
-    return [f"{', '.join(names)}: {note}" for note, names in suites.items()]
-
-
-def _as_text(listing: _Listing) -> str:
+def _as_text(listing: Listing) -> str:
     rows = [("kernel", "edition", "", "suites")]
     rows += [(f"debian:{o.package.release}", modelled_as(o), "cached" if o.cached else "",
               ", ".join(o.suites) + ("" if o.suites else "no longer offered")
@@ -118,19 +74,19 @@ def _as_text(listing: _Listing) -> str:
     widths = [max(len(row[n]) for row in rows) for n in range(3)]
     lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)),
                         row[3]]).rstrip() for row in rows]
-    if listing.index is not None:
-        lines += ["", f"as Debian's archive said {_ago(listing.index)}"]
+    if listing.asked is not None:
+        lines += ["", f"as Debian's archive said {_ago(listing.asked)}"]
     return "\n".join([*lines, *listing.notes])
 
 
-def _ago(index: Index) -> str:
-    minutes = max(0, time.time() - index.asked) / 60
+def _ago(asked: float) -> str:
+    minutes = max(0, time.time() - asked) / 60
     return f"{minutes:.0f} minutes ago" if minutes < 100 else f"{minutes / 60:.0f} hours ago"
 
 
-def _as_json(listing: _Listing) -> str:
-    index = listing.index
-    asked = index and datetime.fromtimestamp(index.asked, UTC).isoformat(timespec="seconds")
+def _as_json(listing: Listing) -> str:
+    asked = listing.asked and datetime.fromtimestamp(listing.asked, UTC).isoformat(
+        timespec="seconds")
     return json.dumps({"tool": tool(), "asked": asked, "notes": list(listing.notes),
                        "kernels": [_kernel(o) for o in listing.kernels],
                        "sources": [_source(s) for s in listing.sources]}, indent=1)

@@ -3,8 +3,10 @@
     python -m counterexamples.replay trace.itf.json --kernel debian:6.1
     python -m counterexamples.replay --kernel debian:6.12 --mapping shmem store clear_refs store
 
-Kernels: debian:6.1 (newest of its line), debian:6.1.170, bzimage:PATH, tree:PATH[+PATCHFILE...],
-host. Ends with 0 where the kernel did as the model, 1 where it did not, 4 where it cannot be tried.
+Kernels: debian:7.3 (newest of its line), debian:6.1.170, bzimage:PATH[+FILE.ko...],
+tree:PATH[+PATCHFILE...], tree:linux-source-7.3[+PATCHFILE...], host; counterexamples.kernels lists
+Debian's. Ends with 0 where the kernel did as the model, 1 where it did not, 4 where it cannot be
+tried.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
-from model.kernel.editions import UsageError, find_edition
+from model.kernel.editions import UsageError, find_edition, shortened
 from model.system.state.mappings import find_mapping
 
 PROG = "counterexamples.replay"
@@ -54,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     kernel = named(args.kernel)
     plan = _plan(args, kernel)
     try:
-        kernel = at_hand(kernel, _silent if args.quiet else _progress)
+        asked, kernel = kernel, at_hand(kernel, _silent if args.quiet else _progress)
+        if kernel.edition != asked.edition:
+            plan = _plan(args, kernel)
         with kernel.start(limit=args.timeout) as session:
             done = replay(plan, kernel, session, claimed=bool(args.edition or args.patch))
     except CannotRun as error:
@@ -75,12 +79,14 @@ def _progress(line: str) -> None:
 
 def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
     """The trace or the operations of the command line. Raises UsageError."""
-    first = args.what[0]
     chosen = find_edition(args.edition) if args.edition else None
-    if len(args.what) == 1 and (first.endswith(".json") or Path(first).is_file()):
+    if files := [word for word in args.what if "/" in word or word.endswith(".json")
+                 or Path(word).is_file()]:
+        if len(args.what) > 1:
+            raise UsageError(f"{shortened(files[0])!r} is a file: give one trace, or operations")
         if args.mapping:
             raise UsageError("a trace says its mapping: --mapping is for operations")
-        return plan_of(itf.calls(_read(first)), chosen, args.patch)
+        return plan_of(itf.calls(_read(files[0])), chosen, args.patch)
     ops = itf.checked(args.what)
     if chosen is None and kernel.edition is None:
         raise without_edition(kernel)
@@ -92,6 +98,8 @@ def _read(name: str) -> str:
     try:
         with Path(name).open(encoding="utf-8") as file:
             text = file.read(_MOST + 1)
+    except IsADirectoryError as error:
+        raise UsageError(f"{name!r} is a folder: name the {itf.FILE} in it") from error
     except OSError as error:
         raise UsageError(f"cannot read {name!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -47,6 +47,7 @@ from model.cli import (
     writable_folder,
 )
 from model.engines.registry import ENGINES
+from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
 from model.processes import CANNOT_TELL
 
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
     from counterexamples.folder import Pictures
 
 PROG = "model.check"
-PATCHED = "v6.12"
-"""The edition that a patch file is for, where none is named."""
 DEFAULT_OUT = Path("ptecheck-out")
 FORMATS = ("text", "json", "ktap", "junit")
 LISTED = ("text", "json")
@@ -72,7 +71,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                formatter_class=argparse.RawDescriptionHelpFormatter, wrong=wrong)
     pick = p.add_argument_group("what to check (names or globs, repeatable)")
     pick.add_argument("--kernel", action="append", metavar="EDITION",
-                      help=f"default: before, after; with --patch: {PATCHED}")
+                      help=f"default: before, after; with --patch: {NEWEST}")
     pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
     pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
     pick.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
@@ -143,8 +142,8 @@ def _asked(args: argparse.Namespace) -> int:
     Raises UsageError."""
     if args.claims:
         from model.claims import claims
-        return claims(args, PATCHED)
-    kernels = args.kernel or ([PATCHED] if args.patch else ["before", "after"])
+        return claims(args, NEWEST)
+    kernels = args.kernel or ([NEWEST] if args.patch else ["before", "after"])
     editions = select_editions(kernels, args.added, args.dropped)
     _cells(args, editions)
     out: Path | None = args.out or (DEFAULT_OUT if _is_main_job(args) else None)

@@ -13,6 +13,7 @@ from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
 from model.cli import cut_short, wants_colour, with_patch, writable_folder
+from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
 from model.processes import Stopped, interrupted_code, until_interrupted
 from model.system.state.mappings import MAPPINGS
@@ -22,7 +23,7 @@ PROG = "model.check"
 
 if TYPE_CHECKING:
     from counterexamples.folder import Pictures
-KERNELS = ("before", "after", "v6.1", "v6.12", "v6.3-as-described", "v6.3-no-try")
+KERNELS = ("before", "after", "v6.1", "v6.12", NEWEST, "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
 _NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
 

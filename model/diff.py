@@ -14,7 +14,8 @@ what was stored (data-kept) or breaks a promise there, precision where only faul
 (gained) or more (lost), else neutral.
 
 Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was
-found but the search was cut short, and where a signal cut the run short.
+found but the search was cut short, and where a signal cut the run short, 2 where what --out asks
+for could not be written.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from model.checking.cells import plan
-from model.checking.diff_report import Paths, Written, as_json, as_text, headline
+from model.checking.diff_report import Written, as_json, as_text, headline
 from model.checking.difference import Comparison, compare
 from model.cli import (
+    USAGE,
     Parser,
     StatusLine,
     add_patch_argument,
+    complain,
     cut_short,
     entry,
     folder,
@@ -42,6 +45,7 @@ from model.cli import (
     writable_folder,
 )
 from model.engines.base import Limits
+from model.files import write_whole
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
 from model.processes import Stopped, until_interrupted
@@ -95,10 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             yield compare(a, b, mapping, allow, limits)
 
     comparisons = until_interrupted(found, _Progress(len(scopes), args.quiet))
-    paths = {} if args.out is None else _write(args.out, a, b, comparisons)
+    paths: dict[tuple[int, int], Written] = {}
+    missing = None if args.out is None else _write(args.out, a, b, comparisons, paths)
     print(as_json(a, b, comparisons, paths) if args.format == "json" else
           as_text(a, b, comparisons, asked=len(scopes), colour=wants_colour(sys.stdout)))
-    if cut_short(PROG, len(comparisons), len(scopes)):
+    whole_run = not cut_short(PROG, len(comparisons), len(scopes))
+    if missing:
+        complain(PROG, f"{args.out}: evidence is missing: {missing}")
+        return USAGE
+    if not whole_run:
         return UNDECIDED
     if any(c.classes for c in comparisons):
         return DIFFERENT
@@ -126,23 +135,29 @@ def _scopes(args: argparse.Namespace, edition: Edition, other: Edition) -> list[
     return found
 
 
-def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison]) -> Paths:
-    """Both sides of each class, and the report, which names them from DIR on."""
-    from counterexamples.sides import REPORT, write_sides
+def _write(out: Path, a: Edition, b: Edition, comparisons: Sequence[Comparison],
+           paths: dict[tuple[int, int], Written]) -> str | None:
+    """Both sides of each class, put into `paths`, and the report, which names them from DIR on, in
+    place of what an earlier run has left. Why not all of it could be written, if it could not."""
+    from counterexamples.sides import REPORT, clear, write_sides
 
-    paths, inside = {}, {}
-    for number, c in enumerate(comparisons):
-        scope = "+".join((c.mapping, *c.allow))
-        if len(scope) > _LONGEST_NAME:
-            scope = f"{c.mapping}+{number}"
-        for place, found in enumerate(c.classes):
-            name = f"{place + 1}-{found.kind.replace(' ', '-')}"
-            sides = write_sides(out / scope / name, (a, b), MAPPINGS[c.mapping], found.operations,
-                                headline(c, found))
-            paths[number, place] = Written(*map(str, sides))
-            inside[number, place] = Written(*(str(s.relative_to(out)) for s in sides))
-    (out / REPORT).write_text(as_json(a, b, comparisons, inside) + "\n")
-    return paths
+    inside = {}
+    try:
+        clear(out)
+        for number, c in enumerate(comparisons):
+            scope = "+".join((c.mapping, *c.allow))
+            if len(scope) > _LONGEST_NAME:
+                scope = f"{c.mapping}+{number}"
+            for place, found in enumerate(c.classes):
+                name = f"{place + 1}-{found.kind.replace(' ', '-')}"
+                sides = write_sides(out / scope / name, (a, b), MAPPINGS[c.mapping],
+                                    found.operations, headline(c, found))
+                paths[number, place] = Written(*map(str, sides))
+                inside[number, place] = Written(*(str(s.relative_to(out)) for s in sides))
+        write_whole(out / REPORT, as_json(a, b, comparisons, inside) + "\n")
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return None
 
 
 class _Progress:

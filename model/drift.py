@@ -1,6 +1,6 @@
 """python -m model.drift TREE: what has changed in a kernel tree since the model was read from it.
 
-TREE is a folder of kernel source, a linux-source-*.tar.xz, or an installed package by name. Every
+TREE is a folder of kernel source, a linux-source-*.tar.xz, or a package of Debian's by name. Every
 function that the model mirrors is compared by a digest of its code: it is the same, or moved to
 another file, renamed, split into others, changed, gone, or compiled out where the configuration
 builds no more than a stub of it. The leaf functions are proved equal to the model's for all inputs,
@@ -13,15 +13,17 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from model.cli import Parser, entry, one_of, tool, wants_colour
+from model.debian.source import archive_of, is_source
 from model.kernel.editions import Edition, UsageError, unknown
+from model.machine import CannotRun
 from model.source.compare import compare, with_properties
 from model.source.digests import Item, Source, items, save, wanted_files
 from model.source.report import as_json, as_text
-from model.source.tree import installed, open_tree
+from model.source.tree import open_tree
 from model.system.actions.themes import allowing
 from model.system.asking.used import functions_used
 from model.system.state.mappings import MAPPINGS
@@ -29,9 +31,19 @@ from properties import PROPERTIES
 
 PROG = "model.drift"
 FORMATS = ("text", "json")
-find_package: Callable[[str], Path | None] = installed
-"""By the name of a source package, its archive; None for what is none, UsageError for one that
-cannot be had."""
+
+
+def find_package(name: str) -> Path | None:
+    """By the name of a source package, its archive; None for what is none, UsageError for one that
+    cannot be had."""
+    try:
+        return archive_of(name, _progress) if is_source(name) else None
+    except CannotRun as error:
+        raise UsageError(str(error)) from error
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:

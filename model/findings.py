@@ -1,8 +1,9 @@
-"""python -m model.findings: what is broken on v6.12, who is at fault, and what would mend it.
+"""python -m model.findings: what is broken and where, who is at fault, and what would mend it.
 
-For each cause: the promise is broken without the remedy and proved with it, on each mapping and
-with each operation that it names; and what other promise, of those kept before, it would cost.
-Every answer is from the exhausted state graph.
+For each cause, in the last edition that has it: the promise is broken without the remedy and proved
+with it, on each mapping and with each operation that it names; and what other promise, of those
+kept before, it would cost. These answers are from the exhausted state graph. Which editions have it
+is told by calls that break the promise there, and with the remedy do not.
 
 exit codes: 0 every remedy keeps its word, 1 one does not, 2 wrong usage
 """
@@ -15,12 +16,23 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, lost
+from model.checking.remedies import (
+    PACKAGE,
+    PROVED,
+    VIOLATED,
+    Judge,
+    has,
+    last,
+    lost,
+    spanned,
+    spans,
+)
 from model.cli import Parser, entry, one_of
+from model.kernel.changes import KERNELS
 from model.kernel.editions import find_edition
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
-from properties.findings import EDITION, FINDINGS, Broken, Finding
+from properties.findings import FINDINGS, Broken, Finding, Shown
 
 PROG = "model.findings"
 _FOLDER = PACKAGE.replace(".", "/")
@@ -36,10 +48,11 @@ class Case:
     before: str
     after: str
     cost: tuple[str, ...]
+    said: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
-        return (self.before, self.after, self.cost) == (VIOLATED, PROVED, ())
+        return (self.before, self.after) == (VIOLATED, PROVED) and set(self.cost) <= set(self.said)
 
 
 def judged(finding: Finding) -> Iterator[Case]:
@@ -47,7 +60,7 @@ def judged(finding: Finding) -> Iterator[Case]:
     judges: dict[tuple[str, ...], Judge] = {}
 
     def judge(*remedies: str) -> Judge:
-        return judges.setdefault(remedies, Judge(find_edition(EDITION), remedies))
+        return judges.setdefault(remedies, Judge(find_edition(last(finding)), remedies))
 
     for broken in finding.broken:
         before, after = judge(*broken.behind), judge(*broken.behind, finding.remedy)
@@ -58,7 +71,8 @@ def judged(finding: Finding) -> Iterator[Case]:
                 prop = PROPERTIES[promise]
                 yield Case(promise, _scope(name, broken),
                            before.answer(prop, mapping, broken.allow).verdict,
-                           after.answer(prop, mapping, broken.allow).verdict, cost)
+                           after.answer(prop, mapping, broken.allow).verdict, cost,
+                           finding.gives_up)
 
 
 def _scope(mapping: str, broken: Broken) -> str:
@@ -67,35 +81,61 @@ def _scope(mapping: str, broken: Broken) -> str:
     return "+".join((mapping, *broken.allow)) + behind
 
 
-def as_text(finding: Finding, cases: Sequence[Case]) -> str:
+def found(finding: Finding) -> list[str]:
+    """For each way in which it shows, the editions that have it."""
+    return [spans([name for name in KERNELS if has(find_edition(name), finding, shown)])
+            for shown in finding.shown]
+
+
+def as_text(finding: Finding, kernels: Sequence[str], cases: Sequence[Case]) -> str:
     """One finding for a reader, 72 columns wide."""
-    lines = [finding.cause, f"  at fault   {finding.function}"]
-    lines += [f"             {finding.path}"]
+    lines = [finding.cause]
+    for shown, have in zip(finding.shown, kernels, strict=True):
+        stated = spans(spanned(shown.kernels))
+        wrong = f", NOT {stated}" if have != stated else ""
+        lines += _wrapped("kernels", f"{have or 'none'}{wrong}: {_calls(shown)}")
+    lines += [f"  at fault   {finding.function}", f"             {finding.path}"]
     for label, text in (("change", finding.change), ("remedy", f"{_FOLDER}/{finding.remedy}.py"),
                         ("cost", finding.cost)):
-        lines += textwrap.wrap(text, 72, initial_indent=f"  {label:11}", subsequent_indent=" " * 13)
+        lines += _wrapped(label, text)
+    lines += [f"  in {last(finding)}"]
     for case in cases:
-        costs = f"; BREAKS {', '.join(case.cost)}" if case.cost else ""
+        costs = "".join(f"; {'costs' if name in case.said else 'BREAKS'} {name}"
+                        for name in case.cost)
         lines += [f"  {case.promise} on {case.scope}: {case.before}, with it {case.after}{costs}"]
     return "\n".join(lines)
 
 
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(text, 72, initial_indent=f"  {label:11}", subsequent_indent=" " * 13)
+
+
+def _calls(shown: Shown) -> str:
+    return f"{', '.join(shown.ops)} breaks {shown.promise} on {shown.mapping}"
+
+
 def as_markdown() -> str:
     """The table that the gallery keeps, from the data alone."""
-    rows = [f"# Findings on {EDITION}", "",
+    rows = ["# Findings", "",
             "Made by `python -m model.findings --format markdown`; `python -m model.findings` "
-            "proves each row", "anew: broken without the remedy, proved with it at every depth, "
-            "and no promise lost that was kept", "on that mapping with those operations.", "",
-            "| cause | broken | at fault | what would make it hold | remedy | cost |",
-            "|---|---|---|---|---|---|"]
+            "proves each row", "anew, in the last edition that has it: broken without the remedy, "
+            "proved with it at every depth,", "and no promise lost that was kept on that mapping "
+            "with those operations. Which editions have it,", "first and last, is told by calls "
+            "that break the promise there, and with the remedy do not.", "",
+            "| cause | kernels | broken | at fault | what would make it hold | remedy | cost |",
+            "|---|---|---|---|---|---|---|"]
     for f in FINDINGS:
         broken = "<br>".join(
             f"`{promise}` on {', '.join(b.mappings.split())}"
             + (f" with {', '.join(b.allow)}" if b.allow else "")
             + (f", behind {', '.join(b.behind)}" if b.behind else "")
             for b in f.broken for promise in b.promises.split())
-        rows.append(f"| {f.cause} | {broken} | `{f.function}`, {f.path} | {f.change} "
-                    f"| `{f.remedy}` | {f.cost or 'none found'} |")
+        kernels = "<br>".join(f"{spans(spanned(s.kernels))}: `{s.calls}` on {s.mapping}"
+                              for s in f.shown)
+        later = KERNELS[KERNELS.index(last(f)) + 1:]
+        mended = f" (mended in {later[0]})" if later else ""
+        rows.append(f"| {f.cause}{mended} | {kernels} | {broken} | `{f.function}`, {f.path} "
+                    f"| {f.change} | `{f.remedy}` | {f.cost or 'none found'} |")
     rows += ["", "The loss of v6.1 on shared memory is mended by the patch itself, 931298e103c2: "
              "`--kernel v6.1", "--with 931298e103c2`."]
     return "\n".join(rows)
@@ -105,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
     p = Parser(prog=f"python -m {PROG}", description=__doc__, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--remedy", action="append", metavar="NAME", default=[],
-                   type=one_of("remedy", [f.remedy for f in FINDINGS]),
+                   type=one_of("remedy", list(dict.fromkeys(f.remedy for f in FINDINGS))),
                    help="of these remedies only; repeatable")
     p.add_argument("--format", default="text", metavar="FORMAT",
                    type=one_of("format", ["text", "markdown"]),
@@ -122,9 +162,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [f for f in FINDINGS if not args.remedy or f.remedy in args.remedy]
     for number, finding in enumerate(chosen, start=1):
         print(f"{number} of {len(chosen)}: {finding.cause}", file=sys.stderr, flush=True)
-        cases = list(judged(finding))
+        kernels, cases = found(finding), list(judged(finding))
         met &= all(case.met for case in cases)
-        print(as_text(finding, cases), end="\n\n", flush=True)
+        met &= kernels == [spans(spanned(shown.kernels)) for shown in finding.shown]
+        print(as_text(finding, kernels, cases), end="\n\n", flush=True)
     return 0 if met else 1
 
 

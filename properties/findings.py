@@ -1,5 +1,5 @@
-"""The findings on v6.12 by cause: the kernel function at fault, and the change that would make the
-promise hold.
+"""The findings by cause: which kernels have it, who is at fault, and what would make the promise
+hold. They are of the newest edition; what that has mended stays, as of the last that had it.
 
 A remedy is a file of model/kernel/remedies/; `python -m model.findings` proves each row anew.
 """
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EDITION = "v6.12"
-
 
 @dataclass(frozen=True)
 class Broken:
     """Promises that a cause breaks: on each of the mappings (names, with spaces between), with the
     core operations and those of `allow`. `behind` are remedies of other causes, without which this
-    one does not show there."""
+    one does not show there alone, or those would show with its remedy."""
 
     promises: str
     mappings: str
@@ -24,21 +22,39 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The editions in which `calls` break `promise` on `mapping` for this cause: `kernels` has the
+    first and last of each row of them ("v6.1.170 to v6.1, v6.3 on": the newest has it)."""
+
+    kernels: str
+    promise: str
+    mapping: str
+    calls: str
+
+    @property
+    def ops(self) -> tuple[str, ...]:
+        return tuple(self.calls.split())
+
+
+@dataclass(frozen=True)
 class Finding:
     """One cause, and one remedy for it.
 
+    `broken` is what it breaks in the last edition that has it, `shown` which have it, and how.
     `function` is the kernel function at fault, in the kernel's `path`; `change` says in a sentence
     what would make the promises hold, `remedy` names the file that does it in the model and `cost`
-    what it asks of the kernel or of programs.
+    what it asks of the kernel or of programs. `gives_up` are promises that cannot stand beside it.
     """
 
     cause: str
     broken: tuple[Broken, ...]
+    shown: tuple[Shown, ...]
     function: str
     path: str
     change: str
     remedy: str
     cost: str = ""
+    gives_up: tuple[str, ...] = ()
 
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
@@ -47,17 +63,24 @@ _MIGRATION = ("migrate:begin", "migrate:end")
 FINDINGS: tuple[Finding, ...] = (
     Finding("clear_refs races with migration",
             (Broken("softdirty-complete softdirty-armed",
-                    "anon shmem private-shmem file private-file thp", _MIGRATION),
+                    "anon shmem private-shmem file private-file", _MIGRATION),
+             Broken("softdirty-complete softdirty-armed", "thp", ("split", *_MIGRATION)),
              Broken("softdirty-armed", "shmem-thp", _MIGRATION),
              Broken("softdirty-complete", "shmem-thp", _MIGRATION, ("file_pmd_splits",))),
+            (Shown("v6.9 on", "softdirty-complete", "anon",
+                   "store migrate:begin clear_refs store"),
+             Shown("v5.7 on", "softdirty-complete", "shmem",
+                   "load migrate:begin clear_refs store")),
             "clear_soft_dirty, clear_soft_dirty_pmd", "fs/proc/task_mmu.c",
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
     Finding("MADV_DONTNEED forgets soft-dirty",
-            (Broken("softdirty-complete", "anon shmem private-shmem file private-file thp",
+            (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
+             Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
+            (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
             "zap_pte_range, zap_huge_pmd", "mm/memory.c, mm/huge_memory.c",
             "Leave the soft-dirty bit in a PTE marker, as uffd-wp does, for the next fault to "
             "take over and clear_refs to take away.", "soft_dirty_markers",
@@ -65,6 +88,7 @@ FINDINGS: tuple[Finding, ...] = (
             "leave a page table of markers"),
     Finding("reclaim of shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem", ("pageout",)),),
+            (Shown("v5.7 on", "softdirty-complete", "shmem", "clear_refs store pageout"),),
             "try_to_unmap_one", "mm/rmap.c",
             "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
             "pte_install_uffd_wp_if_needed().", "soft_dirty_markers",
@@ -74,11 +98,16 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("uffd-wp-complete", "private-shmem", ("ksm",)),
              Broken("uffd-wp-complete", "anon", ("ksm",), ("anon_markers",)),
              Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",))),
+            (Shown("v5.7 to v6.12, v6.16 on", "softdirty-complete", "anon", "clear_refs store ksm"),
+             Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
+                   "store register wp ksm store")),
             "replace_page", "mm/ksm.c",
             "Take both bits of the entry that is replaced over into the new one.",
             "ksm_keeps_bits"),
     Finding("a device writes through its pin",
             (Broken("softdirty-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Shown("v5.7 on", "softdirty-complete", "anon",
+                   "pin mprotect:none clear_refs pin:write"),),
             "clear_soft_dirty", "fs/proc/task_mmu.c",
             "Leave every page soft-dirty that folio_maybe_dma_pinned(), in a shared mapping and "
             "read-only too, and set the bit where it is missing.", "pinned_stay_dirty",
@@ -87,26 +116,35 @@ FINDINGS: tuple[Finding, ...] = (
             "very many references counts as pinned"),
     Finding("splitting the PMD of shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp"),),
+            (Shown("v5.19 on", "softdirty-complete", "shmem-thp",
+                   "clear_refs store register wp"),),
             "__split_huge_pmd_locked", "mm/huge_memory.c",
             "Split the PMD of a file into PTEs that keep its bits, as that of anonymous memory, "
             "instead of into nothing.", "file_pmd_splits",
             "a page table filled with 512 entries at once, and its memory"),
     Finding("collapsing shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp", ("collapse",), ("file_pmd_splits",)),),
+            (Shown("v5.7 on", "softdirty-complete", "shmem-thp",
+                   "store clear_refs store collapse"),),
             "collapse_pte_mapped_thp", "mm/khugepaged.c",
             "Make the new PMD soft-dirty where an entry of the page table was.",
             "collapse_keeps_soft_dirty", "2M read as soft-dirty where 4K were"),
     Finding("soft-dirty says nothing of hugetlb",
             (Broken("softdirty-complete", "hugetlb private-hugetlb"),),
+            (Shown("v5.7 on", "softdirty-complete", "hugetlb", "clear_refs store"),),
             "clear_refs_write (clear_refs_walk_ops), pagemap_hugetlb_range, vma_wants_writenotify",
             "fs/proc/task_mmu.c, mm/vma.c",
             "Let clear_refs visit hugetlb entries, pagemap show their own bit, and tracking be a "
             "reason for write notification; no one of the three is enough.",
-            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs"),
+            "hugetlb_soft_dirty", "write faults on hugetlb memory after each clear_refs, as "
+            "hugetlb-mprotect-precise has it of memory that is not tracked",
+            ("hugetlb-mprotect-precise",)),
     Finding("UFFDIO_REGISTER leaves protected entries where it takes write-protect mode away",
             (Broken("no-stale-uffd-wp", _UFFD + " private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-armed", _UFFD, ("register:missing",)),
              Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",))),
+            (Shown("v5.7 to v7.2", "no-stale-uffd-wp", "anon",
+                   "store register wp register:missing"),),
             "userfaultfd_register_range (6.1: userfaultfd_register)",
             "mm/userfaultfd.c (6.1: fs/userfaultfd.c)",
             "Un-protect the entries where VM_UFFD_WP goes, as UFFDIO_UNREGISTER does "
@@ -114,51 +152,82 @@ FINDINGS: tuple[Finding, ...] = (
             "a walk of the page tables when a registration gives the mode up"),
     Finding("the endless fault of hugetlb, by itself",
             (Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),),
+            (Shown("v6.1.170 to v6.1, v6.3 to v7.2", "access-completes", "hugetlb",
+                   "store register wp register:missing store"),),
             "hugetlb_wp", "mm/hugetlb.c",
             "Heed the uffd-wp bit only where the VMA is registered for write-protect mode, and "
             "drop it else.", "hugetlb_wp_asks_registration",
             "the stale bits stay until a store: no-stale-uffd-wp and uffd-wp-armed stay broken"),
     Finding("anonymous memory takes no markers",
-            (Broken("uffd-wp-complete", "anon thp"),),
+            (Broken("uffd-wp-complete", "anon"),
+             Broken("uffd-wp-complete", "thp", (), ("mremap_marks",))),
+            (Shown("v5.7 on", "uffd-wp-complete", "anon", "register wp store"),),
             "userfaultfd_wp_use_markers", "include/linux/userfaultfd_k.h",
             "Let write-protecting leave markers in empty anonymous entries too, as a userfaultfd "
             "with WP_UNPOPULATED has it.", "anon_markers",
             "page tables for memory that was never touched; documented as it is, and programs can "
             "ask for it (WP_UNPOPULATED, 6.4)"),
     Finding("MADV_DONTNEED drops the protection of anonymous memory",
-            (Broken("uffd-wp-complete-populated", "anon thp", ("dontneed",)),
-             Broken("uffd-wp-complete", "anon thp", ("dontneed",), ("anon_markers",))),
+            (Broken("uffd-wp-complete-populated", "anon", ("dontneed",)),
+             Broken("uffd-wp-complete-populated", "thp", ("dontneed",), ("mremap_marks",)),
+             Broken("uffd-wp-complete", "anon", ("dontneed",), ("anon_markers",)),
+             Broken("uffd-wp-complete", "thp", ("dontneed",), ("mremap_marks", "anon_markers"))),
+            (Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
+                   "store register wp dontneed store"),),
             "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd",
             "mm/memory.c, include/linux/mm_inline.h, mm/huge_memory.c",
             "Leave a marker where a protected anonymous entry is dropped, as in memory of a file.",
             "anon_markers_stay", "page tables that stay where memory was given up; documented as "
             "it is"),
     Finding("a 2M range that is moved is not marked soft-dirty",
-            (Broken("mremap-marks-moved", "thp shmem-thp"),),
+            (*(Broken("mremap-marks-moved", "thp", allow) for allow in (
+                ("split",), ("pageout",), ("fork:stay",), ("fork:child",),
+                ("close", "open:unpopulated"), ("close", "open:async"))),
+             Broken("mremap-marks-moved", "shmem-thp")),
+            (Shown("v5.7 to v6.12.118", "mremap-marks-moved", "thp",
+                   "load store clear_refs mremap"),
+             Shown("v5.7 on", "mremap-marks-moved", "thp", "store split clear_refs mremap"),
+             Shown("v5.19 on", "mremap-marks-moved", "shmem-thp",
+                   "clear_refs register wp load unregister mremap")),
             "move_page_tables (move_normal_pmd)", "mm/mremap.c",
             "Move no page table as a whole while soft-dirty tracking is on.", "mremap_marks",
             "512 entries are moved one by one while tracking is on"),
     Finding("a shared page stays read-only after un-protect",
             (Broken("unprotect-precise", "shmem shmem-thp"),),
+            (Shown("v6.3 on", "unprotect-precise", "shmem", "store register unregister"),),
             "vma_wants_manual_pte_write_upgrade", "mm/vma.h",
             "Ask can_change_pte_writable() wherever the VMA may be written to: a vm_page_prot that "
             "is write-protected is no reason not to.", "unprotect_upgrades"),
     Finding("a page of hugetlb stays read-only after un-protect",
             (Broken("unprotect-precise", "hugetlb private-hugetlb"),),
+            (Shown("v6.3 on", "unprotect-precise", "hugetlb", "store register unregister"),),
             "hugetlb_change_protection, vma_wants_manual_pte_write_upgrade",
             "mm/hugetlb.c, mm/vma.h",
             "Heed MM_CP_TRY_CHANGE_WRITABLE: a dirty page that is shared or the process's own, and "
             "not protected, is made writable; and ask for it as for shmem.", "hugetlb_upgrades"),
     Finding("a huge page that migrates becomes soft-dirty",
-            (Broken("softdirty-precise", "thp shmem-thp", ("migrate",)),
-             Broken("softdirty-precise", "thp shmem-thp", _MIGRATION)),
+            (Broken("softdirty-precise", "thp", ("migrate",)),
+             Broken("softdirty-precise", "shmem-thp", ("migrate",), ("batch_exact",)),
+             Broken("softdirty-precise", "thp shmem-thp", _MIGRATION,
+                    ("batch_exact", "clear_refs_downgrades"))),
+            (Shown("v5.7 on", "softdirty-precise", "thp", "store clear_refs migrate"),),
             "remove_migration_pmd", "mm/huge_memory.c",
             "Set or clear soft-dirty after pmd_mkdirty(), as 63222c14c269 does for PTEs.",
             "huge_migration_exact", "clear_soft_dirty_pmd() must then make writable migration "
             "entries readable: the needless bit hides from PMDs the race of clear_refs"),
     Finding("a huge page that is split becomes soft-dirty",
-            (Broken("softdirty-precise", "thp", ("split",)),
-             Broken("softdirty-precise", "thp", ("pageout",))),
+            (Broken("softdirty-precise", "thp", ("split",), ("batch_exact",)),
+             Broken("softdirty-precise", "thp", ("pageout",), ("batch_exact",))),
+            (Shown("v6.4 on", "softdirty-precise", "thp", "store clear_refs split"),),
             "__split_huge_pmd_locked", "mm/huge_memory.c",
             "Clear soft-dirty after pte_mkdirty() where the PMD had it not.", "split_exact"),
+    Finding("a change of protection makes soft-dirty what was dirty",
+            (Broken("softdirty-precise", "shmem-thp"),
+             Broken("softdirty-precise", "thp", ("close", "open:async"))),
+            (Shown("v6.17 on", "softdirty-precise", "shmem-thp",
+                   "register wp unregister store clear_refs mprotect:none"),),
+            "modify_prot_start_ptes", "include/linux/pgtable.h",
+            "Give the dirty bit to the entries before it in a batch without pte_mkdirty(), which "
+            "sets soft-dirty too: cac1db8c3aad changes the pages of a large folio together that "
+            "agree in soft-dirty.", "batch_exact"),
 )

@@ -5,6 +5,8 @@ MIGRATED = ("clear_refs takes soft-dirty from a writable migration entry and lea
             "was dirty came back soft-dirty, which hid it")
 CLEAN = ("a page that was swapped in is clean, and change_protection() makes it writable; it "
          "migrates as such, and clear_refs leaves it writable")
+CLEANED = ("change_protection() takes the dirty bit of a huge page, without which the page comes "
+           "back from migration not soft-dirty, and writable where clear_refs came between")
 SPLIT = ("the split leaves the dirty bit to the page alone; its PTE then migrates as one that is "
          "writable and clean, and clear_refs leaves it writable")
 PRIVATE = "anon private-shmem private-file"

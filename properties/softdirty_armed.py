@@ -5,7 +5,7 @@ That tracking is on since clear_refs, and the VMA says so, is part of the promis
 
 from model.system.asking.language import conj, implies
 from properties.base import OPENING, UNPROTECTING, Property, Violated
-from properties.races import CLEAN, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
+from properties.races import CLEAN, CLEANED, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 from properties.softdirty_complete import UNWANTED
 
 _UPGRADED = "the write upgrade of a change of protection takes clean entries of a tracked mapping"
@@ -33,10 +33,14 @@ PROPERTY = Property(
         Violated("shmem", ("-76aefad628aa", "+as-described"),
                  "un-protect's write upgrade takes entries that are not soft-dirty",
                  by=UNPROTECTING),
+        Violated("anon private-shmem", ("+d84887739d5c", "-f1879e8a0c60"), "a page that KSM merged "
+                 "has lost soft-dirty, comes back from swap as the process's own, and clear_refs "
+                 "spares it while it is pinned", by="ksm&pageout&pin"),
         Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
         Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269",), MIGRATED, by=SMALL_MIGRATES),
+        Violated("thp", ("+saved-dirty", "-f7491d7c81db"), CLEANED, by="migrate:begin"),
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
         Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
                  by="pageout&migrate:begin"),

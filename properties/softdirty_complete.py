@@ -2,7 +2,7 @@
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import OPENING, UNPROTECTING, Property, Violated
-from properties.races import CLEAN, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
+from properties.races import CLEAN, CLEANED, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 
 _UPGRADED = ("can_change_pte_writable() asks for soft-dirty exactly when tracking is off, so a "
              "clean page of a tracked mapping becomes writable")
@@ -43,8 +43,8 @@ PROPERTY = Property(
                  "soft-dirty bit", by="pageout"),
         Violated("anon private-shmem private-file thp", ("-14a762dd1977",), "unuse_pte() drops "
                  "the soft-dirty bit of the swap entry", by="pageout&swapoff"),
-        Violated(PRIVATE, (), "replace_page() of KSM makes the entry anew from vm_page_prot, "
-                 "without its soft-dirty bit", by="ksm"),
+        Violated(PRIVATE, ("-ksm-soft-dirty",), "replace_page() of KSM makes the entry anew from "
+                 "vm_page_prot, without its soft-dirty bit", by="ksm"),
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),
@@ -52,6 +52,7 @@ PROPERTY = Property(
         Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269",), MIGRATED, by=SMALL_MIGRATES),
+        Violated("thp", ("+saved-dirty", "-f7491d7c81db"), CLEANED, by="migrate:begin"),
         Violated("thp", ("-5436d6556937",), SPLIT, by="split&migrate:begin"),
         Violated(PRIVATE + " thp", ("-63222c14c269", "+d84887739d5c"), CLEAN,
                  by="pageout&migrate:begin"),

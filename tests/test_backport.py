@@ -18,7 +18,8 @@ from model.checking.cells import Cell
 from model.checking.series import BAD, GOOD, SILENT, course
 from model.engines.base import Limits, OutOfTime, says
 from model.engines.minimal import minimal_sets
-from model.kernel.editions import EDITIONS, UsageError, choice, find_edition
+from model.kernel.changes import NEWEST
+from model.kernel.editions import EDITIONS, UsageError, choice, find_change, find_edition
 from model.system.actions.operations import CORE
 from model.system.relation.family import Family
 from model.system.relation.kernel import kernel_system
@@ -213,6 +214,32 @@ def test_a_conflict_is_named() -> None:
     assert only.added == ("as-described",)
     assert set(only.conflicts) == {"no-try"}
     assert "76aefad628aa" in only.leans_on
+
+
+@pytest.mark.parametrize(("edition", "prop", "mappings", "allow", "known"), [
+    ("v6.12", "access-completes", "hugetlb", ("register:missing",),
+     {"register-ebusy", "hugetlb-leftover"}),
+    ("v6.18", "access-completes", "private-hugetlb", ("register:missing",),
+     {"register-ebusy", "hugetlb-leftover"}),
+    ("v6.18", "no-stale-uffd-wp", "anon shmem", ("register:missing",), {"register-ebusy"}),
+    ("v6.12", "uffd-wp-armed", "shmem", ("register:missing",), {"register-ebusy"}),
+    ("v6.12", "mremap-marks-moved", "thp", (), {"1ced09e0331f"}),
+])
+def test_what_the_newest_has_and_an_older_lacks(edition: str, prop: str, mappings: str,
+                                                allow: tuple[str, ...], known: set[str]) -> None:
+    """The newest keeps the promise; each set is one change of its own."""
+    assert all(holds(NEWEST, prop, m, allow) for m in mappings.split())
+    got = found(edition, prop, mappings, allow=allow)
+    assert not got.hopeless
+    assert {f.added for f in got.sets} == {(find_change(c).id,) for c in known}
+    assert all(f.proved for f in got.sets)
+    assert known <= EDITIONS[NEWEST].changes
+
+
+def test_what_the_newest_has_lost() -> None:
+    got = found(NEWEST, "softdirty-precise", "shmem-thp", may_drop=True,
+                offer=("cac1db8c3aad", "4e92030c05dc", "6375e95f381e"))
+    assert {f.members for f in got.sets} == {("-cac1db8c3aad",)}
 
 
 def test_what_no_change_mends() -> None:

@@ -21,6 +21,7 @@ from model.checking.claims import Judged, judge
 from model.checking.claims_report import exit_code, in_words
 from model.engines.base import Limits
 from model.engines.conditions import NotTold, as_formula, minimal_dnf, observations
+from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_mkwrite
@@ -257,12 +258,12 @@ def test_a_patch_file_is_one_more_edition(tmp_path: Path,
     out = tmp_path / "out"
     code = check.main([*asked, "--format", "json", "--out", str(out), "--no-pictures"])
     found = {(c["claim"], c["kernel"]): c for c in json.loads(capsys.readouterr().out)["claims"]}
-    base, own = (found["unprotect-loses-no-store", f"{check.PATCHED}{more}"]
+    base, own = (found["unprotect-loses-no-store", f"{NEWEST}{more}"]
                  for more in ("", "+mine"))
     assert code == Exit.UNEXPECTED_VIOLATION
     assert (base["verdict"], base.get("patch")) == ("true", None)
     assert (own["verdict"], own["base"], own["patch"]) == (
-        "true except", check.PATCHED, str(tmp_path / "mine.py"))
+        "true except", NEWEST, str(tmp_path / "mine.py"))
     trace = itf.calls(Path(own["mappings"][0]["trace"]).read_text())
     assert (trace.kernel, trace.ops) == (own["kernel"], tuple(own["mappings"][0]["ops"]))
 

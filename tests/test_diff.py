@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from counterexamples import itf
+from counterexamples import itf, sides
 from counterexamples.trace import run_trace
 from model import diff
 from model.checking.difference import (
@@ -192,7 +193,7 @@ def test_editions_that_differ_in_nothing_modelled_are_proved_alike(
         capsys: pytest.CaptureFixture[str]) -> None:
     code, text = run(capsys, "v6.12", "v6.12.100", "--mapping", "anon", "--mapping", "file")
     assert code == diff.SAME
-    assert ("From v6.12 to v6.12.100 (-83abe2fd5b3a, -f7491d7c81db,\n"
+    assert ("From v6.12 to v6.12.100 (-83abe2fd5b3a, -f7491d7c81db, "
             "-fe6cf984939d):") in text
     assert "anon: no difference, proved (" in text
     assert "no list of these calls, of any length, tells v6.12 from v6.12.100: proved" in \
@@ -307,3 +308,43 @@ def test_bad_input_is_one_line_that_says_what_would_be_right(
     assert (end.value.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert named in said.err
     assert better in said.err
+
+
+def there(out: Path) -> set[str]:
+    return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_folder_has_the_last_diff_alone(capsys: pytest.CaptureFixture[str],
+                                          tmp_path: Path) -> None:
+    """What else lies there stays, whatever an edited report names."""
+    args = ("before", "after", "--mapping", "shmem", "--out", str(tmp_path / "out"))
+    run(capsys, *args)
+    (tmp_path / "out/shmem/2-fix/notes").write_text("mine")
+    report = json.loads((tmp_path / "out/diff.json").read_text())
+    outside = tmp_path / "trace.itf.json"
+    outside.write_text("mine")
+    report["results"][0]["classes"][0]["trace"]["c"] = "../trace.itf.json"
+    (tmp_path / "out/diff.json").write_text(json.dumps(report))
+    run(capsys, "before", "after", "--mapping", "anon", "--out", str(tmp_path / "out"))
+    assert outside.read_text() == "mine"
+    assert there(tmp_path / "out") == {
+        "diff.json", "shmem/2-fix/notes", *(f"anon/1-precision-gained/{name}" for name in (
+            "trace.txt", "before/trace.itf.json", "after/trace.itf.json"))}
+
+
+def test_a_disk_that_fills_costs_no_report(capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("before", "after", "--mapping", "shmem", "--out", str(tmp_path))
+    run(capsys, *args)
+
+    def full(path: Path, content: str | bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(sides, "write_whole", full)
+    assert diff.main(list(args)) == 2
+    told = capsys.readouterr()
+    assert "classes: 1 fix, 1 precision lost; these are all" in told.out
+    assert told.err.splitlines()[-1] == (
+        f"model.diff: {tmp_path}: evidence is missing: "
+        f"{tmp_path}/shmem/1-precision-lost/before/trace.itf.json: No space left on device")
+    assert not there(tmp_path)

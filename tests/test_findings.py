@@ -9,9 +9,20 @@ import pytest
 
 from counterexamples import gallery
 from model import findings
-from model.checking.remedies import PACKAGE, PROVED, VIOLATED, Judge, functions
+from model.checking.remedies import (
+    PACKAGE,
+    PROVED,
+    VIOLATED,
+    Judge,
+    functions,
+    has,
+    last,
+    spanned,
+    spans,
+)
 from model.engines.explicit import first_violation
 from model.kernel import remedies
+from model.kernel.changes import KERNELS, NEWEST
 from model.kernel.editions import Edition, find_edition
 from model.kernel.hugetlb import huge_pte_mkwrite
 from model.kernel.logic import BV, ite
@@ -24,7 +35,7 @@ from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import MAPPINGS, find_mapping
 from properties import PROPERTIES
-from properties.findings import EDITION, FINDINGS, Finding
+from properties.findings import FINDINGS, Finding
 
 FILES = sorted(p.stem for p in Path(remedies.__file__).parent.glob("*.py") if p.stem != "__init__")
 TABLE = Path(gallery.__file__).parent / "FINDINGS.md"
@@ -41,9 +52,10 @@ def test_each_remedy_is_of_a_finding_and_fits_the_kernel_function() -> None:
 
 
 def test_every_expected_violation_has_a_remedy() -> None:
-    """Of all promises, mappings and operations, each by itself, on v6.12."""
-    edition = find_edition(EDITION)
-    mended = {(promise, mapping, frozenset(b.allow)) for f in FINDINGS for b in f.broken
+    """Of all promises, mappings and operations, each by itself, on the newest edition."""
+    edition = find_edition(NEWEST)
+    mended = {(promise, mapping, frozenset(b.allow)) for f in FINDINGS if last(f) == NEWEST
+              for b in f.broken
               for promise in b.promises.split() for mapping in b.mappings.split()}
     for mapping in MAPPINGS.values():
         for prop in PROPERTIES.values():
@@ -61,7 +73,7 @@ def test_every_expected_violation_has_a_remedy() -> None:
 def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None:
     """Of each finding the promises on one mapping, a small one if there is; the command does
     all of them, and looks for what else a remedy might break."""
-    edition = find_edition(EDITION)
+    edition = find_edition(last(finding))
     for broken in finding.broken:
         mapping = find_mapping(min(broken.mappings.split(), key=lambda name: "thp" in name))
         before = Judge(edition, broken.behind)
@@ -72,11 +84,42 @@ def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None
             assert after.answer(prop, mapping, broken.allow).verdict == PROVED
 
 
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f.remedy)
+def test_the_kernels_that_have_it_begin_and_end_where_it_says(finding: Finding) -> None:
+    """Those at both ends of each row, and their neighbours; the command asks every edition."""
+    for shown in finding.shown:
+        stated = [name in spanned(shown.kernels) for name in KERNELS]
+        for number, name in enumerate(KERNELS):
+            near = stated[max(0, number - 1):number + 2]
+            if name == NEWEST or len({*near}) > 1:
+                assert has(find_edition(name), finding, shown) == stated[number], name
+
+
+def test_rows_of_kernels_in_words() -> None:
+    first, second, *_, before, _ = KERNELS
+    for words in (first, f"{first} to {second}", f"{first} to {second}, {before} on", "v6.3 on"):
+        assert spans(spanned(words)) == words.replace(" on", f" to {NEWEST}")
+    assert spans(KERNELS) == f"{first} to {NEWEST}"
+    assert not spans(())
+
+
+def test_what_is_mended_is_a_finding_of_the_last_that_has_it() -> None:
+    assert {f.remedy for f in FINDINGS if last(f) != NEWEST} == {
+        "reregister_cleans", "hugetlb_wp_asks_registration"}
+
+
 def test_no_promise_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
     """One remedy as the command judges it: all that hugetlb keeps it keeps still."""
     assert findings.main(["--remedy", "hugetlb_upgrades"]) == 0
     told = capsys.readouterr().out
     assert told.count("violated, with it proved\n") == 2
+
+
+def test_a_price_is_named_and_no_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of tracking hugetlb memory is what f96f7a40874d saved."""
+    assert findings.main(["--remedy", "hugetlb_soft_dirty"]) == 0
+    assert "on hugetlb: violated, with it proved; costs hugetlb-mprotect-precise\n" in (
+        capsys.readouterr().out)
 
 
 def test_a_remedy_that_breaks_a_promise_is_told(monkeypatch: pytest.MonkeyPatch,

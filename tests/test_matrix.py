@@ -9,10 +9,10 @@ import pytest
 from model.checking.cells import plan
 from model.checking.run import default_jobs, run
 from model.checking.settle import Options
+from model.kernel.changes import NEWEST
 from model.kernel.editions import EDITIONS
 from tests.survey import CELLS, verdict
 
-NEWEST = "v6.12"
 """`before` and `after` are the main job's, in test_commands.py."""
 ONCE = {e.changes: e.name for e in EDITIONS.values()}
 """A kernel of two names is asked once."""

@@ -142,8 +142,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert drift.main([str(tree(tmp_path / "old", OLD)), "--record"]) == 0
     capsys.readouterr()
 
-    def command(files: dict[str, str], *more: str) -> tuple[int, Told]:
-        code = drift.main([str(tree(tmp_path / "new", files)), "--digests", "--edition", "v6.12",
+    def command(files: dict[str, str], *more: str, edition: str = "v6.12") -> tuple[int, Told]:
+        code = drift.main([str(tree(tmp_path / "new", files)), "--digests", "--edition", edition,
                            "--format", "json", *more])
         return code, {f["name"]: f for f in json.loads(capsys.readouterr().out)["functions"]}
 
@@ -197,15 +197,15 @@ def test_an_old_tree_against_a_newer_edition_is_told_the_same_way(
     from, a tree is the same, and its names are told."""
     assert drift.main([str(tree(tmp_path / "newer", NEW)), "--record"]) == 0
     capsys.readouterr()
-    _, told = run(OLD, "--edition", "v7.3", *functions("pte_uffd_wp", "userfaultfd_release",
-                                                       "change_pte_range"))
+    _, told = run(OLD, *functions("pte_uffd_wp", "userfaultfd_release", "change_pte_range"),
+                  edition="v7.3")
     assert {name: f["words"] for name, f in told.items()} == {
         "pte_uffd_wp": "renamed pte_uffd_wp", "userfaultfd_release": "moved to fs/userfaultfd.c",
         "change_pte_range": "changed, change_present_ptes is gone"}
-    _, told = run(NEW, "--edition", "v7.3", *functions("pte_uffd_wp", "change_pte_range"))
+    _, told = run(NEW, *functions("pte_uffd_wp", "change_pte_range"), edition="v7.3")
     assert {name: f["words"] for name, f in told.items()} == {
         "pte_uffd_wp": "same, as pte_uffd", "change_pte_range": "same"}
-    _, told = run(NEW, "--edition", "v7.2", *functions("pte_uffd_wp"))
+    _, told = run(NEW, *functions("pte_uffd_wp"), edition="v7.2")
     assert told["pte_uffd_wp"]["words"] == "unrecorded, as pte_uffd"
 
 

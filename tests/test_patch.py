@@ -24,6 +24,7 @@ from model.checking.formats import as_ktap
 from model.checking.run import run
 from model.checking.settle import Options
 from model.cli import patched, with_patch
+from model.kernel.changes import NEWEST
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
 from model.system.asking.coverage import Coverage
@@ -242,13 +243,14 @@ def test_what_it_breaks_is_told_beside_what_the_edition_keeps(
     asked = ("--patch", mine, "--mapping", "anon", "--property", "softdirty-complete")
     code, (base, own) = checked(*asked, capsys=capsys)
     assert code == 12
-    assert (base["kernel"], base["verdict"], base["met"]) == ("v6.12", "proved", True)
+    assert (base["kernel"], base["verdict"], base["met"]) == (NEWEST, "proved", True)
     assert (own["kernel"], own["verdict"], own["depth"], own["met"], own["base"], own["patch"]) == (
-        "v6.12+mine", "violated", len(LOSS), False, "v6.12", mine)
+        f"{NEWEST}+mine", "violated", len(LOSS), False, NEWEST, mine)
     assert check.main([*asked, "--bisect"]) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert (f"From v6.12 to v6.12+mine ({mine}): regression: softdirty-complete on anon: proved -> "
-            "violated@5, NOT EXPECTED: v6.12 is expected to keep it " + ", ".join(LOSS)) in told
+    assert (f"From {NEWEST} to {NEWEST}+mine ({mine}): regression: softdirty-complete on anon: "
+            f"proved -> violated@5, NOT EXPECTED: {NEWEST} is expected to keep it "
+            + ", ".join(LOSS)) in told
 
 
 def test_what_it_mends_is_an_expected_violation_not_found(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from model.system.state.mappings import MAPPINGS
 
 DATA = Path(__file__).parent / "data"
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
-KERNELS = {"v6.1": "linux-6.1.192.txt", "v6.12": "linux-6.12.117.txt"}
-OLDER = {"v6.1.170": "linux-6.1.170.txt", "v6.12.100": "linux-6.12.100.txt"}
-"""What tells an older build from the newest of its line."""
+KERNELS = {"v6.1": "linux-6.1.192.txt", "v6.12": "linux-6.12.117.txt",
+           "v7.3": "linux-7.3.4.txt"}
+OLDER = {"v6.1.170": "linux-6.1.170.txt", "v6.12.100": "linux-6.12.100.txt",
+         "v6.18": "linux-6.18.15.txt"}
+"""What tells an older build from the newest of its line, and a line from the next."""
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import compress
 
 import pytest
 
@@ -21,19 +22,25 @@ ANY = replace(EDITIONS["v6.1"], name="any", undecided=frozenset(CHANGES))
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem", "private-hugetlb"])
 def test_it_steps_as_each_edition_does(mapping: str) -> None:
-    """Every transition of a few unlike editions, with the choices put in."""
+    """Every transition of a few unlike editions, with the choices put in. A fact that an edition
+    does not follow is what it was at first."""
     system = KernelSystem(ANY, MAPPINGS[mapping]).system
     choices = [choice(c) for c in CHANGES]
     first = compile_terms(choices, system.initial)
     branches = [compile_terms((*choices, *system.variables), branch) for branch in system.branches]
     for edition in (EDITIONS[name] for name in ("v5.7", "v6.1", "v6.3-as-described", "v6.12")):
-        machine = KernelSystem(edition, MAPPINGS[mapping]).machine
+        kernel = KernelSystem(edition, MAPPINGS[mapping])
+        machine = kernel.machine
+        followed = [not a.eq(b) for a, b in zip(flatten(kernel.before), flatten(kernel.initial),
+                                                strict=True)]
         chosen = tuple(edition.has(c) for c in CHANGES)
         assert first(chosen) == machine.initial
         for state in explore(machine).states:
             for action, branch in enumerate(branches):
                 after, outputs = machine.step(state, action)
-                assert branch((*chosen, *state)) == (*after, *outputs)
+                found = branch((*chosen, *state))
+                assert tuple(compress(found, followed)) == tuple(compress(after, followed))
+                assert found[len(after):] == outputs
 
 
 @pytest.mark.parametrize("mapping", ["file", "private-file", "private-shmem", "thp", "shmem-thp",

@@ -3,8 +3,8 @@
 Every expected violation of the editions that have a real kernel gets PROPERTY/EDITION/MAPPING/ (for
 one that an operation beyond the core makes, PROPERTY/EDITION/MAPPING+OPERATION/) with its trace,
 its program, and kernels.txt: what each kernel did beside the model, step by step, and how the
-program ended there. What the newest build of a line has too is kept once, as that one's. Nothing in
-it depends on when it was made.
+program ended there. What a newer kernel does too, by the same calls and to the same effect, is kept
+once, as that of the newest. Nothing in it depends on when it was made.
 """
 
 from __future__ import annotations
@@ -26,18 +26,20 @@ from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, folder, one_of, writable_folder
+from model.files import write_whole
 from model.kernel.editions import find_edition
 from model.processes import group, temporary_folder
-from model.system.actions.operations import with_needed
+from model.system.actions.operations import CORE, with_needed
 from model.system.actions.themes import modelled
+from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
 PROG = "counterexamples.gallery"
 HERE = Path(__file__).parent
-KERNELS = {"v6.1": "debian:6.1", "v6.1.170": "debian:6.1.170", "v6.12": "debian:6.12",
-           "v6.12.100": "debian:6.12.100"}
-NEWEST = {"v6.1.170": "v6.1", "v6.12.100": "v6.12"}
+KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1.192", "v6.12.100": "debian:6.12.100",
+           "v6.12": "debian:6.12.117", "v6.18": "debian:6.18.15", "v7.3": "debian:7.3.4"}
+"""The editions and their kernels, oldest first."""
 ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "open", "fork:child",
            "pageout", "migrate", "split", "ksm", "pin:write")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"SKIP: {error}")
         return SKIP
     for entry, texts in columns.items():
-        (entry / "kernels.txt").write_text("\n\n".join(texts) + "\n")
+        write_whole(entry / "kernels.txt", "\n\n".join(texts) + "\n")
     print(f"{len(entries)} counterexamples on {len(kernels)} kernels: {out}")
     return 0
 
@@ -85,8 +87,8 @@ def _progress(line: str) -> None:
 
 
 def found(work: Path, properties: Sequence[str]) -> list[Path]:
-    """The folders of all expected violations, as check writes them, but for those of an older build
-    that are the newest one's too. Of a promise that the core operations break, only that."""
+    """The folders of all expected violations, as check writes them, but for those that are a newer
+    kernel's too. Of a promise that the core operations break, only that."""
     _progress("looking for counterexamples")
     commands = []
     for edition, mapping in product(map(find_edition, KERNELS), MAPPINGS.values()):
@@ -112,24 +114,23 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
             [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-pictures", "--quiet",
              "--out", str(work)], check=True, stdin=subprocess.DEVNULL, process_group=group()),
             commands))
-    return sorted(trace.parent for trace in work.rglob(itf.FILE)
-                  if not _told_by_newest(trace, work))
+    newest = {_told(trace, work): trace.parent for name in KERNELS
+              for trace in work.glob(f"*/{name}/*/{itf.FILE}")}
+    return sorted(newest.values())
 
 
-def _told_by_newest(trace: Path, work: Path) -> bool:
+def _told(trace: Path, work: Path) -> tuple[object, ...]:
+    """The promise, the mapping, the calls, and what a program sees of each."""
     prop, edition, name, _ = trace.relative_to(work).parts
-    other = work / prop / NEWEST.get(edition, "") / name / trace.name
-    return edition in NEWEST and other.exists() and _ops(other) == _ops(trace)
-
-
-def _ops(trace: Path) -> tuple[str, ...]:
-    return itf.calls(trace.read_text()).ops
+    ops = itf.calls(trace.read_text()).ops
+    kernel = kernel_system(find_edition(edition), MAPPINGS[name.split("+")[0]], set(ops) - {*CORE})
+    return prop, name, ops, tuple(repr(kernel.observe(step)) for step in kernel.run(ops))
 
 
 def _kept(found: Path, entry: Path) -> Path:
     entry.mkdir(parents=True)
     for name in KEPT:
-        shutil.copyfile(found / name, entry / name)
+        write_whole(entry / name, (found / name).read_bytes())
     return entry
 
 

@@ -18,7 +18,7 @@ _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
-_SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"})}
+_SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozenset({"uffd_wp"})}
 """What a program cannot see on a kernel that lacks a feature."""
 
 

@@ -88,8 +88,9 @@ def _mapping_lines(result: Result, verbose: bool) -> list[str]:
     if result.left_out:
         lines.append(f"  left out: {', '.join(result.left_out)}")
     if result.rows:
+        width = max(len(row.op) for row in result.rows) + 2
         lines += ["  DIVERGENCE, shrunk:",
-                  *(f"  {n:>3}  {row.op:14}{row.difference or row.kernel.outcome}"
+                  *(f"  {n:>3}  {row.op:{width}}{row.difference or row.kernel.outcome}"
                     for n, row in enumerate(result.rows, start=1))]
     lines += [f"  differed at step {step}, not always: {' '.join(campaign.names(word))}"
               for word, step in tally.passing]

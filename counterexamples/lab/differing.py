@@ -64,8 +64,9 @@ def read(folder: Path) -> Diff:
                          "model.diff --out has written") from error
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{str(path)!r} is not a report of model.diff: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{str(path)!r} is not a report of model.diff; name a folder that "
+                         "model.diff --out has written") from error
 
 
 def on_kernel(kernel: Kernel, edition: Edition, diff: Diff, limit: float) -> list[Replay]:

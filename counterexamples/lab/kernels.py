@@ -26,9 +26,9 @@ class Kernel:
     """A kernel that the user has named.
 
     `edition` models it, where that is known: what Debian ships, and its unchanged sources; else
-    `hint` says which comes near. Once it
-    is at hand `version` says what it is, `image` (None for the host) has digest `sha256`, and
-    `modules` are loaded in order.
+    `hint` says which comes near. Of a line it is the line's, until the kernel is at hand: the
+    newest of the line may have one of its own. Then `version` says what it is, `image` (None for
+    the host) has digest `sha256`, and `modules` are loaded in order.
     """
 
     name: str
@@ -101,7 +101,7 @@ def at_hand(kernel: Kernel, progress: Callable[[str], object]) -> Kernel:
             case "debian":
                 package, image, modules_kept = debian.fetch(rest, progress)
                 version = f"{package.name} {package.version}"
-                kernel = replace(kernel, modules=modules_kept)
+                kernel = replace(_of_release(kernel.name, package.release), modules=modules_kept)
             case "bzimage":
                 image, modules = _parts(rest, _IMAGE)
                 version = f"image {image.name}{_beside(modules)}"

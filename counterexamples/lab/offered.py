@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from counterexamples.lab import debian
+from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import models
-from model.debian.index import Index, Package, numbers
+from model.debian.index import AGAIN, DAY, Index, Package, Progress, known, numbers
 from model.debian.source import here, is_source
 from model.kernel.changes import ALIASES
-from model.kernel.editions import nearest
+from model.kernel.editions import UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,53 @@ class Source:
     at_hand: bool
 
 
-def offers(index: Index | None, *, every: bool) -> list[Offer]:
+@dataclass(frozen=True)
+class Listing:
+    """What there is as the archive was `asked` (seconds since 1970; None where it never was);
+    `trouble` says why it cannot be, `notes` what there is to say of suites."""
+
+    asked: float | None
+    kernels: Sequence[Offer]
+    sources: Sequence[Source]
+    notes: Sequence[str]
+    trouble: str | None
+
+
+def kernels(wanted: str | None, progress: Progress, *, every: bool, refresh: bool) -> Listing:
+    """The kernels of a release or line `wanted`, or all: the newest of each line, or `every` one.
+    What the archive did not have some minutes ago it is asked for anew.
+
+    Raises UsageError where it has no such kernel.
+    """
+    line = wanted and ".".join(map(str, numbers(wanted)[:2]))
+    for age in (0.0 if refresh else DAY, AGAIN):
+        index, trouble = None, None
+        try:
+            index = known(progress, refresh=age)
+        except CannotRun as error:
+            trouble = str(error)
+        found = [o for o in _offers(index, every=every or wanted != line)
+                 if wanted in (None, o.line, o.package.release)]
+        if found or trouble or not wanted:
+            break
+    else:
+        raise UsageError(debian.not_offered(wanted or "", {
+            o.package.release for o in _offers(index, every=True)}))
+    return Listing(index.asked if index else None, found, [s for s in _sources(index) if line in (
+        None, s.package.name.removeprefix("linux-source-"))],
+        [*([trouble] if trouble else []), *_notes(index)], trouble)
+
+
+def _notes(index: Index | None) -> list[str]:
+    """Of suites of which the same is said, together."""
+    suites: dict[str, list[str]] = {}
+    for suite in index.suites if index else ():
+        if suite.note:
+            suites.setdefault(suite.note, []).append(suite.name)
+    return [f"{', '.join(names)}: {note}" for note, names in suites.items()]
+
+
+def _offers(index: Index | None, *, every: bool) -> list[Offer]:
     """The newest release of each line, or `every` one, oldest first; of what is packaged twice the
     one that `debian:` takes. Without an index what is in the cache."""
     cached = [c for c in debian.in_cache() if c.is_whole()]
@@ -69,16 +116,11 @@ def _has_modules(package: Package, index: Index | None) -> bool:
         index is not None and debian.modules_of(package, index) is not None)
 
 
-def sources(index: Index | None) -> list[Source]:
+def _sources(index: Index | None) -> list[Source]:
     """The newest package of each name."""
     newest = {p.name: p for p in (index.packages() if index else ()) if is_source(p.name)}
     return [Source(p, tuple(index.suites_of(p)), here(p.name) is not None)
             for p in newest.values() if index]
-
-
-def selected(found: Sequence[Offer], wanted: str) -> list[Offer]:
-    """Those of a line, or the one of a release."""
-    return [o for o in found if wanted in (o.line, o.package.release)]
 
 
 def modelled_as(offer: Offer) -> str:

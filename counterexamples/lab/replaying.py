@@ -10,15 +10,20 @@ from counterexamples.lab.compare import Row, abilities, rows
 from counterexamples.lab.kernels import Kernel, edition_said
 from counterexamples.lab.observe import Difference, differences, seen_by_model
 from counterexamples.lab.session import Session
+from counterexamples.sides import DIFFERENCE
+from counterexamples.trace import run_trace
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.visible import made_visible
 from model.cli import patched
 from model.kernel import records
-from model.kernel.editions import Edition
+from model.kernel.editions import Edition, UsageError, unknown
 from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
+from model.system.relation.replay import violates
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
+from properties.base import Property
+from properties.claims import CLAIMS
 
 CONFIRMED, FAILED, SKIP = 0, 1, 4
 """Exit codes, as in kselftest."""
@@ -47,16 +52,31 @@ class Plan:
 
 def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None) -> Plan:
     """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
-    Raises UsageError."""
+    Raises UsageError, also where its own edition runs them otherwise than the trace says."""
     own, mapping = calls.edition(patch), find_mapping(calls.mapping)
     allowing(own, mapping, calls.ops)  # what is not modelled there is said of this edition
-    promise = PROPERTIES.get(calls.prop)
+    calls.agree(run_trace(kernel_system(own, mapping, calls.ops), calls.ops, prop="", claim=""))
+    promise = _broken(own, mapping, calls)
     near = fixed_edition(own, mapping, promise, calls.ops) if promise else None
     extra = made_visible(whole_system(own, mapping),
                          whole_system(near, mapping) if near else None, calls.ops)
     beside = own if edition is None and own.patch else patched(edition or own, patch)
     return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra),
                 _telling(own, near, mapping, calls.ops, extra) if promise else None)
+
+
+def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls) -> Property | None:
+    """The promise that the trace breaks; None for a trace of none. Raises UsageError."""
+    if calls.prop in ("", DIFFERENCE, *CLAIMS):
+        return None
+    if calls.prop not in PROPERTIES:
+        raise unknown("property", calls.prop, list(PROPERTIES))
+    promise = PROPERTIES[calls.prop]
+    kernel = kernel_system(own, mapping, (*promise.about, *calls.ops))
+    if not violates(kernel.machine, promise.question(kernel), calls.ops):
+        raise UsageError(f"the trace is no counterexample: its last call does not break "
+                         f"{promise.name} in {own.name}; to run its calls, give them in its place")
+    return promise
 
 
 def _telling(own: Edition, near: Edition | None, mapping: records.Mapping, ops: tuple[str, ...],

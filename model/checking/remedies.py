@@ -10,14 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from model.engines.explicit import first_violation, reaches
+from model.kernel.changes import KERNELS, NEWEST
 from model.kernel.editions import Edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
-from model.system.actions.themes import allowing
+from model.system.actions.themes import allowing, modelled
 from model.system.relation.kernel import KernelSystem
+from model.system.relation.library import library
 from model.system.relation.reach import StateGraph, explore
+from model.system.relation.replay import violates
+from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.base import Property
+from properties.findings import Finding, Shown
 
 PACKAGE = "model.kernel.remedies"
 
@@ -99,3 +104,43 @@ def lost(before: Judge, after: Judge, mapping: Mapping,
             if then.verdict != PROVED \
                     and before.answer(prop, mapping, allow).verdict == PROVED:
                 yield prop.name, then.trace
+
+
+def has(edition: Edition, finding: Finding, shown: Shown) -> bool:
+    """Whether the calls tell the edition to have what the remedy mends: there they break the
+    promise, and with the remedy they do not."""
+    behind = finding.broken[0].behind
+    return (_breaks(remedied(edition, behind), shown)
+            and not _breaks(remedied(edition, (*behind, finding.remedy)), shown))
+
+
+def _breaks(edition: Edition, shown: Shown) -> bool:
+    prop, mapping, calls = PROPERTIES[shown.promise], find_mapping(shown.mapping), shown.ops
+    if not prop.concerns(edition, mapping) or not {*calls} <= {*modelled(edition, mapping)}:
+        return False
+    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys(calls)), library())
+    return violates(kernel.machine, prop.question(kernel), calls)
+
+
+def spans(names: Collection[str]) -> str:
+    """Editions by the first and last of each row of them: "v6.1.170 to v6.1, v6.3 to v7.2"."""
+    runs: list[list[str]] = []
+    for before, name in zip(("", *KERNELS), KERNELS, strict=False):
+        if name in names:
+            if before in names:
+                runs[-1].append(name)
+            else:
+                runs.append([name])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+def spanned(text: str) -> tuple[str, ...]:
+    """The editions that such words name; "v6.3 on" are those from there to the newest."""
+    rows = [span.replace(" on", f" to {NEWEST}").split(" to ") for span in text.split(", ")]
+    return tuple(name for row in rows
+                 for name in KERNELS[KERNELS.index(row[0]):KERNELS.index(row[-1]) + 1])
+
+
+def last(finding: Finding) -> str:
+    """The newest edition that has it."""
+    return max((spanned(shown.kernels)[-1] for shown in finding.shown), key=KERNELS.index)

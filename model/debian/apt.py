@@ -64,6 +64,8 @@ Targets: Packages
 """
 _TABLE = "$(CREATED_BY)\t$(COMPONENT)\t$(REPO_URI)\t$(RELEASE)\t$(SOURCESENTRY)\t$(FILENAME)"
 _TRUST = re.compile(r"^(?:Signed-By|Trusted):.*(?:\n[ \t].*)*", re.MULTILINE | re.IGNORECASE)
+_UNREAD = ("-o", "pkgCacheFile::Generate=false")
+"""To update lists, not to read them."""
 _MISSING = re.compile(r"^E: The repository '(\S+) (\S+) Release' does not have a Release file",
                       re.MULTILINE)
 _FAILED = re.compile(r"Failed to fetch|GPG error|error occurred|not signed|not valid yet")
@@ -160,7 +162,7 @@ def _trust(entry: str, uri: str) -> str:
 def _top() -> Path:
     """The folders of this apt, and its configuration."""
     top = cache_folder() / "apt"
-    for folder in ("state/lists/partial", "cache/archives/partial"):
+    for folder in ("state/lists/partial", "cache/archives/partial", "none/partial"):
         (top / folder).mkdir(parents=True, exist_ok=True)
     (top / "status").touch()
     write_whole(top / "apt.conf", _CONFIGURATION.format(top=top.resolve()))
@@ -182,13 +184,15 @@ def ask() -> list[Listed]:
     top = _top()
     sources = top / "archive.sources"
     write_whole(sources, "\n".join(r.stanza(r.suites) for r in wanted))
-    done = subprocess.run(["apt-get", *_own(sources), "update"], stdin=subprocess.DEVNULL,
+    done = subprocess.run(["apt-get", *_own(sources), *_UNREAD, "update"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False, errors="replace",
                           env={**os.environ, "LC_ALL": "C"}, process_group=group())
     wrongs = re.findall(r"^[WE]: (.*)$", done.stderr, re.MULTILINE)
     missing = {(uri.rstrip("/"), suite) for uri, suite in _MISSING.findall(done.stderr)}
-    files = {(uri, suite): kept for kind, _, uri, suite, _, file in _targets(*_own(sources))
-             if kind == "Packages" and (kept := _kept(Path(file)))}
+    # apt reads every list that it finds before it says a name
+    names = _targets(*_own(sources), "-o", f"Dir::State::lists={top / 'none'}")
+    files = {(uri, suite): kept for kind, _, uri, suite, _, file in names
+             if kind == "Packages" and (kept := _kept(top / "state/lists" / Path(file).name))}
     found, answered = [], False
     for repository in wanted:
         for suite in repository.suites:

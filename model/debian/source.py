@@ -19,12 +19,17 @@ def is_source(name: str) -> bool:
     return re.fullmatch(r"linux-source-\d+\.\d+", name, re.ASCII) is not None
 
 
+def installed(name: str) -> Path | None:
+    """The archive of a package that is installed; None where there is none."""
+    archive = INSTALLED / f"{name}{_SUFFIX}"
+    return archive if archive.is_file() else None
+
+
 def here(name: str) -> Path | None:
     """The archive of an installed package, else the newest of those that were fetched; no network
     is asked."""
-    installed = INSTALLED / f"{name}{_SUFFIX}"
-    if installed.is_file():
-        return installed
+    if archive := installed(name):
+        return archive
     folder = _folder()
     versions = {match[1] for file in folder.glob(f"{name}_*{_SUFFIX}")
                 if (match := re.fullmatch(r"(.+)-[0-9a-f]{16}\.tar\.xz", file.name))}
@@ -40,9 +45,8 @@ def archive_of(name: str, progress: Progress) -> Path:
 
     Raises UsageError for a package that is not there, CannotRun where it cannot be had.
     """
-    installed = INSTALLED / f"{name}{_SUFFIX}"
-    if installed.is_file():
-        return installed
+    if archive := installed(name):
+        return archive
     try:
         index, package = _newest(name, progress)
     except CannotRun as error:

@@ -175,6 +175,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
            "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
+    Change("ksm-soft-dirty", "mm/ksm: keep soft-dirty when merging a page", "after v7.3 (6.12.118)",
+           "dropped: a page that KSM merges forgets that it was stored to"),
     Change("register-ebusy", "userfaultfd: add UFFDIO_REGISTER_MODE_RWP and UFFDIO_RWPROTECT "
            "plumbing", "v7.3", "dropped: UFFDIO_REGISTER with another mode takes write-protect "
            "mode away and leaves the entries protected"),
@@ -190,7 +192,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "after v7.3 (7.3.4)", "none here, though seen: pagemap calls the huge zero page that of "
            "a file (bit 61), of which no promise speaks"),
     Change("1ced09e0331f", "mm: allocate THP on hugezeropage wp-fault", "v6.13",
-           "none here: a store to the huge zero page maps a huge page, not a small one"),
+           "dropped: a store to the huge zero page makes it a page table, which mremap moves "
+           "without a mark"),
     Change("6375e95f381e", "mm: pgtable: reclaim empty PTE page in madvise(MADV_DONTNEED)", "v6.14",
            "none here: what is mapped next at the place of a huge page is huge again"),
     Change("1da190f4d0a6", "mm: Copy-on-Write (COW) reuse support for PTE-mapped THP", "v6.15",
@@ -204,11 +207,11 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.18", "none here: MADV_COLLAPSE does what a change of the page table does"),
     Change("collapse-no-table", "mm/khugepaged: do not fail collapse_pte_mapped_thp() on "
            "SCAN_PMD_NULL", "v6.18", "none here: MADV_COLLAPSE maps a page that a load would map"),
-    Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
+    Change("prot-numa-skip", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
            "after v6.18", "none here: a pinned page of shared memory is no hint"),
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
-           "v7.0", "none here: a page that a child had in swap is not known as the process's own "
-           "before a store"),
+           "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
+           "soft-dirty, and clear_refs spares it where it is pinned"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -253,10 +256,11 @@ _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
 _V6_12_107 = _V6_12_100 | {"83abe2fd5b3a"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
+_V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
 _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
-_V6_19 = _V6_18 | {"numa-pinned"}
+_V6_19 = _V6_18 | {"prot-numa-skip"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
 _V7_2 = _V7_1 | {"f7491d7c81db"}
@@ -287,6 +291,7 @@ RELEASES: tuple[Release, ...] = (
     Release("v6.12.107", "6.12.107 as Debian ships it", _V6_12_107),
     Release("v6.12.113", "6.12.113 as Debian ships it", _V6_12_113),
     Release("v6.12", "6.12.117 as Debian ships it", _V6_12),
+    Release("v6.12.118", "6.12.118 as Debian ships it", _V6_12_118),
     Release("v6.16", "6.16.12 as Debian ships it", _V6_16),
     Release("v6.17", "6.17.13 as Debian ships it", _V6_17),
     Release("v6.18", "6.18.15 as Debian ships it", _V6_18),
@@ -306,9 +311,17 @@ The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
 and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
 6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 83abe2fd5b3a,
-6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d; 7.2.7 f7491d7c81db. Two of them came without what they
+6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d, 6.12.118
+"ksm-soft-dirty"; 7.2.7 f7491d7c81db. Two of them came without what they
 need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
+
+
+KERNELS = tuple(r.name for r in RELEASES if r.name.startswith("v")
+                and not any(CHANGES[c].variant for c in r.changes))
+"""The releases that kernels were, oldest first; stable ones before the next of mainline."""
+NEWEST = KERNELS[-1]
+"""The edition that is meant where none is named."""
 
 
 ALIASES = {
@@ -318,10 +331,10 @@ ALIASES = {
     **dict.fromkeys((f"v6.12.{n}" for n in (57, 63, 69, 73, 74)), "v6.12.85"),
     **dict.fromkeys((f"v6.12.{n}" for n in (86, 88, 90, 94, 95, 96, 101)), "v6.12.100"),
     "v6.12.105": "v6.12.107", "v6.12.111": "v6.12.113",
-    **dict.fromkeys(("v6.12.115", "v6.12.117"), "v6.12"),
+    **dict.fromkeys(("v6.12.115", "v6.12.116", "v6.12.117"), "v6.12"),
     "v6.16.12": "v6.16", "v6.17.13": "v6.17", "v6.18.15": "v6.18", "v6.19.14": "v6.19",
     "v7.0.13": "v7.0", "v7.1.13": "v7.1", "v7.3.4": "v7.3",
-    **dict.fromkeys((f"v7.2.{n}" for n in (7, 8, 9, 10, 11, 12)), "v7.2"),
+    **dict.fromkeys((f"v7.2.{n}" for n in (7, 8, 9, 10, 11, 12, 13)), "v7.2"),
 }
 """Releases that Debian ships, or has shipped lately, and that differ from an edition in nothing
 that is modelled, by the changelogs of linux-source-6.1, -6.12 and -7.2."""

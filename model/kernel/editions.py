@@ -24,6 +24,7 @@ from model.kernel.logic import Bool
 
 _SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike
+_NEAR_WORD = 0.6  # half of the letters of a short one are in many a longer
 _HASH = re.compile("[0-9a-f]{7,40}")
 _RELEASE = re.compile(r"(?:debian:|linux-)?v?(\d+)\.(\d+)(?:\.(\d+))?(-rc\d+)?([-+~].*)?")
 """With what a candidate, a package or `uname -r` has behind the number."""
@@ -207,7 +208,7 @@ def find_change(name: str) -> Change:
             and (c.id.startswith(name) or name.startswith(c.id))]
     if len(near) == 1:
         return near[0]
-    raise unknown("commit", name, list(_NAMES), _NEAR_HASH if _HASH.fullmatch(name) else 0.5)
+    raise unknown("commit", name, list(_NAMES), _NEAR_HASH if _HASH.fullmatch(name) else _NEAR_WORD)
 
 
 def find_edition(name: str) -> Edition:
@@ -283,7 +284,7 @@ def _signed_changes(text: str) -> list[tuple[str, str]]:
         if match is None:
             end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
             match = rest[:end]
-            if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=0.6):
+            if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=_NEAR_WORD):
                 raise UsageError(f"unknown commit {match!r}; functions of a file are put into an "
                                  "edition by --patch FILE.py")
         find_change(match)

@@ -1,6 +1,7 @@
 """arch/x86/mm/fault.c: a load or a store from start to end, fault by fault.
 
-Read from 6.1.192 and 6.12.117. Left out: faults in kernel mode, protection keys, shadow stacks.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: faults in kernel mode, protection keys,
+shadow stacks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""kernel/fork.c: the child's mapping. Read from 6.1.192 and 6.12.117.
+"""kernel/fork.c: the child's mapping. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 What fork(2) leaves of the parent's is in memory.py, huge_memory.py and hugetlb.py: the functions
 here are the other halves of those, and an edition decides in them by the same names. Left out:

@@ -1,5 +1,5 @@
 """mm/gup.c: a long-term pin for writing (FOLL_PIN|FOLL_LONGTERM|FOLL_WRITE), as io_uring takes of a
-buffer. Read from 6.1.192 and 6.12.117."""
+buffer. Read from 6.1.192, 6.12.117 and 7.3.4."""
 
 from __future__ import annotations
 

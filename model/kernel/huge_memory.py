@@ -1,4 +1,4 @@
-"""mm/huge_memory.c: one PMD that maps a huge page, or would. Read from 6.1.192 and 6.12.117.
+"""mm/huge_memory.c: one PMD that maps a huge page, or would. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 An entry of a mapping with huge pages is the PMD while `huge` holds, else the PTE of the page. The
 bits of a PMD are those of a PTE with PSE, so the helpers of pgtable.py are used for both, as

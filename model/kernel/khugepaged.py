@@ -1,4 +1,4 @@
-"""mm/khugepaged.c: madvise(MADV_COLLAPSE) of the mapping. Read from 6.1.192 and 6.12.117.
+"""mm/khugepaged.c: madvise(MADV_COLLAPSE) of the mapping. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 Left out: the page cache's own collapse (the file's huge page stays whole), and failed allocations.
 """

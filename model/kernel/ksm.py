@@ -1,4 +1,4 @@
-"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192 and 6.12.117.
+"""mm/ksm.c: the page is merged with an equal one. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 Left out: the content. All private pages are taken for equal, as all are that were stored to; one
 that has no more than a pin, or what a device wrote, is not equal to these.
@@ -26,9 +26,11 @@ _C = "mm/ksm.c"
 
 
 @mirrors(_C)
-def replace_page(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The new entry is vm_page_prot's alone: soft-dirty and uffd-wp are gone."""
-    merged = entry.unmapped(vma.vm_page_prot)
+def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """The new entry is vm_page_prot's alone, and since "ksm-soft-dirty" keeps soft-dirty: uffd-wp
+    is gone."""
+    kept = conj(ed.has("ksm-soft-dirty"), pte_soft_dirty(entry.pte))
+    merged = entry.unmapped(ite(kept, pte_mksoft_dirty(vma.vm_page_prot), vma.vm_page_prot))
     return replace(merged, anon=True, ksm=True)
 
 

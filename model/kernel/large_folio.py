@@ -1,7 +1,8 @@
 """mm/huge_memory.c and mm/migrate.c: a huge page that PTEs map becomes small ones; mm/memory.c: and
 what a fault on one of its pages maps of the others.
 
-Read from 6.1.192 and 6.12.117. Left out: pages that are locked in memory, and running out of it.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: pages that are locked in memory, and
+running out of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """mm/memory.c: what one fault does to the entry, and what drops and copies page tables.
 
-Read from 6.1.192 and 6.12.117. Left out: device memory, large folios, and lost races: each attempt
-sees the entry that the one before it left.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: device memory, and lost races: each attempt sees
+the entry that the one before it left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """mm/migrate.c: a page moves to another place in memory, in two steps; see try_to_migrate_one() of
 rmap.py for the first.
 
-Read from 6.1.192 and 6.12.117. Between the steps the entry is a migration entry, and whatever does
-not wait for it may change it. Left out: device memory, poison, and running out of memory.
+Read from 6.1.192, 6.12.117 and 7.3.4. Between the steps the entry is a migration entry, and
+whatever does not wait for it may change it. Left out: device memory, poison, and running out of
+memory.
 """
 
 from __future__ import annotations

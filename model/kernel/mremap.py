@@ -1,4 +1,4 @@
-"""mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192 and 6.12.117.
+"""mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 Left out: growing and shrinking, and MREMAP_DONTUNMAP.
 """

@@ -1,4 +1,6 @@
-"""mm/rmap.c: what happens to an entry because of its page. Read from 6.1.192 and 6.12.117."""
+"""mm/rmap.c: what happens to an entry because of its page.
+
+Read from 6.1.192, 6.12.117 and 7.3.4."""
 
 from __future__ import annotations
 

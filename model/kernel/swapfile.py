@@ -1,7 +1,7 @@
 """mm/swapfile.c: swapoff(2), which brings back everything from swap.
 
-Read from 6.1.192 and 6.12.117. Left out: swapon(2), which follows at once, and running out of
-memory.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: swapon(2), which follows at once, and running
+out of memory.
 """
 
 from __future__ import annotations

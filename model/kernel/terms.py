@@ -55,6 +55,12 @@ class _Term:
         if self.ctx.ctx is not None:
             _dec_ref(REF, self.handle)
 
+    def __repr__(self) -> str:
+        """As z3py prints it, which knows a number by its class."""
+        return repr(z3.z3._to_expr_ref(self.ast, self.ctx))
+
+    __str__ = __repr__
+
     @property
     def ast(self) -> Ast:
         """The node as z3py holds it."""

@@ -1,7 +1,7 @@
 """mm/vmscan.c: reclaim of the page, as madvise(MADV_PAGEOUT) asks for it.
 
-Read from 6.1.192 and 6.12.117, with a swap device that writes at once, so that a page that was
-swapped out is no longer in memory.
+Read from 6.1.192, 6.12.117 and 7.3.4, with a swap device that writes at once, so that a page
+that was swapped out is no longer in memory.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.debian.source import installed
 from model.kernel.editions import Edition, UsageError, find_edition, shortened
 from model.processes import group, temporary_folder
 from model.source.archive import Unordered, files_of
 
-PACKAGES = Path("/usr/src")
 SEARCHED = ("mm/**/*.[ch]", "fs/*.c", "fs/proc/*.c", "kernel/*.c", "include/linux/*.h",
             "include/asm-generic/*.h", "arch/x86/mm/*.c", "arch/x86/include/asm/*.h")
 """Where a function may have gone."""
@@ -81,12 +81,6 @@ class Tree:
         return lambda path: git("show", f"{tag}:{path}")
 
 
-def installed(package: str) -> Path | None:
-    """The archive of an installed linux-source package; None where there is none."""
-    archive = PACKAGES / f"{package}.tar.xz"
-    return archive if archive.exists() else None
-
-
 def open_tree(name: str, wanted: Collection[str],
               find: Callable[[str], Path | None] = installed) -> Tree:
     """The tree of a folder, a .tar.xz, or a linux-source package, whose archive `find` knows; of an
@@ -108,7 +102,7 @@ def open_tree(name: str, wanted: Collection[str],
         return _tree(name, _of_folder(path), path)
     if not path.is_file():
         raise UsageError(f"no kernel tree {name!r}: give a folder of kernel source, a "
-                         "linux-source-*.tar.xz, or an installed package such as linux-source-6.1")
+                         "linux-source-*.tar.xz, or a package such as linux-source-6.1")
     if not path.name.endswith((".tar.xz", ".tar")):
         raise UsageError(f"{name!r} is no folder and no .tar.xz of kernel source")
     return _tree(name, _of_archive(path, {*wanted, "Makefile"}).get, None)

@@ -206,9 +206,9 @@ def test_can_change_pte_writable(ed: Edition) -> None:
     clean = z3.Not(bit(X, SD))
     tracked = z3.Not(bit(FLAGS, SOFTDIRTY))
     own = z3.And(z3.Not(bit(X, SPECIAL)), ANON, EXCLUSIVE)
-    if ed.name.startswith("v6.1") and not ed.name.startswith("v6.12"):
+    if ed.name.startswith("v6.1") and not ed.name.startswith(("v6.12", "v7")):
         own = z3.And(own, dirty(ed, X))
-    old = ed.name.startswith("v6.1") and not ed.name.startswith("v6.12")
+    old = ed.name.startswith("v6.1") and not ed.name.startswith(("v6.12", "v7"))
     guard = z3.BoolVal(True) if old else bit(FLAGS, WRITE)  # 6.1 trusts its callers
     needs = z3.And(tracked, clean)
     if not ed.has("76aefad628aa"):  # the check was upside down
@@ -269,7 +269,7 @@ def test_change_empty_entry(ed: Edition) -> None:
     for mapping in (SHM, FILE_COPY):
         after = mprotect.change_protection(ed, vma(mapping), empty, Y, PROTECT).pte
         left = z3.If(bit(FLAGS, WP), word(marker(ed)),
-                     word(0 if ed.name.startswith("v6.12") else marker(ed)))
+                     word(0 if ed.name.startswith(("v6.12", "v7")) else marker(ed)))
         always(equal(after, left))
 
 
@@ -314,18 +314,21 @@ def test_registration_predicates(ed: Edition) -> None:
     always(same(userfaultfd_k.userfaultfd_pte_wp(vma(), X), z3.And(bit(FLAGS, WP), bit(X, UWP))))
     always(z3.Not(as_term(userfaultfd_k.userfaultfd_wp_use_markers(ed, vma(OWN)))))
     always(same(userfaultfd_k.userfaultfd_wp_use_markers(ed, vma(FILE_COPY)),
-                bit(FLAGS, WP) if ed.name.startswith("v6.12") else True))
+                bit(FLAGS, WP) if ed.name.startswith(("v6.12", "v7")) else True))
 
 
 @editions
 def test_register(ed: Edition) -> None:
-    """EPERM without VM_MAYWRITE; a subset of what is there changes nothing; else the modes are
-    replaced, and a shared VMA's vm_page_prot follows uffd-wp."""
+    """EPERM without VM_MAYWRITE; a subset of what is there changes nothing, and is EBUSY in 7.3
+    where it lacks write-protect mode, as another mode is; else the modes are replaced, and a shared
+    VMA's vm_page_prot follows uffd-wp."""
     for mode in (1 << WP, 1 << MISSING, 1 << WP | 1 << MISSING):
         new, result = userfaultfd.userfaultfd_register(ed, vma(), mode)
-        may = bit(FLAGS, MAYWRITE)
+        busy = z3.And(bit(FLAGS, WP), not mode & 1 << WP, ed.has("register-ebusy"))
+        always(same(ended(result, Outcome.EPERM), z3.Not(bit(FLAGS, MAYWRITE))))
+        may = z3.And(bit(FLAGS, MAYWRITE), z3.Not(busy))
         always(same(ended(result, Outcome.ok), may))
-        always(same(ended(result, Outcome.EPERM), z3.Not(may)))
+        always(same(ended(result, Outcome.EBUSY), z3.And(bit(FLAGS, MAYWRITE), busy)))
         there = FLAGS & mode == mode
         then(z3.Or(z3.Not(may), there), equal(new, vma()))
         flags = FLAGS & ~word(1 << WP | 1 << MISSING) | mode
@@ -394,7 +397,8 @@ def test_pagemap(ed: Edition) -> None:
     page = z3.And(present, z3.Not(bit(X, SPECIAL)))
     always(same(report.present, present))
     always(same(report.exclusive, z3.And(page, z3.Not(ZERO))))
-    then(z3.Or(present, X == 0), same(report.file, z3.And(page, z3.Not(ANON))))
+    of_file = z3.And(page, z3.Not(ANON), z3.Not(z3.And(ZERO, ed.has("pagemap-special"))))
+    then(z3.Or(present, X == 0), same(report.file, of_file))
     then(present, z3.Not(as_term(report.swap)))
     then(present, same(report.uffd_wp, bit(X, UWP)))
     then(present, same(report.soft_dirty, z3.Or(bit(FLAGS, SOFTDIRTY), bit(X, SD))))
@@ -430,7 +434,7 @@ def test_marker_faults(ed: Edition) -> None:
     6.4 no anonymous mapping could have one. Where missing pages are waited for, and the page cache
     has none, a registered one stays and is an event."""
     for mapping in (SHM, OWN):
-        odd = mapping is OWN and not ed.name.startswith("v6.12")
+        odd = mapping is OWN and not ed.name.startswith(("v6.12", "v7"))
         for offset in (1, 2):
             pte = word(marker(ed, offset))
             it = Entry(pte, anon=False, anon_exclusive=False, zero_page=False, in_cache=False)
@@ -524,11 +528,12 @@ HUGE = Mapping("hugetlb", "shared huge pages", anonymous=False, shared=True, hug
 @editions
 def test_zap(ed: Edition) -> None:
     """A dropped page leaves a marker where it was protected: in a registered mapping of a file, in
-    hugetlb always, in an anonymous mapping never. The page is gone, the file's stays cached."""
+    hugetlb always before "hugetlb-zap", in an anonymous mapping never. The page is gone, the file's
+    stays cached."""
     for mapping in (OWN, SHM, FILE_COPY, HUGE):
         it = memory.unmap_single_vma(ed, vma(mapping), ENTRY)
-        kept = {OWN: z3.BoolVal(False), HUGE: bit(X, UWP)}.get(mapping,
-                                                               z3.And(bit(FLAGS, WP), bit(X, UWP)))
+        always_kept = mapping is HUGE and not ed.has("hugetlb-zap")
+        kept = z3.And(mapping is not OWN, bit(X, UWP), z3.Or(always_kept, bit(FLAGS, WP)))
         then(bit(X, P), it.pte == z3.If(kept, word(marker(ed)), word(0)))
         always(z3.And(same(it.anon, False), same(it.anon_exclusive, False),
                       same(it.zero_page, False), same(it.in_cache, CACHED)))
@@ -545,6 +550,15 @@ def test_zap_of_a_huge_page(ed: Edition) -> None:
     then(bit(X, P), z3.And(it.pte == word(0), same(it.anon, False), same(it.huge, True)))
     heard = z3.And(dirty(ed, X), z3.Not(ANON)) if ed.has("fe6cf984939d") else z3.BoolVal(False)
     then(bit(X, P), same(it.cache_dirty, z3.Or(was, heard)))
+
+
+@editions
+def test_the_huge_zero_page_in_pagemap(ed: Edition) -> None:
+    """It reads as a page of a file before "pagemap-special"."""
+    it = task_mmu.pagemap_read(ed, vma(OWN), replace(ENTRY, anon=False, zero_page=True, huge=True))
+    there = z3.And(bit(X, P), z3.Not(bit(X, SPECIAL)))
+    then(there, same(it.file, not ed.has("pagemap-special")))
+    then(there, z3.Not(as_term(it.exclusive)))
 
 
 @editions

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from counterexamples.lab import debian, guest, kernels
+from counterexamples.lab import guest, kernels
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.tools import static_program
+from model.machine import cache_folder
+from tests.lab.fake_archive import IMAGE, MODULE, Archive, archive
+
+__all__ = ["archive"]
 
 VERSION = "6.1.999-1"
 NAME = "linux-image-6.1.0-99-cloud-amd64"
@@ -27,39 +29,16 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("PTECHECK_CACHE", str(folder))
-    return folder
+def offer(archive: Archive) -> Archive:
+    """An archive with one kernel."""
+    archive.put("sid", NAME, VERSION, {
+        "boot/vmlinuz-6.1": IMAGE, "lib/modules/6.1/kernel/drivers/block/brd.ko": MODULE})
+    return archive
 
 
-@pytest.fixture
-def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An apt that offers one kernel; its log has a line for each download."""
-    tools, packed, log = tmp_path / "tools", tmp_path / "packed", tmp_path / "downloads"
-    modules = packed / "lib/modules/6.1/kernel/drivers/block"
-    for folder in (tools, packed / "DEBIAN", packed / "boot", modules):
-        folder.mkdir(parents=True)
-    (packed / "DEBIAN/control").write_text(
-        f"Package: {NAME}\nVersion: {VERSION}\nArchitecture: all\nMaintainer: M\nDescription: D\n")
-    (packed / "boot/vmlinuz-6.1").write_bytes(bytes(0x1fe) + b"\x55\xaa\0\0HdrS" + bytes(999))
-    (modules / "brd.ko").write_bytes(b"module")
-    deb = tmp_path / "kernel.deb"
-    subprocess.run(["dpkg-deb", "--build", packed, deb], check=True, capture_output=True)
-    show = f"Package: {NAME}\nVersion: {VERSION}\nSHA256: " \
-           f"{hashlib.sha256(deb.read_bytes()).hexdigest()}\n"
-    for name, script in {"apt-cache": f'[ $1 = search ] && echo "{NAME} - Linux" || echo "{show}"',
-                         "apt-get": f"echo $* >> {log}; sleep 0.1; cp {deb} ."}.items():
-        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tools / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    log.touch()
-    return log
-
-
-def fetch() -> tuple[bytes, bytes]:
+def fetch(offer: Archive) -> tuple[bytes, bytes]:
     """What is at hand of the kernel, image and module, once it is."""
-    kernel = kernels.at_hand(kernels.named("debian:6.1"), print)
+    kernel = kernels.at_hand(kernels.named("debian:6.1.192"), offer.progress)
     assert kernel.image
     assert kernel.sha256 == hashlib.sha256(kernel.image.read_bytes()).hexdigest()
     return kernel.image.read_bytes(), kernel.modules[0].read_bytes()
@@ -67,46 +46,45 @@ def fetch() -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("name", ["vmlinuz", "brd.ko", "kernel.json"])
-def test_a_damaged_kernel_is_fetched_anew(name: str, kind: str, cache: Path, offer: Path,
+def test_a_damaged_kernel_is_fetched_anew(name: str, kind: str, offer: Archive,
                                           capsys: pytest.CaptureFixture[str]) -> None:
-    whole = fetch()
-    assert fetch() == whole
-    assert len(offer.read_text().splitlines()) == 1
+    assert fetch(offer) == (IMAGE, MODULE) == fetch(offer)
+    assert offer.count("fetching") == 1
     assert capsys.readouterr().err == ""
-    folder = cache / f"debian/{NAME}_{VERSION}"
+    folder = cache_folder() / f"debian/{NAME}_{VERSION}"
     DAMAGE[kind](folder / name)
-    assert fetch() == whole == fetch()
-    assert len(offer.read_text().splitlines()) == 2
+    assert fetch(offer) == (IMAGE, MODULE) == fetch(offer)
+    assert offer.count("fetching") == 2
     assert capsys.readouterr().err == f"{folder} is not whole: it is made or fetched anew\n"
 
 
 @pytest.mark.parametrize("note", ["[]", "null", '{"package": 1}', '{"package": {"name": 1}}',
                                   '{"package": {"name": 1, "version": 2, "sha256": 3}, '
                                   '"image_sha256": 4, "brd_sha256": 5}'])
-def test_a_note_that_says_something_else_is_no_end(note: str, cache: Path, offer: Path) -> None:
+def test_a_note_that_says_something_else_is_no_end(note: str, offer: Archive) -> None:
     """It made every kernel of Debian's unusable, also another one's note."""
-    whole = fetch()
+    fetch(offer)
     for folder in (f"{NAME}_{VERSION}", "linux-image-other_1"):
-        (cache / "debian" / folder).mkdir(exist_ok=True)
-        (cache / "debian" / folder / "kernel.json").write_text(note)
-    assert fetch() == whole
+        (cache_folder() / "debian" / folder).mkdir(exist_ok=True)
+        (cache_folder() / "debian" / folder / "kernel.json").write_text(note)
+    assert fetch(offer) == (IMAGE, MODULE)
 
 
-def test_what_apt_offers_no_more_is_still_there(cache: Path, offer: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = fetch()
-    monkeypatch.setattr(debian, "_from_apt", list)
-    assert fetch() == whole
-    note = json.loads((cache / f"debian/{NAME}_{VERSION}/kernel.json").read_text())
-    assert note["package"]["version"] == VERSION
+def test_what_the_archive_offers_no_more_is_still_there(offer: Archive) -> None:
+    fetch(offer)
+    offer.suites["sid"] = []
+    offer.publish("sid")
+    (cache_folder() / "apt/index.json").unlink()
+    assert fetch(offer) == (IMAGE, MODULE)
+    assert (offer.count("asking"), offer.count("fetching")) == (2, 1)
 
 
-def test_several_fill_the_cache_at_once(cache: Path, offer: Path) -> None:
+def test_several_fill_the_cache_at_once(offer: Archive) -> None:
     """A lock is held by an open file, not by a process: threads stand for processes."""
     with ThreadPoolExecutor(4) as pool:
-        found = {future.result() for future in [pool.submit(fetch) for _ in range(4)]}
+        found = {future.result() for future in [pool.submit(fetch, offer) for _ in range(4)]}
     assert len(found) == 1
-    assert len(offer.read_text().splitlines()) == 1
+    assert (offer.count("asking"), offer.count("fetching")) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from counterexamples.lab import guest
 from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import UNFORCED, Abilities, abilities
 from counterexamples.lab.errors import CannotRun
@@ -41,13 +43,13 @@ def plan(*ops: str) -> Plan:
 def test_calls_that_need_it_are_not_tried() -> None:
     with session(PROBED) as talk, pytest.raises(
             CannotRun, match=r"^Linux 6\.12\.0 lacks soft-dirty on anon: a store does not make"):
-        replay(plan("store", "clear_refs"), named("debian:6.12"), talk)
+        replay(plan("store", "clear_refs"), named("debian:6.12.117"), talk)
 
 
 def test_other_calls_are_and_what_does_not_show_is_not_compared() -> None:
     """The bit soft_dirty and the flag sd differ and are passed over; swap is not."""
     with session(PROBED) as talk:
-        done = replay(plan("store", "load"), named("debian:6.12"), talk)
+        done = replay(plan("store", "load"), named("debian:6.12.117"), talk)
     assert done.verdict.line.startswith("model wrong at step 1: pagemap.swap: model false, kernel")
 
 
@@ -76,3 +78,20 @@ def test_features_are_found_by_trying() -> None:
     assert able.without == UNFORCED | {"clear_refs"}
     assert able.ignored == {"soft_dirty", "sd"}
     able.require(["store", "wp"])
+
+
+def test_without_userfaultfd_nothing_of_it_is_asked_for() -> None:
+    """What of it had no entry was asked for all the same, and the model called wrong."""
+    text = (guest.AGENT / "calls.c").read_text()
+    ops = re.findall(r'strcmp\(op, "([^"]+)"\)', text.partition(
+        "const char *operate_uffd(")[2].partition("\n}")[0])
+    assert len(ops) > 10
+    assert set(ops) <= Abilities("5.4.0", "anon", {"uffd-wp": "no userfaultfd"}).without
+
+
+def test_a_mapping_that_is_lacking_is_said() -> None:
+    able = Abilities("7.1.13", "file", {"mapping": "there is no RAM disk"})
+    assert able.no_mapping == "Linux 7.1.13 lacks mapping on file: there is no RAM disk"
+    with pytest.raises(CannotRun, match=able.no_mapping):
+        able.require(["store"])
+    assert Abilities("7.1.13", "anon", {"swap": "there is no RAM disk"}).no_mapping is None

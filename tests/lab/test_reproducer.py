@@ -26,7 +26,7 @@ from model.system.relation.kernel import whole_system
 from model.system.state import mappings
 
 KEPT = sorted(Path(gallery.__file__).parent.rglob("repro.c"))
-KERNELS = {"v6.1": "debian:6.1", "v6.12": "debian:6.12"}
+KERNELS = {"v6.1": "debian:6.1.192", "v6.12": "debian:6.12.117"}
 SKIP = 4
 
 
@@ -132,7 +132,7 @@ def test_swap_is_made_where_there_is_none(tmp_path: Path) -> None:
         source.write_text(text("v6.12", mapping, ops))
         programs[mapping] = built(source, "-static")
     lines: list[str] = []
-    with at_hand(named("debian:6.12"), print).start(files=programs) as session:
+    with at_hand(named("debian:6.12.117"), print).start(files=programs) as session:
         ended = [session.execute(f"/{name}", lines.append) for name in ("anon", "anon", "thp")]
     assert ended == [1, 1, SKIP], lines
     assert lines[-1] == ("ok 1 test on thp # SKIP swap on a block device, as zram: No such device")

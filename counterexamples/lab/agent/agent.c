@@ -160,6 +160,18 @@ static const char *without_uffd_wp(void)
 	return NULL;
 }
 
+/* Documentation/admin-guide/mm/pagemap.rst. A later kernel without it is wrong, and lacks nothing. */
+static const char *without_uffd_wp_bit(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	sscanf(name.release, "%d.%d", &major, &minor);
+	return major < 5 || (major == 5 && minor < 13) ?
+		"pagemap has it since Linux 5.13" : NULL;
+}
+
 static void say(const char *feature, const char *wrong)
 {
 	printf(wrong ? "lacks %s: %s; " : "has %s; ", feature, wrong);
@@ -182,6 +194,7 @@ static void probe(char *words)
 	/* That a regular file cannot be registered is an answer, and nothing that is lacking. */
 	make_mapping(strstr(words, "file") ? "anon" : words);
 	say("uffd-wp", without_uffd_wp());
+	say("uffd-wp-bit", without_uffd_wp_bit());
 	drop();
 	say("swap", without_swap());
 	say("second-node", without_second_node());

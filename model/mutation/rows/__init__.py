@@ -5,6 +5,7 @@ from model.mutation.rows import (
     bits_of_entries,
     faults,
     moves,
+    newer,
     protection,
     tracking,
     whole_pages,
@@ -17,4 +18,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *tracking.MUTANTS,
     *whole_pages.MUTANTS,
     *moves.MUTANTS,
+    *newer.MUTANTS,
 )

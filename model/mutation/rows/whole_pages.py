@@ -5,8 +5,7 @@ from model.mutation.mutant import Mutant
 MUTANTS = (
     # --- huge_memory.py
     Mutant("huge_memory", "pmd_modify", 'negate(ed.has("f7491d7c81db"))', "True",
-           "the dirty bit of a huge page is lost", mapping="thp",
-           untold="what asks for the dirty bit speaks of small pages", shown="recorded"),
+           "the dirty bit of a huge page is lost", mapping="thp"),
     Mutant("huge_memory", "do_huge_pmd_anonymous_page", "pte_mkdirty(ed, vma.vm_page_prot)",
            "vma.vm_page_prot", "the first store is not recorded", mapping="thp"),
     Mutant("huge_memory", "do_huge_pmd_anonymous_page", "zero_page=True", "zero_page=False",
@@ -176,7 +175,13 @@ MUTANTS = (
     Mutant("hugetlb", "make_huge_pte", "pte = pte_wrprotect(ed, pte)", "pass",
            "where the caller wants no write permission vm_page_prot has none", mapping="anon",
            untold="where the caller wants no write permission vm_page_prot has none"),
-    Mutant("hugetlb", "hugetlb_fault", "conj(userfaultfd_wp(vma), pte_uffd_wp(pte), ",
-           "conj(userfaultfd_wp(vma), ", "every entry of a registered VMA is protected",
-           mapping="hugetlb"),
+    Mutant("hugetlb", "hugetlb_no_page", "conj(believed, ", "conj(False, ",
+           "7.3 believes no marker", edition="v7.3", mapping="hugetlb"),
+    Mutant("hugetlb", "hugetlb_fault", 'ed.has("hugetlb-leftover")', "False",
+           "7.3 keeps a bit that nobody owns", edition="v7.3-register-ebusy", mapping="hugetlb",
+           allow="register:missing"),
+    Mutant("hugetlb", "unmap_hugepage_range", "conj(heeded, armed)", "False",
+           "7.3 leaves no marker", edition="v7.3", mapping="hugetlb", allow="dontneed"),
+    Mutant("hugetlb", "hugetlb_fault", "conj(pte_uffd_wp(pte), ", "conj(",
+           "every entry of a registered VMA is protected", mapping="hugetlb"),
 )
