@@ -42,7 +42,7 @@ class Model:
 def result(theme: str = "core", edition: Edition | None = None, seed: int = 1) -> Result:
     """A campaign that the model itself has answered."""
     edition, mapping = edition or find_edition("v6.12"), find_mapping("hugetlb")
-    actions = forced(themes_asked([theme], edition, mapping)[theme])
+    actions = forced(edition, mapping, themes_asked([theme], edition, mapping)[theme])
     model = KernelSystem(edition, mapping, actions)
     campaign = Campaign(model, theme=theme, extra=None, runs=20, steps=10, seed=seed)
     campaign.run(Model(model))
