@@ -1,6 +1,6 @@
 """No endless refault."""
 
-from model.system.actions.operations import CORE, LOADS, OPERATIONS, STORES
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES, OPERATIONS
 from model.system.asking.language import Bool, Outcome, conj, disj, implies, negate
 from model.system.asking.view import StepView
 from properties.base import Property, Violated
@@ -8,10 +8,6 @@ from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UN
 
 _HUGETLB = "hugetlb private-hugetlb"
 _MPROTECT = tuple(name for name in OPERATIONS if name.startswith("mprotect:"))
-
-
-_READ_BY_KERNEL = tuple(op for op in LOADS if op not in CORE)
-_WRITTEN_BY_KERNEL = tuple(op for op in STORES if op not in CORE)
 
 
 def _missing(t: StepView) -> Bool:
@@ -34,9 +30,9 @@ PROPERTY = Property(
         _completes(t, ("store",), Outcome.event, t.before.may_write,
                    disj(t.before.uffd_wp_any, _missing(t))),
         _completes(t, ("load",), Outcome.event, t.before.may_read, _missing(t)),
-        _completes(t, _WRITTEN_BY_KERNEL, Outcome.EFAULT, t.before.may_write,
+        _completes(t, KERNEL_STORES, Outcome.EFAULT, t.before.may_write,
                    disj(t.before.uffd_wp_any, _missing(t))),
-        _completes(t, _READ_BY_KERNEL, Outcome.EFAULT, t.before.flag_read, _missing(t)),
+        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read, _missing(t)),
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         *(Violated(mappings, (*when, "+60d5b473d61b", "-hugetlb-leftover"), left + ENDLESS, by)

@@ -30,7 +30,8 @@ PROPERTY = Property(
         Violated("thp shmem-thp", (), "remove_migration_pmd() ends with pmd_mkdirty(), which sets "
                  "soft-dirty too", by="migrate migrate:begin"),
         Violated("thp", ("+5436d6556937",), "the split gives the dirty bit to each page by "
-                 "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
+                 "pte_mkdirty(), which sets soft-dirty too",
+                 by="split pageout fork:stay&process_vm_readv"),
         Violated("thp", ("+cac1db8c3aad",), _BATCH, by="split open:async"),
         Violated("shmem-thp", ("+cac1db8c3aad",), _BATCH),
     ),

@@ -1,6 +1,6 @@
 """The least that mprotect owes."""
 
-from model.system.actions.operations import LOADS, STORES
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.asking.language import Outcome, conj, implies, negate
 from properties.base import Property
 
@@ -14,9 +14,7 @@ PROPERTY = Property(
         t.protection_as_called,
         implies(conj(t.op("store"), negate(t.before.may_write)), t.ended(Outcome.segv)),
         implies(conj(t.op("load"), negate(t.before.may_read)), t.ended(Outcome.segv)),
-        implies(conj(t.op(*STORES), negate(t.before.may_write)),
-                t.ended(Outcome.segv, Outcome.EFAULT)),
-        implies(conj(t.op(*LOADS), negate(t.before.may_read)),
-                t.ended(Outcome.segv, Outcome.EFAULT))),
+        implies(conj(t.op(*KERNEL_STORES), negate(t.before.may_write)), t.ended(Outcome.EFAULT)),
+        implies(conj(t.op(*KERNEL_LOADS), negate(t.before.may_read)), t.ended(Outcome.EFAULT))),
     witness=lambda t: conj(t.after.writable, t.op("store")),
 )

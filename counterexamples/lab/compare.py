@@ -10,7 +10,7 @@ from counterexamples.lab.observe import Difference, Seen, differences, seen_by_m
 from counterexamples.lab.session import Session
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping as Memory
-from model.system.actions.operations import CORE, LOADS, STORES
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.relation.kernel import KernelSystem
 from properties import PROPERTIES
 
@@ -28,7 +28,7 @@ _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozense
 """What a program cannot see on a kernel that lacks a feature."""
 
 
-BY_KERNEL = frozenset({*STORES, *LOADS} - set(CORE))
+BY_KERNEL = frozenset((*KERNEL_STORES, *KERNEL_LOADS))
 """Loads and stores by the kernel."""
 
 

@@ -130,6 +130,11 @@ CORE = tuple(name for name, operation in OPERATIONS.items() if operation.core)
 
 STORES = tuple(name for name, o in OPERATIONS.items() if o.access == "store")
 LOADS = tuple(name for name, o in OPERATIONS.items() if o.access == "load")
+"""Stores to and loads from the page by way of its entry, whoever makes them; a device's store
+through its pin asks no entry."""
+KERNEL_STORES = tuple(name for name in STORES if name not in CORE)
+KERNEL_LOADS = tuple(name for name in LOADS if name not in CORE)
+"""Of these, what the kernel does for a system call."""
 TRACKED = frozenset(fact for operation in OPERATIONS.values() for fact in operation.tracks)
 """The facts that are followed only where an operation that needs them is explored."""
 
