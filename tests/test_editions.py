@@ -57,7 +57,7 @@ def test_there_and_back_is_where_it_began() -> None:
         "v7.4", "7.4", "v7.31", "v8.0", "v99.1", "v7.3.9", "7.3.9", "v7.4-rc4", "debian:7.4",
         "linux-7.4", "v7.4-931298e103c2", "7.4.2+deb14-amd64", "7.9.4-1~bpo13+1", "next",
         "linux-next", "next-20261120", "mainline", "mm-unstable")),
-    *((f"v6.{n}", "the nearest before it is 'v6.12'") for n in (13, 14, 15)),
+    *((f"v6.{n}", "the nearest before it is 'v6.12.118'") for n in (13, 14, 15)),
     ("v6.19.3", "the nearest before it is 'v6.18'"),
     ("v6.18.20", "the nearest before it is 'v6.18'"),
     ("v7.3-rc4", "the nearest before it is 'v7.2'"),

@@ -24,7 +24,7 @@ from model.kernel.logic import Bool
 
 _SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike
-_NEAR_WORD = 0.6  # half of the letters of a short one are in many a longer
+_NEAR_WORD = 0.55  # half of the letters of a short one are in many a longer
 _HASH = re.compile("[0-9a-f]{7,40}")
 _RELEASE = re.compile(r"(?:debian:|linux-)?v?(\d+)\.(\d+)(?:\.(\d+))?(-rc\d+)?([-+~].*)?")
 """With what a candidate, a package or `uname -r` has behind the number."""
