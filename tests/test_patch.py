@@ -278,6 +278,18 @@ def test_an_edited_file_is_not_taken_for_settled(tmp_path: Path,
     assert checked(*asked, capsys=capsys)[1][1]["trace"] is None
 
 
+def test_a_file_that_is_read_again_is_the_same(tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it imports, which a process imports once; edited, it is another."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(tmp_path, "N = 1\n", "brought_along_by_a_patch.py")
+    mine = write(tmp_path, "import brought_along_by_a_patch as _own\n" + FORGETS, "again.py")
+    first, alone = load(mine).digest, load(write(tmp_path, FORGETS, "alone.py")).digest
+    assert load(mine).digest == first != alone
+    write(tmp_path, "N = 2\n", "brought_along_by_a_patch.py")
+    assert load(mine).digest != first
+
+
 def test_a_trace_says_the_file_and_is_not_replayed_without_it(tmp_path: Path) -> None:
     own = edition(tmp_path, FORGETS)
     where = Where(own.name, "anon", "softdirty-complete", (), own)

@@ -25,7 +25,7 @@ from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS, find_mapping
 
 RECORDS = sorted((Path(counterexamples.__file__).parent / "records").glob("*.json"))
-KERNEL = Kernel("debian:6.12", "v6.12", "a cloud image", sha256="ab")
+KERNEL = Kernel("debian:6.12", "v6.12", version="a cloud image", sha256="ab")
 
 
 class Model:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from counterexamples.lab.compare import forced
 from counterexamples.lab.conform_report import Result
 from counterexamples.lab.kernels import Kernel
 from model.cli import tool
@@ -20,7 +19,7 @@ from model.files import read_whole, write_whole
 from model.kernel.editions import Heard, UsageError, find_edition
 from model.kernel.task_mmu import pagemap_read
 from model.smtlib import Printer
-from model.system.actions.themes import themes_asked
+from model.system.actions.themes import modelled
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import find_mapping
 from model.system.state.state import flatten
@@ -114,14 +113,14 @@ def functions(model: KernelSystem) -> list[str]:
 
 def outdated(said: dict[str, Any]) -> list[str]:
     """What of a record was compared with another model than today's, as MAPPING THEME: OPERATION.
-    Raises UsageError for an edition, mapping or theme that is no more."""
+    Operations that the theme has gained since are no part of it. Raises UsageError for an edition
+    or mapping that is no more."""
     edition = find_edition(said["edition"])
     found: dict[str, None] = {}
     for row in said["campaigns"]:
-        mapping, theme = find_mapping(row["mapping"]), row["theme"]
-        now = covered(KernelSystem(edition, mapping, forced(
-            themes_asked([theme], edition, mapping)[theme])))
-        found |= {f"{mapping.name} {theme}: {op}": None
-                  for op in sorted({*now, *row["covered"]})
-                  if row["covered"].get(op) != now.get(op)}
+        mapping = find_mapping(row["mapping"])
+        known = [op for op in modelled(edition, mapping) if op in row["covered"]]
+        now = covered(KernelSystem(edition, mapping, known))
+        found |= {f"{mapping.name} {row['theme']}: {op}": None
+                  for op, digest in row["covered"].items() if now.get(op) != digest}
     return list(found)

@@ -207,7 +207,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.18", "none here: MADV_COLLAPSE does what a change of the page table does"),
     Change("collapse-no-table", "mm/khugepaged: do not fail collapse_pte_mapped_thp() on "
            "SCAN_PMD_NULL", "v6.18", "none here: MADV_COLLAPSE maps a page that a load would map"),
-    Change("numa-pinned", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
+    Change("prot-numa-skip", "mm: mprotect: always skip dma pinned folio in prot_numa_skip()",
            "after v6.18", "none here: a pinned page of shared memory is no hint"),
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
            "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
@@ -260,7 +260,7 @@ _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
 _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
-_V6_19 = _V6_18 | {"numa-pinned"}
+_V6_19 = _V6_18 | {"prot-numa-skip"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
 _V7_2 = _V7_1 | {"f7491d7c81db"}

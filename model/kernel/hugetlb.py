@@ -1,8 +1,8 @@
 """mm/hugetlb.c: faults, change of protection, unmapping, fork and mremap of one huge page.
 
-Read from 6.1.192 and 6.12.117. clear_refs does not come here: soft-dirty is no concern of hugetlb.
-Left out: poison entries, sharing of page tables, reservations (there are pages
-enough), and unsharing for GUP.
+Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4. clear_refs does not come here: soft-dirty is no
+concern of hugetlb. Left out: mode RWP, poison entries, sharing of page tables, reservations (there
+are pages enough), and unsharing for GUP.
 """
 
 from __future__ import annotations

@@ -174,13 +174,13 @@ def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
 def change_prot_numa(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """change_protection() with MM_CP_PROT_NUMA, of a VMA that may be accessed (task_numa_work):
     the entry becomes PROT_NONE, for the next access to fault. Pages that KSM merged, and those of
-    a private mapping that others map too or that are pinned, are left alone; since "numa-pinned"
+    a private mapping that others map too or that are pinned, are left alone; since "prot-numa-skip"
     those of a shared one that are pinned too.
 
     Before 6a56ccbcf6c6 the entry keeps its write permission (pte_savedwrite).
     """
     pte = entry.pte
-    pinned = conj(entry.pinned, disj(not vma.mapping.shared, ed.has("numa-pinned")))
+    pinned = conj(entry.pinned, disj(not vma.mapping.shared, ed.has("prot-numa-skip")))
     hint = pte_modify(ed, pte, word(PROT_NONE_PGPROT))
     hint = ite(conj(negate(ed.has("6a56ccbcf6c6")), pte_write(pte)), pte_mkwrite(ed, hint), hint)
     hinted = conj(has(vma.vm_flags, VM_ACCESS_FLAGS), pte_present(pte), negate(pte_special(pte)),

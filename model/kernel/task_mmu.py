@@ -1,4 +1,5 @@
-"""fs/proc/task_mmu.c: clear_refs, and what pagemap and smaps report. 6.1.192 and 6.12.117.
+"""fs/proc/task_mmu.c: clear_refs, and what pagemap and smaps report. Read from 6.1.192,
+6.12.117, 7.2.12 and 7.3.4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy.
 
-Read from 6.1.192 and 6.12.117, for one VMA wholly inside the range and one userfaultfd. Left out:
-range and mode checks (the arguments are right), merging with neighbours (there are none), waking.
+Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4 (where all is in mm/userfaultfd.c), for one VMA wholly
+inside the range and one userfaultfd. Left out: mode RWP, range and mode checks (the arguments are
+right), merging with neighbours (there are none), waking.
 """
 
 from __future__ import annotations

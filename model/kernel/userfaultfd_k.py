@@ -1,8 +1,8 @@
 """include/linux/userfaultfd_k.h: what a VMA's userfaultfd registration means for its entries.
 
-Read from 6.1.192 and 6.12.117. The userfaultfd asks for UFFD_FEATURE_WP_HUGETLBFS_SHMEM and
-UFFD_FEATURE_SIGBUS, and where it is opened so for WP_UNPOPULATED or WP_ASYNC; not for an event of
-fork, mremap or removal.
+Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4. The userfaultfd asks for
+UFFD_FEATURE_WP_HUGETLBFS_SHMEM and UFFD_FEATURE_SIGBUS, and where it is opened so for
+WP_UNPOPULATED or WP_ASYNC; not for an event of fork, mremap or removal.
 """
 
 from __future__ import annotations

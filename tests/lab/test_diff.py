@@ -112,8 +112,8 @@ def test_a_folder_that_no_diff_has_left_is_one_line(
     if text is not None:
         (tmp_path / "diff.json").write_text(text, encoding="latin-1")
     with pytest.raises(SystemExit) as end:
-        entry(differ.PROG,
-              lambda: differ.main([str(tmp_path), "debian:6.1.192", "debian:6.12.117"]))
+        entry(differ.PROG, lambda: differ.main([str(tmp_path), "debian:6.1.192",
+                                                "debian:6.12.117"]))
     said = capsys.readouterr()
     assert (end.value.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert named in said.err

@@ -87,7 +87,7 @@ def test_what_the_kernel_of_this_machine_does_not_show_is_blank(
     assert code == 0
 
 
-@pytest.mark.parametrize("kernel", ["debian:6.1.192", "debian:6.12.117"])
+@pytest.mark.parametrize("kernel", ["debian:6.1.192", "debian:6.12.117", "debian:7.3.4"])
 def test_a_short_campaign_finds_no_divergence(kernel: str,
                                               capsys: pytest.CaptureFixture[str]) -> None:
     """Every transition of two graphs and every branch that calls can take; then random runs."""
@@ -106,7 +106,7 @@ def test_a_short_campaign_finds_no_divergence(kernel: str,
 
 @pytest.mark.parametrize(("kernel", "runs"), [
     ("debian:6.1.192", 80), ("debian:6.12.117", 80), ("debian:6.1.170", 40),
-    ("debian:6.12.100", 40)])
+    ("debian:6.12.100", 40), ("debian:7.3.4", 80)])
 def test_runs_of_all_operations_together_agree(kernel: str, runs: int,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     """No theme has them all side by side: what conform does where no theme is named."""

@@ -72,6 +72,10 @@ class PatchFile:
         return patched
 
 
+_brought: dict[str, set[str]] = {}
+"""The modules that each file has imported, which are imported once in a process."""
+
+
 def load(file: str) -> PatchFile:
     """Read and execute a patch file. Raises UsageError: one line that says what is wrong."""
     path = Path(file)
@@ -99,7 +103,9 @@ def load(file: str) -> PatchFile:
     with _marks_kept(), _blamed(file, ""):
         exec(code, vars(module))
     digest = hashlib.sha256(text)
-    for name in sorted(set(sys.modules) - known):
+    brought = _brought.setdefault(file, set())
+    brought |= set(sys.modules) - known - {module.__name__}
+    for name in sorted(brought):
         with suppress(OSError, TypeError):
             digest.update(Path(inspect.getfile(sys.modules[name])).read_bytes())
     return PatchFile(file, digest.hexdigest(), _replacements(file, module))
