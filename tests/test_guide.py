@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.kernel.changes import NEWEST
-from tests.guide import PAGE, ROOT, blocks, follow
+from tests.guide import NEW_RELEASE, PAGE, ROOT, blocks, follow
 
 
 def test_it_installs_as_the_readme_does() -> None:
@@ -32,3 +32,14 @@ def test_a_change_gets_its_verdict_and_its_reproducer(tmp_path: Path) -> None:
     folder = tmp_path / "out" / "softdirty-complete" / f"{NEWEST}+mine" / "anon"
     command = (folder / "command.txt").read_text()
     assert f"--kernel {NEWEST} --patch mine.py --mapping anon" in command
+
+
+def test_the_page_for_a_new_release_shows_what_the_model_has() -> None:
+    """The edit of the newest release, line by line; tests/lab/test_new_release.py follows it."""
+    edit = next(block.text for block in blocks(NEW_RELEASE) if block.kind == "diff")
+    for part in edit.split("\n--- "):
+        path = part.splitlines()[1].removeprefix("+++ b/")
+        has = (ROOT / path).read_text().splitlines()
+        shown = [line[1:] for line in part.splitlines()[2:] if line.startswith("+")]
+        assert shown
+        assert [line for line in shown if line not in has] == []

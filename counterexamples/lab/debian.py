@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
 from model.debian.apt import Gone
 from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
-from model.files import write_whole
+from model.files import read_json, write_whole
 from model.kernel.editions import UsageError
 from model.machine import cache_folder, damaged, file_digest, locked
 from model.processes import temporary_folder
@@ -176,12 +176,11 @@ def _noted(folder: Path) -> Cached | None:
     """What a folder of the cache says that it holds; None where it says nothing that can be
     read."""
     try:
-        note = json.loads((folder / _NOTE).read_text())
+        note = read_json(folder / _NOTE)
         package = Package(**note["package"])
         digests = {_IMAGE: note["image_sha256"], BRD: note["brd_sha256"]}
         whole = {name: digest for name, digest in digests.items() if digest is not None}
-        return (Cached(folder, package, whole)
-                if _IMAGE in whole and all(map(str.isprintable, astuple(package))) else None)
+        return Cached(folder, package, whole) if _IMAGE in whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
