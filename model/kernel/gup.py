@@ -1,6 +1,10 @@
 """mm/gup.c: pages of a process that the kernel gets by their address, without FOLL_FORCE: for a
 long-term pin for writing (FOLL_PIN|FOLL_LONGTERM|FOLL_WRITE), as io_uring takes of a buffer, and
 for one access (FOLL_PIN, with FOLL_WRITE to store). Read from 6.1.192, 6.12.117 and 7.3.4.
+
+Left out: a long-term pin for reading. What takes one (vfio, RDMA, vDPA, V4L2) needs a device, or
+a module that Debian's cloud kernels do not have; a buffer of io_uring or AF_XDP is pinned for
+writing. Its unsharing of anonymous pages is that of process_vm_readv(2).
 """
 
 from __future__ import annotations
