@@ -51,7 +51,7 @@ NO_FAULTS = number(0, FAULT_BITS)
 OK = outcome(Outcome.ok)
 
 Accessing: TypeAlias = Callable[[Edition, Vma, Entry, bool], Access]
-"""How the first byte is got at, to load it or (True) to store to it."""
+"""How the first byte is got at, to load it or (True) to store to it; by default as the CPU does."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
 
 
-def store(ed: Edition, s: State, accessing: Accessing = user_access) -> Effect:
-    access = accessing(ed, s.vma, s.entry, True)
+def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
+    access = (accessing or user_access)(ed, s.vma, s.entry, True)
     done = as_term(access.outcome == OK)
     entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
     after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
@@ -125,8 +125,8 @@ def _with_anon_vma(s: State, asked: Bool = False) -> State:
     return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
 
 
-def load(ed: Edition, s: State, accessing: Accessing = user_access) -> Effect:
-    access = accessing(ed, s.vma, s.entry, False)
+def load(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
+    access = (accessing or user_access)(ed, s.vma, s.entry, False)
     return Effect(_touched(ed, s, access.entry), access.outcome, access.faults)
 
 
