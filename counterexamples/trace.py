@@ -66,7 +66,7 @@ class Trace:
     """The violation of a promise, or another edition's run of the same calls.
 
     `steps[0]` is the fresh mapping; `steps[i]` is the i-th operation. `because` is the understood
-    reason, where there is one.
+    reason, where there is one; `promise` the file of a promise that is a user's own.
     """
 
     edition: Edition
@@ -75,6 +75,7 @@ class Trace:
     claim: str
     because: str
     steps: tuple[TraceStep, ...]
+    promise: str = ""
 
     @property
     def kernel(self) -> str:

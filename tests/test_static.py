@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "properties": {"model.system", "properties"},
     "properties.claims": {"model.system", "properties"},
     "counterexamples": {"model.kernel", "model.system", "model.cli", "model.files",
-                        "model.processes", "properties", "counterexamples"},
+                        "model.processes", "model.promises", "properties", "counterexamples"},
     "counterexamples.lab": {"model.debian", "model.kernel", "model.system", "model.cli",
                             "model.files", "model.machine", "model.processes", "model.smtlib",
                             "properties", "counterexamples"},

@@ -21,7 +21,7 @@ from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
 from model.system.relation.replay import violates
 from model.system.state.mappings import find_mapping
-from properties import PROPERTIES
+from properties import PROPERTIES, never
 from properties.base import Property
 from properties.claims import CLAIMS
 
@@ -50,13 +50,15 @@ class Plan:
         return f"{self.prop} on {self.mapping}" if self.prop else self.mapping
 
 
-def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None) -> Plan:
-    """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
-    Raises UsageError, also where its own edition runs them otherwise than the trace says."""
+def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None,
+            promises: Sequence[Property] = ()) -> Plan:
+    """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`;
+    `promises` are the user's own. Raises UsageError, also where its own edition runs them otherwise
+    than the trace says."""
     own, mapping = calls.edition(patch), find_mapping(calls.mapping)
     allowing(own, mapping, calls.ops)  # what is not modelled there is said of this edition
     calls.agree(run_trace(kernel_system(own, mapping, calls.ops), calls.ops, prop="", claim=""))
-    promise = _broken(own, mapping, calls)
+    promise = _broken(own, mapping, calls, promises)
     near = fixed_edition(own, mapping, promise, calls.ops) if promise else None
     extra = made_visible(whole_system(own, mapping),
                          whole_system(near, mapping) if near else None, calls.ops)
@@ -65,17 +67,34 @@ def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None 
                 _telling(own, near, mapping, calls.ops, extra) if promise else None)
 
 
-def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls) -> Property | None:
+def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls,
+            promises: Sequence[Property]) -> Property | None:
     """The promise that the trace breaks; None for a trace of none. Raises UsageError."""
-    if calls.prop in ("", DIFFERENCE, *CLAIMS):
+    promise = _promise(calls, {p.name: p for p in promises})
+    if promise is None:
         return None
-    if calls.prop not in PROPERTIES:
-        raise unknown("property", calls.prop, list(PROPERTIES))
-    promise = PROPERTIES[calls.prop]
     kernel = kernel_system(own, mapping, (*promise.about, *calls.ops))
     if not violates(kernel.machine, promise.question(kernel), calls.ops):
         raise UsageError(f"the trace is no counterexample: its last call does not break "
                          f"{promise.name} in {own.name}; to run its calls, give them in its place")
+    return promise
+
+
+def _promise(calls: itf.Calls, own: Mapping[str, Property]) -> Property | None:
+    """The promise that a trace is of, one of a user's `own` or of all; None for a trace of none.
+    Raises UsageError."""
+    if calls.prop in own:
+        return own[calls.prop]
+    if calls.promise:
+        raise UsageError(f"this is a trace of {calls.prop}, a promise of {calls.promise}: give it "
+                         f"by --promise {calls.promise}" if not own else
+                         f"this is a trace of {calls.prop}, a promise of {calls.promise}, which "
+                         f"defines {', '.join(own)} now")
+    if calls.prop in ("", DIFFERENCE, *CLAIMS):
+        return None
+    promise = PROPERTIES.get(calls.prop) or never.named(calls.prop)
+    if promise is None:
+        raise unknown("property", calls.prop, list(PROPERTIES))
     return promise
 
 

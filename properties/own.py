@@ -1,0 +1,168 @@
+"""--promise FILE.py: promises of a user's own, in a file like those of this folder.
+
+The file is executed. Its promises are what it calls PROPERTY, or PROPERTIES where there are
+several. The guide is properties/PROMISES.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import PurePath
+from types import ModuleType
+from typing import Any
+
+from model.kernel.changes import NEWEST
+from model.kernel.editions import EDITIONS, UsageError, shortened, unknown
+from model.system.actions.operations import CORE, OPERATIONS
+from model.system.asking.language import as_term
+from model.system.asking.view import StepView
+from model.system.patching.executed import NAME, blamed, executed, place_of
+from model.system.patching.misfit import misfit, shape, strangers
+from model.system.patching.trial import limited
+from model.system.relation.kernel import kernel_system
+from model.system.state.mappings import MAPPINGS
+from properties import PROPERTIES
+from properties.base import Own, Property, Violated
+
+OPTION = "--promise"
+_PACKAGE = "properties."
+_LONGEST = 100
+"""Characters of a name: folders are called by it."""
+_QUESTIONS = ("witness", "safe", "allowed")
+_ROLES = ("promise", "ground", "precision")
+
+
+def load(file: str, seconds: float = inf) -> tuple[Property, ...]:
+    """Read and execute a file of promises; a call of one of their functions may take `seconds`.
+    Raises UsageError: one line that says what is wrong."""
+    module, digest = executed(file, "promise file", _PACKAGE)
+    own = Own(OPTION, file, digest, file)
+    found = [_checked(file, promise) for promise in _defined(file, module)]
+    names = [p.name for p in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{file}: two promises are called {name}")
+    return tuple(_guarded(replace(p, own=own), seconds) for p in found)
+
+
+def tried(promise: Property) -> None:
+    """Ask its questions once, of the newest edition and the first mapping that it can be put to.
+    Raises UsageError."""
+    editions = sorted(EDITIONS.values(), key=lambda e: e.name != NEWEST)
+    place = next(((e, m) for e in editions for m in MAPPINGS.values() if promise.concerns(e, m)),
+                 None)
+    if place is None or promise.own is None:
+        return
+    kernel = kernel_system(*place, promise.about)
+    step = _Spelt(kernel)
+    known = (kernel.system.variables, kernel.system.primed, kernel.system.action,
+             kernel.system.outputs)
+    for part, view in (("witness", step), ("safe", step.before), ("allowed", step)):
+        seen = kernel.system.variables if part == "safe" else known
+        if made_up := strangers(as_term(getattr(promise, part)(view)), seen):
+            raise UsageError(f"{promise.own.file}: {part} of {promise.name} makes up "
+                             f"{', '.join(made_up)}: it may depend on nothing but its argument")
+
+
+class _Spelt(StepView):
+    """A step that knows a misspelt operation, which is otherwise one that never happens."""
+
+    def op(self, *names: str) -> Any:
+        for name in names:
+            if name not in OPERATIONS:
+                raise ValueError(str(unknown("operation", name, list(OPERATIONS))))
+        return super().op(*names)
+
+
+def _defined(file: str, module: ModuleType) -> list[Property]:
+    one, several = (vars(module).get(name) for name in ("PROPERTY", "PROPERTIES"))
+    if one is not None and several is not None:
+        raise UsageError(f"{file} defines PROPERTY and PROPERTIES: it should be one of them")
+    if isinstance(several, Mapping):
+        several = tuple(several.values())
+    if several is not None and (not isinstance(several, Iterable) or isinstance(several, str)):
+        raise UsageError(f"{file}: PROPERTIES is {shortened(repr(several))}; it should be a tuple "
+                         "of Property(...)")
+    found = [one] if one is not None else list(several or ())
+    if not found:
+        raise UsageError(f"{file} defines no promise: PROPERTY = Property(name=..., claim=..., "
+                         "origin=..., safe=..., witness=...), with properties.base")
+    for promise in found:
+        if not isinstance(promise, Property):
+            raise UsageError(f"{file}: {shortened(repr(promise))} is no promise; it should be "
+                             "Property(name=..., claim=..., ...) of properties.base")
+    return found
+
+
+def _checked(file: str, p: Property) -> Property:
+    """The promise, called as the file where it has no name. Raises UsageError."""
+    p = replace(p, name=p.name or PurePath(file).stem)
+    if not isinstance(p.name, str) or not NAME.fullmatch(p.name) or len(p.name) > _LONGEST:
+        raise UsageError(f"{file}: {shortened(repr(p.name))} is no name for a promise: letters, "
+                         f"digits, '_', '.' and '-', at most {_LONGEST}")
+    if p.name in PROPERTIES:
+        raise UsageError(f"{file}: {p.name} is a promise that there is already; give yours another "
+                         "name")
+    for field, right, fits in (
+            ("claim", "a sentence", _text(p.claim) and p.claim.strip()),
+            ("origin", "a text", _text(p.origin)), ("memory", "a text", _text(p.memory)),
+            ("role", f"one of {', '.join(_ROLES)}", p.role in _ROLES),
+            ("about", "a tuple of operations", _all(p.about, str)),
+            ("violated", "a tuple of Violated(...)", _all(p.violated, Violated)),
+            ("parts", "left out: it is of --never", not p.parts),
+            *((name, "a function", callable(getattr(p, name)))
+              for name in (*_QUESTIONS, "speaks_of"))):
+        if not fits:
+            raise UsageError(f"{file}: {field} of {p.name} is "
+                             f"{shortened(repr(getattr(p, field)))}; it should be {right}")
+    for op in p.about:
+        if op not in OPERATIONS:
+            raise UsageError(f"{file}: about of {p.name}: "
+                             f"{unknown('operation', op, list(OPERATIONS))}")
+    return replace(p, about=tuple(op for op in p.about if op not in CORE))
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _all(values: object, kind: type) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _guarded(p: Property, seconds: float) -> Property:
+    """The same promise, whose functions are blamed by their place in the file."""
+    assert p.own is not None
+    file = p.own.file
+
+    def guard(part: str, wanted: object) -> _Guarded:
+        return _Guarded(file, f"{part} of {p.name}", getattr(p, part), wanted, seconds)
+
+    truth = shape(True)
+    return replace(p, witness=guard("witness", truth), safe=guard("safe", truth),
+                   allowed=guard("allowed", truth), speaks_of=guard("speaks_of", None))
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """A function of a user's: `part` says in words which. Its answer has the shape `wanted`, or is
+    a Python bool; a call may take `seconds`."""
+
+    file: str
+    part: str
+    function: Callable[..., Any]
+    wanted: object
+    seconds: float
+
+    def __call__(self, *asked: Any) -> Any:
+        """Its answer. Raises UsageError where it fails, or the answer is of another shape."""
+        with limited(self.seconds), blamed(self.file, self.part):
+            answer = self.function(*asked)
+        wrong = (misfit(self.wanted, answer) if self.wanted else
+                 "" if isinstance(answer, bool) else
+                 f"{shortened(repr(answer))}; it should be True or False")
+        if wrong:
+            raise UsageError(f"{place_of(self.file, self.function)} {self.part} returns {wrong}")
+        return answer
