@@ -32,7 +32,7 @@ def promises(files: Sequence[str], expressions: Sequence[str] = (),
              seconds: float | None = None) -> list[Property]:
     """The promises of these files and expressions, each once; `seconds` as of `with_patch`. Raises
     UsageError, also where a file ends the process that it is executed in."""
-    from properties.never import never  # what these need is slow to import
+    from properties.own.never import never  # what these need is slow to import
 
     found = {p.name: p for p in map(never, expressions)}
     for file in dict.fromkeys(files):
@@ -44,7 +44,7 @@ def promises(files: Sequence[str], expressions: Sequence[str] = (),
 
 
 def _of_file(file: str, seconds: float | None) -> tuple[Property, ...]:
-    from properties.own import OPTION, load, tried
+    from properties.own.files import OPTION, load, tried
 
     def attempt() -> tuple[Property, ...]:
         loaded = load(file, call_limit(seconds))

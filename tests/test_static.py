@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "model.engines": {"model.system", "model.engines"},
     "properties": {"model.system", "properties"},
     "properties.claims": {"model.system", "properties"},
+    "properties.own": {"model.kernel", "model.system", "properties"},
     "counterexamples": {"model.kernel", "model.system", "model.cli", "model.files",
                         "model.processes", "model.promises", "properties", "counterexamples"},
     "counterexamples.lab": {"model.debian", "model.kernel", "model.system", "model.cli",

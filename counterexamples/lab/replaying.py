@@ -21,9 +21,10 @@ from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
 from model.system.relation.replay import violates
 from model.system.state.mappings import find_mapping
-from properties import PROPERTIES, never
+from properties import PROPERTIES
 from properties.base import Property
 from properties.claims import CLAIMS
+from properties.own.never import named
 
 CONFIRMED, FAILED, SKIP = 0, 1, 4
 """Exit codes, as in kselftest."""
@@ -92,7 +93,7 @@ def _promise(calls: itf.Calls, own: Mapping[str, Property]) -> Property | None:
                          f"defines {', '.join(own)} now")
     if calls.prop in ("", DIFFERENCE, *CLAIMS):
         return None
-    promise = PROPERTIES.get(calls.prop) or never.named(calls.prop)
+    promise = PROPERTIES.get(calls.prop) or named(calls.prop)
     if promise is None:
         raise unknown("property", calls.prop, list(PROPERTIES))
     return promise

@@ -1,4 +1,4 @@
-"""--promise FILE.py: promises of a user's own, in a file like those of this folder.
+"""--promise FILE.py: promises of a user's own, in a file like those in properties/.
 
 The file is executed. Its promises are what it calls PROPERTY, or PROPERTIES where there are
 several. The guide is properties/PROMISES.md.
@@ -88,7 +88,7 @@ def _defined(file: str, module: ModuleType) -> list[Property]:
     found = [one] if one is not None else list(several or ())
     if not found:
         raise UsageError(f"{file} defines no promise: PROPERTY = Property(name=..., claim=..., "
-                         "origin=..., safe=..., witness=...), with properties.base")
+                         "origin=..., safe=..., witness=...), of properties.base")
     for promise in found:
         if not isinstance(promise, Property):
             raise UsageError(f"{file}: {shortened(repr(promise))} is no promise; it should be "
@@ -121,7 +121,8 @@ def _checked(file: str, p: Property) -> Property:
         if op not in OPERATIONS:
             raise UsageError(f"{file}: about of {p.name}: "
                              f"{unknown('operation', op, list(OPERATIONS))}")
-    return replace(p, about=tuple(op for op in p.about if op not in CORE))
+    return replace(p, about=tuple(op for op in p.about if op not in CORE),
+                   memory=p.memory or "what its speaks_of says")
 
 
 def _text(value: object) -> bool:
