@@ -83,7 +83,8 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
     promise = where.promise
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
                       because=promise.reason(edition, kind, ops))
-    trace = replace(trace, promise=promise.own.file if promise.own else "")
+    if promise.own:
+        trace = replace(trace, promise=promise.own.file, of_soft_dirty=promise.own.of_soft_dirty)
     near = fixed_edition(edition, kind, promise, ops)
     if near == edition.base != edition:  # the patch file did it, whatever else is known to
         trace = replace(trace, because="")
@@ -157,8 +158,8 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
     kernel = kernel_system(trace.edition, mapping, trace.ops)
     near = kernel_system(fixed.edition, mapping, trace.ops) if fixed else None
     shown = made_visible(kernel, near, trace.ops)
-    return program(run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim),
-                   len(shown))
+    whole = run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim)
+    return program(replace(whole, of_soft_dirty=trace.of_soft_dirty), len(shown))
 
 
 def _drawn(trace: Trace, fixed: Trace | None, pictures: Pictures) -> dict[str, str | bytes]:

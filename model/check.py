@@ -149,9 +149,8 @@ def _asked(args: argparse.Namespace) -> int:
         return claims(args, NEWEST)
     kernels = args.kernel or ([NEWEST] if args.patch or _own(args) else ["before", "after"])
     editions = select_editions(kernels, args.added, args.dropped)
-    said = promises([], args.never)
-    if not args.promise:
-        _cells(args, editions, said)
+    said = promises([], args.never)  # an expression is wrong in every revision
+    _cells(args, editions, *(([], []) if args.promise else (args.property, said)))
     out: Path | None = args.out or (DEFAULT_OUT if _is_main_job(args) else None)
     if out is not None:
         writable_folder(out)
@@ -160,7 +159,7 @@ def _asked(args: argparse.Namespace) -> int:
     try:
         own = promises(args.promise, args.never, args.timeout)
         editions = with_patch(editions, args.patch, args.timeout)
-        return _checked(args, _cells(args, editions, own), out)
+        return _checked(args, _cells(args, editions, args.property, own), out)
     except (UsageError, OSError) as error:
         if not args.bisect:
             raise
@@ -169,8 +168,8 @@ def _asked(args: argparse.Namespace) -> int:
 
 
 def _cells(args: argparse.Namespace, editions: Sequence[Edition],
-           own: Sequence[Property]) -> list[Cell]:
-    return plan(editions, args.mapping or ["*"], args.property or [],
+           properties: Sequence[str] | None, own: Sequence[Property]) -> list[Cell]:
+    return plan(editions, args.mapping or ["*"], properties or [],
                 args.allow or (["*"] if args.each else []), each=args.each, own=own)
 
 

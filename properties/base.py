@@ -53,13 +53,14 @@ class Violated:
 @dataclass(frozen=True)
 class Own:
     """Of a promise of a user's own: the `option` and the `word` after it, a file or an expression,
-    that name it on a command line, and the `digest` of what it says."""
+    that name it on a command line, and the `digest` of what it says. `file` is the word where it is
+    one, which is executed; `of_soft_dirty` says that it may speak of soft-dirty."""
 
     option: str
     word: str
     digest: str
     file: str = ""
-    """The word, where it is a file, which is executed."""
+    of_soft_dirty: bool = True
 
     @property
     def argument(self) -> str:

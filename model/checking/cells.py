@@ -240,7 +240,7 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
 
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
     allowed by itself, with what it needs, in cells of its own. Raises UsageError for an unknown
-    name, and where no promise is left to be checked.
+    name, and where no promise is left to be checked, or one of the user's own is not.
     """
     chosen_mappings = [MAPPINGS[m] for m in select("mapping", mappings, list(MAPPINGS))]
     chosen = select_promises(properties, own)
@@ -249,8 +249,10 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     cells = [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
              if set(scope) <= set(modelled(e, m)) for p in chosen
              if p.concerns(e, m)]
-    if not cells:
-        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, chosen, scopes)}")
+    asked = {cell.prop.name for cell in cells}
+    silent = [p for p in chosen if p.own and p.name not in asked] if cells else chosen
+    if silent or not cells:
+        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, silent, scopes)}")
     return cells
 
 

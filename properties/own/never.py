@@ -12,6 +12,7 @@ from properties.base import Own, Property
 
 OPTION = "--never"
 _PREFIX = "never: "
+_SOFT_DIRTY = {"soft_dirty", "tracked", "sd", "VM_SOFTDIRTY"}
 
 
 def never(text: str) -> Property:
@@ -26,7 +27,7 @@ def never(text: str) -> Property:
         witness=_any_step,
         about=tuple(asked),
         parts=tuple((part.text, part.on_either_side) for part in said.parts),
-        own=Own(OPTION, said.text, said.text))
+        own=Own(OPTION, said.text, said.text, of_soft_dirty=not said.names.isdisjoint(_SOFT_DIRTY)))
     if said.of_step:
         return replace(promise, allowed=lambda step: negate(said.after(step)))
     return replace(promise, safe=lambda view: negate(said.of_state(view)))

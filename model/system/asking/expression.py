@@ -112,9 +112,14 @@ class Expression:
         return _text(self.tree)
 
     @property
+    def names(self) -> set[str]:
+        """All that it speaks of, words of a step among them."""
+        return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)}
+
+    @property
     def of_step(self) -> bool:
         """Whether it speaks of a step; else of a state."""
-        return any(isinstance(n, ast.Name) and n.id in STEP_WORDS for n in ast.walk(self.tree))
+        return not self.names.isdisjoint(STEP_WORDS)
 
     @property
     def calls(self) -> tuple[str, ...]:
@@ -181,6 +186,8 @@ def _check(tree: ast.expr, inside: bool = False) -> None:
             raise UsageError(f"{name!r} stands alone; it is {STEP_WORDS[name]}")
         case ast.Name(id=name):
             raise unknown("name", name, [*NAMES, *STEP_WORDS])
+        case ast.Attribute() | ast.BinOp(left=ast.Name(), op=ast.Sub(), right=ast.Name()):
+            raise unknown("name", ast.unparse(tree).replace(" ", ""), list(NAMES))
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name == BEFORE:
             if inside:
                 raise UsageError("before() stands within before(): there is one state before a "
