@@ -37,7 +37,8 @@ class Plan:
     make a violation visible to a program. `prop` is empty without one.
 
     `telling` has the promise's own steps, from 1, each with the fields that tell whether it is
-    broken (None: all fields); it is None where all of the run is asked for."""
+    broken (None: all fields); it is None where all of the run is asked for. `needs` are
+    features of the kernel that the promise speaks of, whatever the calls."""
 
     edition: Edition
     mapping: str
@@ -45,6 +46,7 @@ class Plan:
     ops: tuple[str, ...]
     shown: int = 0
     telling: Telling | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -65,7 +67,8 @@ def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None 
                          whole_system(near, mapping) if near else None, calls.ops)
     beside = own if edition is None and own.patch else patched(edition or own, patch)
     return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra),
-                _telling(own, near, mapping, calls.ops, extra) if promise else None)
+                _telling(own, near, mapping, calls.ops, extra) if promise else None,
+                ("soft-dirty",) if promise and promise.own and promise.own.of_soft_dirty else ())
 
 
 def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls,
@@ -155,7 +158,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     Raises CannotRun where the kernel lacks what the calls need, KernelFailed.
     """
     able = abilities(session, plan.mapping)
-    able.require(plan.ops)
+    able.require(plan.ops, plan.needs)
     model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     base = plan.edition.patch.base if plan.edition.patch else plan.edition
