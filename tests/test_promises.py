@@ -286,8 +286,8 @@ def test_two_files_have_no_promise_in_common(tmp_path: Path) -> None:
 def test_what_cannot_be_asked_of_any_mapping_is_no_success(tmp_path: Path) -> None:
     """Though others can; nor in a diff."""
     two = write(tmp_path, TWO)
-    with pytest.raises(UsageError, match=r"of-files says nothing of anon in v7\.3: it speaks of what"
-                                         " its speaks_of says"):
+    with pytest.raises(UsageError, match=r"of-files says nothing of anon in v7\.3: it speaks of "
+                                         "what its speaks_of says"):
         check.main(["--promise", two, "--mapping", "anon"])
     with pytest.raises(UsageError, match="of-files says nothing of what is compared: anon"):
         diff.main(["v6.1", "v7.3", "--promise", two, "--mapping", "anon"])
