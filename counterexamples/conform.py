@@ -6,7 +6,8 @@ Random runs of all operations together; with --theme those of a theme, whose gra
 for guided runs before: every transition of it, each followed by every list of --extra-states
 operations and by what identifies the state it leads to (with --tour by nothing). Every field that a
 program sees is compared. The first difference is shrunk before it is shown.
-Ends with 0 for no divergence, 1 for one, 4 where the kernel cannot be tried.
+Ends with 0 for no divergence, 1 for one, 2 where not all could be recorded, 4 where the kernel
+cannot be tried.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.records import Record
 from model.cli import (
+    USAGE,
     Parser,
     add_patch_argument,
+    complain,
     entry,
     new_file,
     one_of,
@@ -98,8 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked, kernel = kernel, at_hand(kernel, progress.line)
         if kernel.edition != asked.edition:
             campaigns = _campaigns(args, kernel)
-        record = Record(args.record, kernel) if args.record else None
-        results = _run_all(args, kernel, campaigns, progress, record)
+        record = (Record(args.record, kernel, campaigns[0].model.edition) if args.record
+                  else None)
+        results, lost = _run_all(args, kernel, campaigns, progress, record)
     except CannotRun as error:
         return _ended(args, SKIP, f"SKIP: {error}")
     except KernelFailed as error:
@@ -109,7 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = Report(kernel, args.seed, _again(args), results, time.monotonic() - start,
                     args.verbose)
     print(FORMATS[args.format](report))
-    return DIFFERENT if report.diverged else SAME
+    if lost:
+        complain(PROG, f"not recorded: {lost}")
+    return USAGE if lost else DIFFERENT if report.diverged else SAME
 
 
 def _ended(args: argparse.Namespace, code: int, line: str) -> int:
@@ -149,23 +155,27 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
-             progress: _Progress, record: Record | None) -> list[Result]:
+             progress: _Progress, record: Record | None) -> tuple[list[Result], str]:
     """One virtual machine for each campaign, `jobs` at once. Z3 is not called from the threads:
     a campaign has explored its model before. Raises CannotRun where this kernel has none of the
-    mappings; those that it lacks beside others have that for their result, and no record."""
-    results = []
+    mappings; those that it lacks beside others have that for their result, and no record. Says too
+    why not all could be recorded, if it could not."""
+    results, lost = [], ""
     with ThreadPoolExecutor(args.jobs) as pool:
         try:
             for result in pool.map(lambda c: _run(c, kernel, args.timeout, progress), campaigns):
                 results.append(result)
                 if record is not None and not result.able.no_mapping:
-                    record.add(result)
+                    try:
+                        record.add(result)
+                    except OSError as error:
+                        lost = f"{error.filename}: {error.strerror}"
         finally:
             progress.stop.set()
     reasons = [result.able.no_mapping for result in results]
     if reasons[0] and all(reasons):
         raise CannotRun(reasons[0])
-    return results
+    return results, lost
 
 
 def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from counterexamples import itf
 from counterexamples.trace import run_trace
 from counterexamples.words.text import table, wrapped
-from model.files import write_whole
+from model.files import read_json, write_whole
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
 from model.system.relation.kernel import kernel_system
@@ -25,12 +24,12 @@ def clear(out: Path) -> None:
     """Take away what an earlier diff has left: its report first, then the sides that it names.
     Raises OSError."""
     try:
-        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+        report = read_json(out / REPORT)
         named = [out / trace for result in report["results"] for found in result["classes"]
                  for trace in found["trace"].values()]
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         named = []  # nothing of ours
     (out / REPORT).unlink()
     for trace in named:

@@ -86,7 +86,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
         self._wrong = wrong
         self.register("action", None, _Once)
-        self.add_argument("--version", action=_Version)
+        self.add_argument("--version", action=_Version, dest=argparse.SUPPRESS)
 
     def parse_known_args(  # type: ignore[override]
             self, args: Sequence[str] | None = None,

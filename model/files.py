@@ -4,9 +4,11 @@ writes too."""
 from __future__ import annotations
 
 import errno
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def cache_folder() -> Path:
@@ -66,3 +68,12 @@ def read_whole(path: str | Path, most: int = LARGEST) -> bytes:
     if len(found) > most:
         raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB", str(path))
     return found
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file says. Raises OSError, and ValueError for anything else, such as brackets in
+    brackets without end."""
+    try:
+        return json.loads(read_whole(path))
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deep") from error

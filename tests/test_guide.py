@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.kernel.changes import NEWEST
-from tests.guide import PAGE, PROMISES, ROOT, Block, blocks, follow
+from tests.guide import NEW_RELEASE, PAGE, PROMISES, ROOT, Block, blocks, follow
 
 
 def test_it_installs_as_the_readme_does() -> None:
@@ -42,3 +42,14 @@ def test_the_page_on_promises_of_ones_own_is_true(tmp_path: Path) -> None:
     assert "counterexamples.replay" in replaying
     follow([*page[:-2], Block("sh", compiling)], tmp_path)
     assert (tmp_path / "repro").stat().st_mode & 0o100
+
+
+def test_the_page_for_a_new_release_shows_what_the_model_has() -> None:
+    """The edit of the newest release, line by line; tests/lab/test_new_release.py follows it."""
+    edit = next(block.text for block in blocks(NEW_RELEASE) if block.kind == "diff")
+    for part in edit.split("\n--- "):
+        path = part.splitlines()[1].removeprefix("+++ b/")
+        has = (ROOT / path).read_text().splitlines()
+        shown = [line[1:] for line in part.splitlines()[2:] if line.startswith("+")]
+        assert shown
+        assert [line for line in shown if line not in has] == []

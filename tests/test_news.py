@@ -64,7 +64,8 @@ def test_calls_that_the_edition_without_the_file_stands_are_news(
     """Where the edition breaks the promise by others: a change of its own, with its own trace."""
     mine, out = tmp_path / "mine.py", tmp_path / "out"
     mine.write_text(text)
-    code = check.main(["--patch", str(mine), "--mapping", mapping, "--property", prop, "--allow",
+    code = check.main(["--kernel", "v6.12", "--patch", str(mine), "--mapping", mapping,
+                       "--property", prop, "--allow",
                        *allow.split(), "--jobs", "1", "--out", str(out), "--no-pictures"])
     listed = ", ".join(calls.split())
     told = " ".join(capsys.readouterr().out.split())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import counterexamples
+from counterexamples import conform
 from counterexamples.conform import main
 from counterexamples.lab.campaign import Campaign
 from counterexamples.lab.compare import Abilities, forced
@@ -25,6 +26,7 @@ from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS, find_mapping
 
 RECORDS = sorted((Path(counterexamples.__file__).parent / "records").glob("*.json"))
+EDITION = find_edition("v6.12")
 KERNEL = Kernel("debian:6.12", "v6.12", version="a cloud image", sha256="ab")
 
 
@@ -39,12 +41,13 @@ class Model:
             yield run, tuple(seen_by_model(self.kernel, s) for s in self.kernel.run(run.ops))
 
 
-def result(theme: str = "core", edition: Edition | None = None, seed: int = 1) -> Result:
+def result(theme: str = "core", edition: Edition | None = None, seed: int = 1,
+           extra: int | None = None) -> Result:
     """A campaign that the model itself has answered."""
     edition, mapping = edition or find_edition("v6.12"), find_mapping("hugetlb")
     actions = forced(themes_asked([theme], edition, mapping)[theme])
     model = KernelSystem(edition, mapping, actions)
-    campaign = Campaign(model, theme=theme, extra=None, runs=20, steps=10, seed=seed)
+    campaign = Campaign(model, theme=theme, extra=extra, runs=20, steps=10, seed=seed)
     campaign.run(Model(model))
     return Result(campaign, Abilities("6.12", "hugetlb", {}), [])
 
@@ -71,7 +74,7 @@ def test_a_record_has_every_transition_of_the_core_and_many_random_steps(path: P
 def test_campaigns_are_added_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     for theme, seed in (("core", 1), ("all", 1), ("all", 2), ("core", 1)):
-        Record(path, KERNEL).add(result(theme, seed=seed))
+        Record(path, KERNEL, EDITION).add(result(theme, seed=seed))
     rows = read(path)["campaigns"]
     assert [(r["theme"], r["seed"]) for r in rows] == [("all", 1), ("all", 2), ("core", 1)]
     assert rows[0]["random_steps"] == rows[0]["steps"] == 200
@@ -80,9 +83,20 @@ def test_campaigns_are_added_and_replaced(tmp_path: Path) -> None:
     assert outdated(read(path)) == []
 
 
+def test_two_runs_into_one_record_keep_each_others_campaigns(tmp_path: Path) -> None:
+    """The second to write dropped what the first had added; a tour and runs that look for more
+    states could not be sorted."""
+    first, second = (Record(tmp_path / "record.json", KERNEL, EDITION) for _ in range(2))
+    first.add(result(extra=0))
+    second.add(result(extra=None))
+    rows = read(tmp_path / "record.json")["campaigns"]
+    assert [r["extra_states"] for r in rows] == [None, 0]
+    assert [p.name for p in tmp_path.iterdir()] == ["record.json"]
+
+
 def test_a_changed_function_outdates_what_was_compared_with_it(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    Record(path, KERNEL).add(result())
+    Record(path, KERNEL, EDITION).add(result())
     said = read(path)
     row: dict[str, Any] = said["campaigns"][0]
     right, wrong = (KernelSystem(find_edition(e), find_mapping("hugetlb"))
@@ -93,21 +107,28 @@ def test_a_changed_function_outdates_what_was_compared_with_it(tmp_path: Path) -
     row["covered"]["store"] = covered(wrong)["store"]
     assert outdated(said) == ["hugetlb core: store"]
     path.write_text(json.dumps(said))
-    Record(path, KERNEL).add(result(seed=2))
+    Record(path, KERNEL, EDITION).add(result(seed=2))
     assert [r["seed"] for r in read(path)["campaigns"]] == [2]
 
 
 def test_a_file_that_is_no_record_of_this_kernel_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    for text in ("", "{}", "[]", "[" * 100_000, '{"kernel": 1}', "\0"):
+    for text in ("", "{}", "[]", "[" * 100_000, '{"kernel": 1}', "\0",
+                 '{"kernel": 1, "edition": "v6.12", "campaigns": []}',
+                 '{"kernel": {}, "edition": "v6.12", "campaigns": []}',
+                 '{"kernel": {"sha256": "ab", "version": ""}, "edition": "v6.12", '
+                 '"campaigns": [{"theme": "core"}]}'):
         path.write_text(text)
         with pytest.raises(UsageError, match="is no record of campaigns; name one that"):
-            Record(path, KERNEL)
+            Record(path, KERNEL, EDITION)
         assert path.read_text() == text
     path.unlink()
-    Record(path, KERNEL).add(result())
-    with pytest.raises(UsageError, match="is the record of a cloud image; this is another"):
-        Record(path, replace(KERNEL, version="another", sha256="cd"))
+    Record(path, KERNEL, EDITION).add(result())
+    with pytest.raises(UsageError, match=r"is the record of a cloud image beside v6.12; this is "
+                                         r"another beside v6.12: name another file"):
+        Record(path, replace(KERNEL, version="another", sha256="cd"), EDITION)
+    with pytest.raises(UsageError, match=r"beside v6.12; this is a cloud image beside v6.1: "):
+        Record(path, KERNEL, find_edition("v6.1"))
 
 
 @pytest.mark.parametrize("name", ["", ".", "nowhere/record.json"])
@@ -117,3 +138,16 @@ def test_a_name_that_cannot_be_a_record_is_refused_at_once(
         main(["--kernel", "debian:6.12", "--record", name])
     assert stop.value.code == 2
     assert capsys.readouterr().err.endswith("is no name for a file in a folder that is there\n")
+
+
+def test_a_record_that_cannot_be_written_costs_no_report(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hours of runs ended with one line about a file."""
+    monkeypatch.setattr(conform, "at_hand", lambda *_: KERNEL)
+    monkeypatch.setattr(conform, "_run", lambda *_: result())
+    assert main(["--kernel", "debian:6.12", "--edition", "v6.12", "--mapping", "hugetlb",
+                 "--theme", "core", "--record", "/proc/record.json", "-q"]) == 2
+    said = capsys.readouterr()
+    assert "no divergence" in said.out
+    assert said.err == ("counterexamples.conform: not recorded: /proc/record.json: "
+                        "No such file or directory\n")

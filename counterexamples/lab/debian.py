@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
 from model.debian.apt import Gone
 from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
-from model.files import write_whole
-from model.kernel.editions import UsageError
+from model.files import read_json, write_whole
+from model.kernel.editions import UsageError, shortened
 from model.machine import cache_folder, damaged, file_digest, locked
 from model.processes import temporary_folder
 
@@ -24,6 +24,7 @@ _PACKED_BRD = re.compile(r"(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko
 """RAM disks, for a swap area and a file system."""
 _IMAGE, BRD, _NOTE = "vmlinuz", "brd.ko", "kernel.json"
 """The files of a kernel in the cache; the note has the package and the digests of the others."""
+_ASKED = re.compile(r"(?<![.\d])\d{1,9}\.\d{1,9}(?:\.\d{1,9}|~rc\d{1,9})?(?!\d)", re.ASCII)
 _SHOWN = 12
 """Releases that one line names."""
 
@@ -51,9 +52,11 @@ class Cached:
 
 def checked(wanted: str) -> str:
     """A release (6.1.170) or line (6.1). Raises UsageError for other text."""
-    if not re.fullmatch(r"\d+\.\d+(\.\d+|~rc\d+)?", wanted, re.ASCII):
-        raise UsageError(f"{wanted!r} is no kernel version; debian:6.1 is the newest of its line, "
-                         "debian:6.1.170 one release")
+    if not _ASKED.fullmatch(wanted):
+        near = _ASKED.search(wanted)
+        raise UsageError(f"{shortened(wanted)!r} is no kernel version; " + (
+            f"did you mean {near[0]!r}?" if near else
+            "debian:6.1 is the newest of its line, debian:6.1.170 one release"))
     return wanted
 
 
@@ -176,12 +179,11 @@ def _noted(folder: Path) -> Cached | None:
     """What a folder of the cache says that it holds; None where it says nothing that can be
     read."""
     try:
-        note = json.loads((folder / _NOTE).read_text())
+        note = read_json(folder / _NOTE)
         package = Package(**note["package"])
         digests = {_IMAGE: note["image_sha256"], BRD: note["brd_sha256"]}
         whole = {name: digest for name, digest in digests.items() if digest is not None}
-        return (Cached(folder, package, whole)
-                if _IMAGE in whole and all(map(str.isprintable, astuple(package))) else None)
+        return Cached(folder, package, whole) if _IMAGE in whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -23,6 +23,7 @@ from counterexamples.lab.replaying import (
 )
 from counterexamples.sides import REPORT
 from model.cli import tool
+from model.files import read_json
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.actions.operations import find_operation
 from model.system.state.mappings import find_mapping
@@ -53,7 +54,7 @@ def read(folder: Path) -> Diff:
     anything else."""
     path = folder / REPORT
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         shown = [Shown(find_mapping(result["mapping"]).name, str(found["kind"]),
                        tuple(find_operation(op).name for op in found["operations"]),
                        tuple(map(str, found["fields"])))
@@ -64,7 +65,7 @@ def read(folder: Path) -> Diff:
                          "model.diff --out has written") from error
     except UsageError as error:
         raise UsageError(f"{str(path)!r}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{str(path)!r} is not a report of model.diff; name a folder that "
                          "model.diff --out has written") from error
 

@@ -7,7 +7,11 @@ of its terms in the edition, so that a change that other editions alone have lea
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +19,8 @@ from typing import Any
 from counterexamples.lab.conform_report import Result
 from counterexamples.lab.kernels import Kernel
 from model.cli import tool
-from model.files import read_whole, write_whole
-from model.kernel.editions import Heard, UsageError, find_edition
+from model.files import read_json, write_whole
+from model.kernel.editions import Edition, Heard, UsageError, find_edition
 from model.kernel.task_mmu import pagemap_read
 from model.smtlib import Printer
 from model.system.actions.themes import modelled
@@ -31,28 +35,55 @@ _KEY = ("mapping", "theme", "seed", "runs", "steps_a_run", "extra_states")
 class Record:
     """A record file of one kernel and edition, to which campaigns are added as they end."""
 
-    def __init__(self, path: Path, kernel: Kernel) -> None:
-        """Raises UsageError where `path` holds something else than a record of this image."""
+    def __init__(self, path: Path, kernel: Kernel, edition: Edition) -> None:
+        """Raises UsageError where `path` holds something else than a record of this image held
+        against this edition."""
         self._path = path
         self._kernel = {"name": kernel.name, "version": kernel.version, "sha256": kernel.sha256}
-        self._said: dict[str, Any] = read(path) if path.exists() else {}
-        known = self._said.get("kernel", self._kernel)
-        if known["sha256"] != kernel.sha256:
-            raise UsageError(f"{str(path)!r} is the record of {known['version']}; this is "
-                             f"{kernel.version}: name another file, or remove it")
+        self._edition = edition.name
+        self._kept()
+
+    def _kept(self) -> list[dict[str, Any]]:
+        """The campaigns that are there by now."""
+        if not self._path.exists():
+            return []
+        said = read(self._path)
+        known, edition = said["kernel"], said["edition"]
+        if (known["sha256"], edition) != (self._kernel["sha256"], self._edition):
+            raise UsageError(f"{str(self._path)!r} is the record of {known['version']} beside "
+                             f"{edition}; this is {self._kernel['version']} beside "
+                             f"{self._edition}: name another file, or remove it")
+        campaigns: list[dict[str, Any]] = said["campaigns"]
+        return campaigns
 
     def add(self, result: Result) -> None:
         """Write a campaign down, in place of an earlier one that was asked for the same. What was
-        found with another model is dropped. Raises OSError."""
-        edition = result.campaign.model.edition
+        found with another model is dropped; what another run has added is kept. Raises OSError."""
         row = _row(result)
-        kept = [r for r in self._said.get("campaigns", [])
-                if not all(r[k] == row[k] for k in _KEY)
-                and (any(r[k] != row[k] for k in ("mapping", "theme"))
-                     or r["covered"] == row["covered"])]
-        self._said = {"tool": tool(), "kernel": self._kernel, "edition": edition.name,
-                      "campaigns": sorted([*kept, row], key=lambda r: [r[k] for k in _KEY])}
-        write_whole(self._path, _text(self._said))
+        with _held(self._path.absolute().parent):
+            kept = [r for r in self._kept()
+                    if not all(r[k] == row[k] for k in _KEY)
+                    and (any(r[k] != row[k] for k in ("mapping", "theme"))
+                         or r["covered"] == row["covered"])]
+            write_whole(self._path, _text({
+                "tool": tool(), "kernel": self._kernel, "edition": self._edition,
+                "campaigns": sorted([*kept, row], key=_order)}))
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Holds a folder of the user's against other runs, and leaves nothing in it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _order(row: dict[str, Any]) -> list[tuple[bool, Any]]:
+    """Runs that look for no more states, which say None, before those that do."""
+    return [(row[k] is not None, row[k] or 0) for k in _KEY]
 
 
 def _text(said: dict[str, Any]) -> str:
@@ -65,10 +96,11 @@ def _text(said: dict[str, Any]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """A record: `kernel`, `edition` and `campaigns`. Raises UsageError for another file."""
     try:
-        said = json.loads(read_whole(path))
-        if isinstance(said, dict) and {"kernel", "edition", "campaigns"} <= set(said):
+        said: dict[str, Any] = read_json(path)
+        if ({"sha256", "version"} <= said["kernel"].keys() and isinstance(said["edition"], str)
+                and all({*_KEY, "covered"} <= row.keys() for row in said["campaigns"])):
             return said
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass
     raise UsageError(f"{str(path)!r} is no record of campaigns; name one that conform --record "
                      "wrote, or a new file")

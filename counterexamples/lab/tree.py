@@ -21,7 +21,7 @@ from pathlib import Path
 
 from counterexamples.lab import workcopy
 from counterexamples.lab.errors import CannotRun
-from model.files import write_whole
+from model.files import read_json, write_whole
 from model.machine import damaged, kept, locked, whole
 from model.processes import group, temporary_folder
 
@@ -175,9 +175,10 @@ def _unpacked(archive: Path, folder: _Folder, progress: Progress) -> Path:
 def _note(file: Path) -> object:
     """What the unpacked tree held when it was new, if that is known."""
     try:
-        return json.loads(file.read_text())
+        found: object = read_json(file)
     except (FileNotFoundError, ValueError):
         return None
+    return found
 
 
 def _need_tools() -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun
-from model.files import write_whole
+from model.files import read_json, write_whole
 from model.processes import group
 
 # What a build in the tree leaves there; "make mrproper" in the copy finds the rest.
@@ -177,7 +177,7 @@ def _link(source: Path, target: Path) -> None:
 def _read(state: Path) -> dict[str, str]:
     """The stamps that were kept; none where they are missing or damaged."""
     try:
-        kept = json.loads(state.read_text())
+        kept = read_json(state)
     except (FileNotFoundError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

@@ -16,7 +16,7 @@ from model.checking.cells import Cell, CellResult
 from model.checking.run import Store
 from model.checking.settle import Options
 from model.engines.base import PROVED, VIOLATED
-from model.files import write_whole
+from model.files import read_json, write_whole
 
 if TYPE_CHECKING:
     from counterexamples.folder import Pictures, Where
@@ -54,7 +54,7 @@ class Folder(Store):
         if not self.resume or not self._file(cell).exists():
             return None
         try:
-            return self._taken_up(cell, json.loads(self._file(cell).read_bytes()))
+            return self._taken_up(cell, read_json(self._file(cell)))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self.passed_over += 1
             return None

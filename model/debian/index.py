@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import IO
 
 from model.debian import apt
-from model.files import write_whole
+from model.files import read_json, write_whole
 from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need
 from model.processes import group, temporary_folder
 
@@ -25,17 +27,23 @@ AGAIN = 600.0
 _NAME = (r"linux-(?:image|binary|binary-unsigned|modules)-\d\S*-cloud-amd64(?:-unsigned)?"
          r"|linux-source-\d+\.\d+")
 _RECORD = re.compile(rf"^Package: (?P<name>{_NAME})\n(?:.+\n?)*", re.MULTILINE)
+_VERSION = re.compile(r"\d{1,9}\.\d{1,9}(?:[-+.~][-+.~\w]{,99})?", re.ASCII)
 _EMPTY = re.compile(r"linux-(?:image|binary)-\d")
 """What an image package depends on that has no image of its own."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package: `version` is Debian's, as 6.1.192-2; `sha256` that of the .deb."""
+    """A package: `version` is Debian's, as 6.1.192-2; `sha256` that of the .deb. Raises ValueError
+    for what is none."""
 
     name: str
     version: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        if not (all(map(str.isprintable, astuple(self))) and is_version(self.version)):
+            raise ValueError(f"no package of a kernel: {self!r}")
 
     @property
     def release(self) -> str:
@@ -65,6 +73,10 @@ class Index:
     asked: float
     suites: tuple[Suite, ...]
 
+    def younger(self, seconds: float) -> bool:
+        """An answer of the future is of a clock that was wrong."""
+        return 0 <= _now() - self.asked < seconds
+
     def packages(self) -> list[Package]:
         """Each once, oldest first."""
         return sorted({p for s in self.suites for p in s.packages}, key=lambda p: p.order)
@@ -84,15 +96,23 @@ def _order(version: str) -> list[tuple[int, str]]:
               for text, number in re.findall(r"(\D+)|(\d+)", version)), (0, "\1")]
 
 
+def is_version(text: str) -> bool:
+    """Whether it is a version of Debian's kernel packages, and of a length that one has."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def known(progress: Progress, *, refresh: float = DAY) -> Index:
     """What the archive has, asked anew where the answer is older than `refresh` seconds.
 
     Without a network what was kept is used, of whatever age. Raises CannotRun where nothing was.
     """
     file = _file()
+    kept = _read(file, lambda _: None)
+    if kept is not None and kept.younger(refresh):  # also where nothing can be written
+        return kept
     with locked(file.parent, lambda: progress("waiting for another answer of Debian's archive")):
-        kept = _read(file)
-        if kept is not None and _now() - kept.asked < refresh:
+        kept = _read(file, damaged)
+        if kept is not None and kept.younger(refresh):
             return kept
         progress("asking Debian's archive which kernels it has (once a day; the first time, some "
                  "50 MB)")
@@ -101,7 +121,7 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
         except CannotRun as error:
             if kept is None:
                 raise
-            hours = (_now() - kept.asked) / 3600
+            hours = max(0, _now() - kept.asked) / 3600
             progress(f"{error}; going by what it said {hours:.0f} hours ago")
             return kept
         write_whole(file, json.dumps(asdict(index), indent=1))
@@ -110,7 +130,7 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
 
 def kept_index() -> Index | None:
     """The last answer, if there is one."""
-    return _read(_file())
+    return _read(_file(), damaged)
 
 
 def _file() -> Path:
@@ -119,20 +139,20 @@ def _file() -> Path:
     return folder / "index.json"
 
 
-def _read(file: Path) -> Index | None:
+def _read(file: Path, say: Callable[[Path], object]) -> Index | None:
     try:
-        data = json.loads(file.read_text())
+        data = read_json(file)
         suites = tuple(Suite(s["name"], s["source"], tuple(Package(**p) for p in s["packages"]),
                              s["note"]) for s in data["suites"])
-        texts = [t for s in suites for t in (s.name, s.note, *(w for p in s.packages
-                                                               for w in astuple(p)))]
-        if not all(map(str.isprintable, texts)):
+        asked = float(data["asked"])
+        if not math.isfinite(asked) or not all(t.isprintable() for s in suites
+                                               for t in (s.name, s.note)):
             raise ValueError(file)
-        return Index(float(data["asked"]), suites)
+        return Index(asked, suites)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
-        damaged(file)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        say(file)
         return None
 
 
@@ -164,7 +184,8 @@ def parsed(text: str) -> Iterator[Package]:
         image = record["name"].startswith(("linux-image-", "linux-binary-"))
         if {"Version", "SHA256"} <= fields.keys() and not (
                 image and _EMPTY.search(fields.get("Depends", ""))):
-            yield Package(record["name"], fields["Version"], fields["SHA256"])
+            with suppress(ValueError):
+                yield Package(record["name"], fields["Version"], fields["SHA256"])
 
 
 def members(deb: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -6,7 +6,17 @@ import re
 import shutil
 from pathlib import Path
 
-from model.debian.index import AGAIN, DAY, Index, Package, Progress, fetched, known, members
+from model.debian.index import (
+    AGAIN,
+    DAY,
+    Index,
+    Package,
+    Progress,
+    fetched,
+    is_version,
+    known,
+    members,
+)
 from model.kernel.editions import UsageError
 from model.machine import CannotRun, cache_folder, kept, whole
 
@@ -32,7 +42,8 @@ def here(name: str) -> Path | None:
         return archive
     folder = _folder()
     versions = {match[1] for file in folder.glob(f"{name}_*{_SUFFIX}")
-                if (match := re.fullmatch(r"(.+)-[0-9a-f]{16}\.tar\.xz", file.name))}
+                if (match := re.fullmatch(r"(.+)-[0-9a-f]{16}\.tar\.xz", file.name))
+                and is_version(match[1].removeprefix(f"{name}_"))}
     stems = sorted(versions,
                    key=lambda stem: Package(name, stem.removeprefix(f"{name}_"), "").order)
     return next((found for stem in reversed(stems) if (found := whole(folder, stem, _SUFFIX))),

@@ -175,6 +175,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
            "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
+    Change("huge-pte-vm-write", "make_huge_pte() asks the VMA whether it may be written to",
+           "by v7.2", "none: who asks for a writable entry has asked the VMA before"),
     Change("ksm-soft-dirty", "mm/ksm: keep soft-dirty when merging a page", "after v7.3 (6.12.118)",
            "dropped: a page that KSM merges forgets that it was stored to"),
     Change("register-ebusy", "userfaultfd: add UFFDIO_REGISTER_MODE_RWP and UFFDIO_RWPROTECT "
@@ -263,7 +265,7 @@ _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
 _V6_19 = _V6_18 | {"prot-numa-skip"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
-_V7_2 = _V7_1 | {"f7491d7c81db"}
+_V7_2 = _V7_1 | {"f7491d7c81db", "huge-pte-vm-write"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
                  "pagemap-special"}
 

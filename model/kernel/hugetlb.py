@@ -58,12 +58,12 @@ def huge_pte_mkuffd_wp(ed: Edition, pte: BV) -> BV:
 
 @mirrors(_C)
 def make_huge_pte(ed: Edition, vma: Vma, writable: bool) -> BV:
-    """The entry for a new page. Writable or not is the caller's word, not vm_page_prot's."""
-    pte = vma.vm_page_prot
+    """The entry for a new page. Writable or not is the caller's word, not vm_page_prot's, and since
+    "huge-pte-vm-write" that of the VMA too."""
+    pte = pte_wrprotect(ed, vma.vm_page_prot)
     if writable:
-        pte = huge_pte_mkwrite(ed, pte_mkdirty(ed, pte))
-    else:
-        pte = pte_wrprotect(ed, pte)
+        allowed = disj(negate(ed.has("huge-pte-vm-write")), has(vma.vm_flags, VM_WRITE))
+        pte = ite(allowed, huge_pte_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot)), pte)
     return set_bits(pte_mkyoung(pte), PAGE_PSE)
 
 

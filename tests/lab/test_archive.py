@@ -179,8 +179,16 @@ def test_what_is_listed_and_gone_is_passed_over(archive: Archive) -> None:
     assert archive.count("Debian's archive lists linux-image-6.1.0-56-cloud-amd64") == 1
 
 
+def _index_of(version: str) -> str:
+    package = {"name": "linux-image-6.1-cloud-amd64", "version": version, "sha256": ""}
+    return json.dumps({"asked": 1e12, "suites": [
+        {"name": "sid", "source": "", "note": "", "packages": [package]}]})
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"asked": 1}', '{"asked": "x", "suites": []}',
-                                     '{"asked": 1e12, "suites": [{"name": 1}]}'])
+                                     '{"asked": 1e12, "suites": [{"name": 1}]}', "[" * 100_000,
+                                     '{"asked": NaN, "suites": []}',
+                                     *(_index_of(v) for v in ("abc", "9" * 5000 + ".1"))])
 def test_a_damaged_index_is_asked_for_anew(content: str, archive: Archive,
                                            capsys: pytest.CaptureFixture[str]) -> None:
     old(archive, "sid", "6.1.170", "6.1.0-47")
@@ -239,7 +247,8 @@ def test_without_an_archive_the_list_is_a_skip(archive: Archive,
     assert command.main(["--quiet"]) == 4
     assert re.fullmatch(r"SKIP: Debian's archive cannot be asked: .*\n", capsys.readouterr().out)
     assert command.main(["--quiet", "--format", "json"]) == 4
-    assert json.loads(capsys.readouterr().out)["verdict"] == "skip"
+    said = json.loads(capsys.readouterr().out)
+    assert (said["verdict"], said["asked"], said["kernels"]) == ("skip", None, [])
 
 
 def test_a_tree_may_be_a_package_of_sources(archive: Archive) -> None:
@@ -331,3 +340,20 @@ def test_what_suites_list_is_read() -> None:
     versions = ["7.3~rc7-1~exp1", "7.3.1-1", "7.3.4-1~bpo13+1", "7.3.4-1", "7.3.4-1.1", "7.3.12-1"]
     packages = [index.Package("linux-source-7.3", version, "") for version in versions]
     assert sorted({*packages}, key=lambda p: p.order) == packages
+
+
+def test_an_answer_of_a_clock_that_was_ahead_is_asked_for_anew(
+        archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would have been the newest for as long."""
+    old(archive, "sid", "6.1.170", "6.1.0-47")
+    now = index._now()
+    for hours in (10_000, 0):
+        monkeypatch.setattr(index, "_now", lambda hours=hours: now + hours * 3600)
+        index.known(archive.progress)
+    assert archive.count("asking") == 2
+
+
+def test_a_record_that_is_no_kernels_is_passed_over() -> None:
+    record = "Package: linux-source-{}\nVersion: {}\nSHA256: 0\n\n"
+    text = record.format("6.1", "9" * 5000) + record.format("7.3", "7.3.4-1")
+    assert [p.version for p in index.parsed(text)] == ["7.3.4-1"]

@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from counterexamples.kernels import main as list_kernels
 from counterexamples.lab import guest, kernels
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.tools import static_program
+from model.debian import index
 from model.machine import cache_folder
 from tests.lab.fake_archive import IMAGE, MODULE, Archive, archive
 
@@ -38,7 +41,7 @@ def offer(archive: Archive) -> Archive:
 
 def fetch(offer: Archive) -> tuple[bytes, bytes]:
     """What is at hand of the kernel, image and module, once it is."""
-    kernel = kernels.at_hand(kernels.named("debian:6.1.192"), offer.progress)
+    kernel = kernels.at_hand(kernels.named("debian:6.1"), offer.progress)
     assert kernel.image
     assert kernel.sha256 == hashlib.sha256(kernel.image.read_bytes()).hexdigest()
     return kernel.image.read_bytes(), kernel.modules[0].read_bytes()
@@ -58,7 +61,8 @@ def test_a_damaged_kernel_is_fetched_anew(name: str, kind: str, offer: Archive,
     assert capsys.readouterr().err == f"{folder} is not whole: it is made or fetched anew\n"
 
 
-@pytest.mark.parametrize("note", ["[]", "null", '{"package": 1}', '{"package": {"name": 1}}',
+@pytest.mark.parametrize("note", ["[]", "null", "[" * 100_000, '{"package": 1}',
+                                  '{"package": {"name": 1}}',
                                   '{"package": {"name": 1, "version": 2, "sha256": 3}, '
                                   '"image_sha256": 4, "brd_sha256": 5}'])
 def test_a_note_that_says_something_else_is_no_end(note: str, offer: Archive) -> None:
@@ -106,8 +110,23 @@ def test_the_file_system_is_made_anew() -> None:
     assert b"\x53\xef" in guest.file_system().read_bytes()[1024:2048]  # EXT4_SUPER_MAGIC
 
 
-def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("PTECHECK_CACHE", str(tmp_path / "file"))
     with pytest.raises(CannotRun, match="set PTECHECK_CACHE to a folder that can be written"):
         guest.agent()
+    assert list_kernels(["--quiet"]) == 4
+    assert capsys.readouterr().out.startswith("SKIP: cannot keep anything in ")
+
+
+def test_what_was_said_of_the_archive_is_read_where_nothing_can_be_written(
+        offer: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch(offer)
+
+    def read_only(*_: object) -> NoReturn:
+        raise CannotRun("cannot keep anything")
+
+    monkeypatch.setattr(index, "locked", read_only)
+    assert fetch(offer) == (IMAGE, MODULE)
+    assert list_kernels(["6.1", "--quiet"]) == 0

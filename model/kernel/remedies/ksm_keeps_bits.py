@@ -9,7 +9,7 @@ from model.kernel.pgtable import pte_mksoft_dirty, pte_mkuffd_wp, pte_soft_dirty
 from model.kernel.records import Entry, Vma
 
 
-def replace_page(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    merged = ksm.replace_page(_ed, vma, entry)
+def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    merged = ksm.replace_page(ed, vma, entry)
     pte = ite(pte_soft_dirty(entry.pte), pte_mksoft_dirty(merged.pte), merged.pte)
-    return merged.with_pte(ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(_ed, pte), pte))
+    return merged.with_pte(ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte))
