@@ -13,11 +13,10 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-from model.kernel.changes import NEWEST
+from model.kernel.changes import CHANGES, NEWEST
 from model.kernel.editions import EDITIONS, UsageError, shortened, unknown
 from model.system.actions.operations import CORE, OPERATIONS
-from model.system.asking.language import as_term
-from model.system.asking.view import StepView
+from model.system.asking.view import StepView, View
 from model.system.patching.executed import NAME, blamed, executed, place_of
 from model.system.patching.misfit import misfit, shape, strangers
 from model.system.patching.trial import limited
@@ -53,17 +52,12 @@ def tried(promise: Property) -> None:
     editions = sorted(EDITIONS.values(), key=lambda e: e.name != NEWEST)
     place = next(((e, m) for e in editions for m in MAPPINGS.values() if promise.concerns(e, m)),
                  None)
-    if place is None or promise.own is None:
+    if place is None:
         return
-    kernel = kernel_system(*place, promise.about)
-    step = _Spelt(kernel)
-    known = (kernel.system.variables, kernel.system.primed, kernel.system.action,
-             kernel.system.outputs)
-    for part, view in (("witness", step), ("safe", step.before), ("allowed", step)):
-        seen = kernel.system.variables if part == "safe" else known
-        if made_up := strangers(as_term(getattr(promise, part)(view)), seen):
-            raise UsageError(f"{promise.own.file}: {part} of {promise.name} makes up "
-                             f"{', '.join(made_up)}: it may depend on nothing but its argument")
+    step = _Spelt(kernel_system(*place, promise.about))
+    promise.witness(step)
+    promise.safe(step.before)
+    promise.allowed(step)
 
 
 class _Spelt(StepView):
@@ -110,19 +104,34 @@ def _checked(file: str, p: Property) -> Property:
             ("origin", "a text", _text(p.origin)), ("memory", "a text", _text(p.memory)),
             ("role", f"one of {', '.join(_ROLES)}", p.role in _ROLES),
             ("about", "a tuple of operations", _all(p.about, str)),
-            ("violated", "a tuple of Violated(...)", _all(p.violated, Violated)),
+            ("violated", 'a tuple of Violated("MAPPING ...", ("-COMMIT", ...), "because")',
+             _all(p.violated, Violated) and all(
+                 _all((v.mappings, v.because, v.by), str) and _all(v.when, str)
+                 for v in p.violated)),
             ("parts", "left out: it is of --never", not p.parts),
             *((name, "a function", callable(getattr(p, name)))
               for name in (*_QUESTIONS, "speaks_of"))):
         if not fits:
             raise UsageError(f"{file}: {field} of {p.name} is "
                              f"{shortened(repr(getattr(p, field)))}; it should be {right}")
-    for op in p.about:
-        if op not in OPERATIONS:
-            raise UsageError(f"{file}: about of {p.name}: "
-                             f"{unknown('operation', op, list(OPERATIONS))}")
+    for kind, part, names, known in (
+            ("operation", "about", p.about, OPERATIONS),
+            ("mapping", "violated", _words(p, "mappings"), MAPPINGS),
+            ("operation", "violated", _words(p, "by"), OPERATIONS),
+            ("commit", "violated", [w.removeprefix("+").removeprefix("-") for v in p.violated
+                                    for w in v.when], CHANGES)):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"{file}: {part} of {p.name}: {unknown(kind, name, list(known))}")
+    if unsigned := [w for v in p.violated for w in v.when if w[:1] not in ("+", "-")]:
+        raise UsageError(f"{file}: violated of {p.name}: {unsigned[0]!r} has no sign: '+' for an "
+                         "edition that has the commit, '-' for one that lacks it")
     return replace(p, about=tuple(op for op in p.about if op not in CORE),
                    memory=p.memory or "what its speaks_of says")
+
+
+def _words(p: Property, part: str) -> list[str]:
+    return [word for v in p.violated for word in getattr(v, part).replace("&", " ").split()]
 
 
 def _text(value: object) -> bool:
@@ -146,7 +155,7 @@ def _guarded(p: Property, seconds: float) -> Property:
                    allowed=guard("allowed", truth), speaks_of=guard("speaks_of", None))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Guarded:
     """A function of a user's: `part` says in words which. Its answer has the shape `wanted`, or is
     a Python bool; a call may take `seconds`."""
@@ -158,12 +167,24 @@ class _Guarded:
     seconds: float
 
     def __call__(self, *asked: Any) -> Any:
-        """Its answer. Raises UsageError where it fails, or the answer is of another shape."""
+        """Its answer. Raises UsageError where it fails, or the answer is of another shape, or of
+        something that it was not given."""
         with limited(self.seconds), blamed(self.file, self.part):
             answer = self.function(*asked)
         wrong = (misfit(self.wanted, answer) if self.wanted else
                  "" if isinstance(answer, bool) else
                  f"{shortened(repr(answer))}; it should be True or False")
+        place = place_of(self.file, self.function)
         if wrong:
-            raise UsageError(f"{place_of(self.file, self.function)} {self.part} returns {wrong}")
+            raise UsageError(f"{place} {self.part} returns {wrong}")
+        if made_up := strangers(answer, [_given(view) for view in asked]):
+            raise UsageError(f"{place} {self.part} makes up {', '.join(made_up)}: it may depend on "
+                             "nothing but its argument")
         return answer
+
+
+def _given(view: object) -> tuple[Any, ...]:
+    """All that a question to a view can be about."""
+    if isinstance(view, StepView):
+        return _given(view.before), _given(view.after), view.op(*CORE), view.ok
+    return (view.vma, view.entry, view.uffd_open, view.history) if isinstance(view, View) else ()
