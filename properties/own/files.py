@@ -24,12 +24,16 @@ from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Own, Property, Violated
+from properties.claims import CLAIMS
+from properties.data_kept import DATA_KEPT
+from properties.lemmas import LEMMAS
 
 OPTION = "--promise"
 _PACKAGE = "properties."
 _LONGEST = 100
 """Characters of a name: folders are called by it."""
 _QUESTIONS = ("witness", "safe", "allowed")
+_TAKEN = {*PROPERTIES, DATA_KEPT.name, *CLAIMS, *(lemma.name for lemma in LEMMAS)}
 _ROLES = ("promise", "ground", "precision")
 
 
@@ -96,7 +100,7 @@ def _checked(file: str, p: Property) -> Property:
     if not isinstance(p.name, str) or not NAME.fullmatch(p.name) or len(p.name) > _LONGEST:
         raise UsageError(f"{file}: {shortened(repr(p.name))} is no name for a promise: letters, "
                          f"digits, '_', '.' and '-', at most {_LONGEST}")
-    if p.name in PROPERTIES:
+    if p.name in _TAKEN:
         raise UsageError(f"{file}: {p.name} is a promise that there is already; give yours another "
                          "name")
     for field, right, fits in (
