@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"nothing to try: {diff.a.name} and {diff.b.name} do not differ in "
                          f"{str(args.folder)!r}")
     kernels = named(args.a), named(args.b)
+    if [k.edition for k in kernels] == [diff.b.name, diff.a.name] != [diff.a.name, diff.b.name]:
+        raise UsageError(f"{str(args.folder)!r} goes from {diff.a.name} to {diff.b.name}: name "
+                         f"{args.b} first, then {args.a}")
     say = _silent if args.quiet else _progress
     try:
         a, b = (at_hand(kernel, say) for kernel in kernels)

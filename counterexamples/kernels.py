@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from counterexamples.lab import debian
+from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.offered import Listing, Offer, Source, kernels, modelled_as
 from model.cli import Parser, entry, one_of, tool
 
@@ -43,13 +44,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    wanted = debian.checked(args.version) if args.version is not None else None
+    wanted = args.version and debian.checked(args.version.removeprefix("debian:"))
     progress = _silent if args.quiet else _progress
-    listing = kernels(wanted, progress, every=args.all, refresh=args.refresh)
+    try:
+        listing = kernels(wanted, progress, every=args.all, refresh=args.refresh)
+    except CannotRun as error:
+        listing = Listing(None, (), (), (), str(error))
     if not listing.kernels:
         line = f"SKIP: {listing.trouble or 'there are no kernels'}"
-        print(json.dumps({"tool": tool(), "verdict": "skip", "line": line, "kernels": [],
-                          "sources": []}, indent=1) if args.format == "json" else line)
+        skip = {"tool": tool(), "verdict": "skip", "line": line, "asked": listing.asked,
+                "notes": list(listing.notes), "kernels": [], "sources": []}
+        print(json.dumps(skip, indent=1) if args.format == "json" else line)
         return SKIP
     print(_as_json(listing) if args.format == "json" else _as_text(listing))
     return SKIP if listing.trouble else LISTED

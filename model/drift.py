@@ -21,7 +21,7 @@ from model.debian.source import archive_of, is_source
 from model.kernel.editions import Edition, UsageError, unknown
 from model.machine import CannotRun
 from model.source.compare import compare, with_properties
-from model.source.digests import Item, Source, items, save, wanted_files
+from model.source.digests import Item, Source, editions, items, save, wanted_files
 from model.source.report import as_json, as_text
 from model.source.tree import open_tree
 from model.system.actions.themes import allowing
@@ -83,6 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     against = (None if args.against is None
                else open_tree(args.against, wanted, find_package))
     comparison = compare(tree, edition, chosen, against, proofs=not args.digests)
+    if comparison.idle:
+        known = ", ".join(editions())
+        raise UsageError(f"nothing to compare: no digests are recorded for {edition.name}, only "
+                         f"for {known}, and no leaf function is to be proved")
     comparison = with_properties(comparison, lambda functions: resting(edition, functions))
     print(as_json(comparison, tool()) if args.format == "json" else
           as_text(comparison, colour=wants_colour(sys.stdout), verbose=args.verbose))

@@ -34,9 +34,13 @@ def cache_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotRun(f"cannot keep anything in {str(folder)!r}: {error.strerror}; set "
-                        "PTECHECK_CACHE to a folder that can be written") from error
+        raise _no_place(folder, error) from error
     return folder
+
+
+def _no_place(folder: Path, error: OSError) -> CannotRun:
+    return CannotRun(f"cannot keep anything in {str(folder)!r}: {error.strerror}; set "
+                     "PTECHECK_CACHE to a folder that can be written")
 
 
 def need(*programs: str) -> None:
@@ -94,8 +98,12 @@ def _candidates(folder: Path, stem: str, suffix: str) -> list[Path]:
 @contextmanager
 def locked(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[int]:
     """Holds `folder` against other processes; gives the lock's file descriptor. `waiting` is
-    called where another one holds it."""
-    with (folder / "lock").open("w") as file:
+    called where another one holds it. Raises CannotRun where nothing can be kept there."""
+    try:
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise _no_place(folder, error) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -323,6 +323,8 @@ def odd_trees(tmp_path: Path) -> Path:
     (["{}/known", "--function", "can_chang_pte_writable"],
      "unknown function 'can_chang_pte_writable'; did you mean 'can_change_pte_writable'"),
     (["{}/known", "--record", "--function", "pte_dirty"], "--record keeps the digests of all"),
+    (["{}/known", "--digests", "--edition", "v6.18"],
+     "nothing to compare: no digests are recorded for v6.18, only for v6.1, v6.12"),
 ])
 def test_bad_input_is_told_in_one_line(args: list[str], said: str, odd_trees: Path) -> None:
     with pytest.raises(UsageError) as error:

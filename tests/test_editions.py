@@ -72,6 +72,7 @@ def test_there_and_back_is_where_it_began() -> None:
     ("v5.7-rc1", "the oldest that is modelled is 'v5.7'"),
     ("6.12", "did you mean 'v6.12'?"),
     ("v61", "did you mean 'v6.1'?"),
+    ("v1." + "9" * 180, "python -m model.check --list editions has them all"),
     ("linux", "python -m model.check --list editions has them all"),
 ])
 def test_of_a_release_that_is_none_the_nearest_before_it_is_named(name: str, told: str) -> None:
@@ -85,14 +86,17 @@ def test_of_a_release_that_is_none_the_nearest_before_it_is_named(name: str, tol
     ("deadbeef1234", "python -m model.check --list changes has them all"),
     ("931298e103c3", "did you mean '931298e103c2'?"),
     ("saved-dirtyXX", "did you mean 'saved-dirty'?"),
+    ("register-ebusi", "did you mean 'register-ebusy'?"),
+    ("no-such-word-at-all", "python -m model.check --list changes has them all"),
     ("saved-d", "did you mean 'saved-dirty'?"),
     ("93129", "did you mean '931298e103c2'?"),
     ("931298e103c2xyz", "did you mean '931298e103c2'?"),
 ])
-def test_a_commit_that_is_none_is_one_short_line(name: str, told: str) -> None:
-    """Only a hash has longer and shorter forms."""
+@pytest.mark.parametrize("derived", [False, True])
+def test_a_commit_that_is_none_is_one_short_line(name: str, told: str, derived: bool) -> None:
+    """Only a hash has longer and shorter forms; a word has hyphens, in an edition's name too."""
     with pytest.raises(UsageError) as raised:
-        find_change(name)
+        find_edition(f"v6.12-931298e103c2-{name}-collapse-ebusy") if derived else find_change(name)
     assert str(raised.value) == f"unknown commit {name!r}; {told}"
 
 

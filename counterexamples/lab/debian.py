@@ -13,7 +13,7 @@ from counterexamples.lab.errors import CannotRun
 from model.debian.apt import Gone
 from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
 from model.files import read_json, write_whole
-from model.kernel.editions import UsageError
+from model.kernel.editions import UsageError, shortened
 from model.machine import cache_folder, damaged, file_digest, locked
 from model.processes import temporary_folder
 
@@ -24,6 +24,7 @@ _PACKED_BRD = re.compile(r"(usr/)?lib/modules/[^/]+/kernel/drivers/block/brd\.ko
 """RAM disks, for a swap area and a file system."""
 _IMAGE, BRD, _NOTE = "vmlinuz", "brd.ko", "kernel.json"
 """The files of a kernel in the cache; the note has the package and the digests of the others."""
+_ASKED = re.compile(r"(?<![.\d])\d{1,9}\.\d{1,9}(?:\.\d{1,9}|~rc\d{1,9})?(?!\d)", re.ASCII)
 _SHOWN = 12
 """Releases that one line names."""
 
@@ -51,9 +52,11 @@ class Cached:
 
 def checked(wanted: str) -> str:
     """A release (6.1.170) or line (6.1). Raises UsageError for other text."""
-    if not re.fullmatch(r"\d+\.\d+(\.\d+|~rc\d+)?", wanted, re.ASCII):
-        raise UsageError(f"{wanted!r} is no kernel version; debian:6.1 is the newest of its line, "
-                         "debian:6.1.170 one release")
+    if not _ASKED.fullmatch(wanted):
+        near = _ASKED.search(wanted)
+        raise UsageError(f"{shortened(wanted)!r} is no kernel version; " + (
+            f"did you mean {near[0]!r}?" if near else
+            "debian:6.1 is the newest of its line, debian:6.1.170 one release"))
     return wanted
 
 

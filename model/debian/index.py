@@ -73,6 +73,10 @@ class Index:
     asked: float
     suites: tuple[Suite, ...]
 
+    def younger(self, seconds: float) -> bool:
+        """An answer of the future is of a clock that was wrong."""
+        return 0 <= _now() - self.asked < seconds
+
     def packages(self) -> list[Package]:
         """Each once, oldest first."""
         return sorted({p for s in self.suites for p in s.packages}, key=lambda p: p.order)
@@ -103,9 +107,12 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
     Without a network what was kept is used, of whatever age. Raises CannotRun where nothing was.
     """
     file = _file()
+    kept = _read(file, lambda _: None)
+    if kept is not None and kept.younger(refresh):  # also where nothing can be written
+        return kept
     with locked(file.parent, lambda: progress("waiting for another answer of Debian's archive")):
-        kept = _read(file)
-        if kept is not None and 0 <= _now() - kept.asked < refresh:  # else the clock was wrong
+        kept = _read(file, damaged)
+        if kept is not None and kept.younger(refresh):
             return kept
         progress("asking Debian's archive which kernels it has (once a day; the first time, some "
                  "50 MB)")
@@ -123,7 +130,7 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
 
 def kept_index() -> Index | None:
     """The last answer, if there is one."""
-    return _read(_file())
+    return _read(_file(), damaged)
 
 
 def _file() -> Path:
@@ -132,7 +139,7 @@ def _file() -> Path:
     return folder / "index.json"
 
 
-def _read(file: Path) -> Index | None:
+def _read(file: Path, say: Callable[[Path], object]) -> Index | None:
     try:
         data = read_json(file)
         suites = tuple(Suite(s["name"], s["source"], tuple(Package(**p) for p in s["packages"]),
@@ -145,7 +152,7 @@ def _read(file: Path) -> Index | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        damaged(file)
+        say(file)
         return None
 
 

@@ -26,7 +26,8 @@ _SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike
 _NEAR_WORD = 0.55  # half of the letters of a short one are in many a longer
 _HASH = re.compile("[0-9a-f]{7,40}")
-_RELEASE = re.compile(r"(?:debian:|linux-)?v?(\d+)\.(\d+)(?:\.(\d+))?(-rc\d+)?([-+~].*)?")
+_RELEASE = re.compile(r"(?:debian:|linux-)?v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?"
+                      r"(-rc\d+)?([-+~].*)?")
 """With what a candidate, a package or `uname -r` has behind the number."""
 _CANDIDATE = re.compile(r"-rc\d+|-\d{1,3}(?:~.*)?$")
 """What is behind a number and is no change."""
@@ -40,7 +41,7 @@ class UsageError(ValueError):
 
 _SECTIONS = {"edition": "editions", "mapping": "mappings", "property": "properties",
              "operation": "operations", "theme": "themes", "commit": "changes",
-             "function": "functions"}
+             "function": "functions", "name": "names"}
 """What `--list` calls them."""
 _FEW = 80  # characters: more names than that are not listed in an error
 
@@ -275,6 +276,21 @@ def _number(release: re.Match[str]) -> tuple[int, ...]:
     return *(int(part or "0") for part in release.groups()[:3]), not release[4]
 
 
+def _unknown_word(text: str) -> str:
+    """What stands in front of a text that no known change begins: a hash, or a word with its
+    hyphens as far as something of its own begins."""
+    first, *more = re.split("(?=[+-])", text)
+    if _HASH.fullmatch(first):
+        return first
+    word = first
+    for number, part in enumerate(more):
+        rest = "".join(more[number:])[1:]
+        if part[0] == "+" or _HASH.fullmatch(part[1:]) or any(map(rest.startswith, _NAMES)):
+            break
+        word += part
+    return word
+
+
 def _signed_changes(text: str) -> list[tuple[str, str]]:
     ids = sorted(_NAMES, key=len, reverse=True)
     found: list[tuple[str, str]] = []
@@ -282,8 +298,7 @@ def _signed_changes(text: str) -> list[tuple[str, str]]:
         sign, rest = text[0], text[1:]
         match = next((i for i in ids if rest.startswith((i + "+", i + "-")) or rest == i), None)
         if match is None:
-            end = min((rest.find(s) for s in "+-" if s in rest), default=len(rest))
-            match = rest[:end]
+            match = _unknown_word(rest)
             if sign == "+" and not difflib.get_close_matches(match, ids, n=1, cutoff=_NEAR_WORD):
                 raise UsageError(f"unknown commit {match!r}; functions of a file are put into an "
                                  "edition by --patch FILE.py")

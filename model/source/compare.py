@@ -111,6 +111,11 @@ class Comparison:
     def drifted(self) -> bool:
         return any(f.drifted for f in self.findings)
 
+    @property
+    def idle(self) -> bool:
+        """Nothing was compared: no digest is recorded, and nothing proved."""
+        return not self.release and all(f.proof is None for f in self.findings)
+
 
 def compare(tree: Tree, edition: Edition, chosen: Iterable[Item], against: Tree | None = None, *,
             proofs: bool = True) -> Comparison:

@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from counterexamples.kernels import main as list_kernels
 from counterexamples.lab import guest, kernels
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.tools import static_program
+from model.debian import index
 from model.machine import cache_folder
 from tests.lab.fake_archive import IMAGE, MODULE, Archive, archive
 
@@ -107,8 +110,23 @@ def test_the_file_system_is_made_anew() -> None:
     assert b"\x53\xef" in guest.file_system().read_bytes()[1024:2048]  # EXT4_SUPER_MAGIC
 
 
-def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("PTECHECK_CACHE", str(tmp_path / "file"))
     with pytest.raises(CannotRun, match="set PTECHECK_CACHE to a folder that can be written"):
         guest.agent()
+    assert list_kernels(["--quiet"]) == 4
+    assert capsys.readouterr().out.startswith("SKIP: cannot keep anything in ")
+
+
+def test_what_was_said_of_the_archive_is_read_where_nothing_can_be_written(
+        offer: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch(offer)
+
+    def read_only(*_: object) -> NoReturn:
+        raise CannotRun("cannot keep anything")
+
+    monkeypatch.setattr(index, "locked", read_only)
+    assert fetch(offer) == (IMAGE, MODULE)
+    assert list_kernels(["6.1", "--quiet"]) == 0

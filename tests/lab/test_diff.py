@@ -16,7 +16,7 @@ from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.session import Session
 from model import diff
 from model.cli import entry
-from model.kernel.editions import find_edition
+from model.kernel.editions import UsageError, find_edition
 from tests.lab.fake_agent import session
 
 HAS = "has soft-dirty; has uffd-wp; has mapping"
@@ -146,3 +146,11 @@ def test_a_report_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str],
     assert (found.a.name, found.b.name) == ("before", "after")
     assert found.shown == (Shown("anon", "precision gained",
                                  ("store", "register", "unregister", "store"), ("faults",)),)
+
+
+def test_kernels_the_other_way_round_are_said(capsys: pytest.CaptureFixture[str],
+                                              tmp_path: Path) -> None:
+    """Each of the classes was "not confirmed"."""
+    diff.main(["v6.1", "v6.12", "--mapping", "anon", "--out", str(tmp_path), "--quiet"])
+    with pytest.raises(UsageError, match=r"goes from v6\.1 to v6\.12: name debian:6\.1\.192 first"):
+        differ.main([str(tmp_path), "debian:6.12.117", "debian:6.1.192"])

@@ -238,6 +238,8 @@ def test_a_damaged_image_does_not_run_for_ever(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "said"), [
     ("debian:6.2.9", "Debian offers no cloud image of Linux 6.2.9; it offers .*6.1"),
     ("debian:trixie", "'trixie' is no kernel version; debian:6.1 is the newest of its line"),
+    ("debian:v6.1", "'v6.1' is no kernel version; did you mean '6.1'?"),
+    (f"debian:{'9' * 5000}.1", r"'9{200}\.\.\.' is no kernel version; debian:6.1 is"),
     ("debain:6.1", "unknown kernel 'debain:6.1'; did you mean 'debian:VERSION'"),
     ("bzimage:/usr/bin/env", "'/usr/bin/env' is not a kernel image: .* name a bzImage"),
     ("bzimage:/nowhere", "'/nowhere' does not exist; an image is named bzimage:PATH"),
