@@ -21,6 +21,7 @@ from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import TooManyStates
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
+from properties.base import Property
 
 CERTIFICATE = "certificate.smt2"
 EVIDENCE = frozenset((
@@ -46,17 +47,23 @@ class Pictures(IntEnum):
 @dataclass(frozen=True)
 class Where:
     """The cell of the matrix; `allow` are the operations beyond the core and the promise's own.
-    `patched` is the edition, where it is one with a user's patch file."""
+    `patched` is the edition, where it is one with a user's patch file, `own` the promise, where it
+    is a user's."""
 
     kernel: str
     mapping: str
     prop: str
     allow: tuple[str, ...] = ()
     patched: Edition | None = None
+    own: Property | None = None
 
     @property
     def edition(self) -> Edition:
         return self.patched or find_edition(self.kernel)
+
+    @property
+    def promise(self) -> Property:
+        return self.own or PROPERTIES[self.prop]
 
     @property
     def path(self) -> Path:
@@ -65,7 +72,7 @@ class Where:
     @property
     def selectors(self) -> str:
         allow = f" --allow {' '.join(self.allow)}" if self.allow else ""
-        return (f"--kernel {self.edition.argument} --mapping {self.mapping} --property {self.prop}"
+        return (f"--kernel {self.edition.argument} --mapping {self.mapping} {self.promise.argument}"
                 f"{allow}")
 
 
@@ -73,9 +80,11 @@ class Where:
 def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]:
     """A violation, and the same calls in the nearest edition that keeps the promise."""
     edition, kind = where.edition, MAPPINGS[where.mapping]
-    promise = PROPERTIES[where.prop]
+    promise = where.promise
     trace = run_trace(kernel_system(edition, kind, ops), ops, prop=where.prop, claim=promise.claim,
                       because=promise.reason(edition, kind, ops))
+    if promise.own:
+        trace = replace(trace, promise=promise.own.file, of_soft_dirty=promise.own.of_soft_dirty)
     near = fixed_edition(edition, kind, promise, ops)
     if near == edition.base != edition:  # the patch file did it, whatever else is known to
         trace = replace(trace, because="")
@@ -149,8 +158,8 @@ def _reproducer(trace: Trace, fixed: Trace | None) -> str:
     kernel = kernel_system(trace.edition, mapping, trace.ops)
     near = kernel_system(fixed.edition, mapping, trace.ops) if fixed else None
     shown = made_visible(kernel, near, trace.ops)
-    return program(run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim),
-                   len(shown))
+    whole = run_trace(kernel, trace.ops + shown, prop=trace.prop, claim=trace.claim)
+    return program(replace(whole, of_soft_dirty=trace.of_soft_dirty), len(shown))
 
 
 def _drawn(trace: Trace, fixed: Trace | None, pictures: Pictures) -> dict[str, str | bytes]:

@@ -35,6 +35,8 @@ def dumps(trace: Trace) -> str:
             "mapping": trace.mapping, "property": trace.prop}
     if trace.edition.patch is not None:
         meta |= {"base": trace.edition.base.name, "patch": trace.edition.patch.file}
+    if trace.promise:
+        meta["promise"] = trace.promise
     return json.dumps({_META: meta, "vars": variables, "states": states}, indent=1) + "\n"
 
 
@@ -54,7 +56,8 @@ def _states(trace: Trace) -> list[dict[str, Any]]:
 @dataclass(frozen=True)
 class Calls:
     """What a trace was: enough to run it again. `prop` is empty for a trace without a promise;
-    `patch` is the user's file that was applied to the edition `base`, empty where none was.
+    `patch` is the user's file that was applied to the edition `base`, empty where none was;
+    `promise` that of the promise, where it is a user's own.
     `states` is what the file says of each step, the fresh mapping first."""
 
     kernel: str
@@ -63,6 +66,7 @@ class Calls:
     ops: tuple[str, ...]
     base: str = ""
     patch: str = ""
+    promise: str = ""
     states: Sequence[Mapping[str, Any]] = field(default=(), compare=False, repr=False)
 
     def agree(self, trace: Trace) -> None:
@@ -101,7 +105,7 @@ def calls(text: str) -> Calls:
     if not isinstance(meta, dict):
         raise _other("it has no '#meta'")
     names = {key: _word(meta.get(key, ""), key)
-             for key in ("kernel", "mapping", "property", "base", "patch")}
+             for key in ("kernel", "mapping", "property", "base", "patch", "promise")}
     if missing := [key for key in ("kernel", "mapping") if not names[key]]:
         raise _other(f"its '#meta' names no {missing[0]}")
     states = data.get("states")
@@ -111,14 +115,15 @@ def calls(text: str) -> Calls:
     if ops[:1] != [FRESH]:
         raise _other(f"it does not start from {FRESH!r}")
     return Calls(names["kernel"], names["mapping"], names["property"], checked(ops[1:]),
-                 names["base"], names["patch"], states)
+                 names["base"], names["patch"], names["promise"], states)
 
 
 def checked(ops: Sequence[str]) -> tuple[str, ...]:
     """The calls of one run by name. Raises UsageError where there is none, for one that does not
     exist, and for more than any run has."""
     if not ops:
-        raise UsageError("no calls to run: a trace has at least one")
+        raise UsageError("no calls to run: a trace has at least one; what the fresh mapping "
+                         "breaks, the repro.c beside it shows")
     if len(ops) > LONGEST:
         raise UsageError(f"{len(ops)} calls are more than one run may have: {LONGEST}")
     return tuple(find_operation(op).name for op in ops)

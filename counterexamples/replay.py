@@ -24,6 +24,7 @@ from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
 from model.kernel.editions import UsageError, find_edition, shortened
+from model.promises import add_promise_argument, promises
 from model.system.state.mappings import find_mapping
 
 PROG = "counterexamples.replay"
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--edition", metavar="EDITION", help="the model beside it; default: that of the "
                    "trace, else the kernel's own. Says what a tree, an image or the host is")
     add_patch_argument(p)
+    add_promise_argument(p)
     p.add_argument("--mapping", metavar="MAPPING", help="for operations; default: shmem")
     p.add_argument("--format", type=one_of("format", list(FORMATS)), default="text",
                    help=", ".join(FORMATS))
@@ -86,7 +88,10 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
             raise UsageError(f"{shortened(files[0])!r} is a file: give one trace, or operations")
         if args.mapping:
             raise UsageError("a trace says its mapping: --mapping is for operations")
-        return plan_of(itf.calls(_read(files[0])), chosen, args.patch)
+        return plan_of(itf.calls(_read(files[0])), chosen, args.patch, promises(args.promise))
+    if args.promise:
+        raise UsageError("--promise says which promise a trace breaks, and here are calls without "
+                         "one")
     ops = itf.checked(args.what)
     if chosen is None and kernel.edition is None:
         raise without_edition(kernel)

@@ -66,7 +66,8 @@ class Trace:
     """The violation of a promise, or another edition's run of the same calls.
 
     `steps[0]` is the fresh mapping; `steps[i]` is the i-th operation. `because` is the understood
-    reason, where there is one.
+    reason, where there is one; `promise` the file of a promise that is a user's own, and
+    `of_soft_dirty` says that it may speak of soft-dirty, whatever the calls.
     """
 
     edition: Edition
@@ -75,6 +76,8 @@ class Trace:
     claim: str
     because: str
     steps: tuple[TraceStep, ...]
+    promise: str = ""
+    of_soft_dirty: bool = False
 
     @property
     def kernel(self) -> str:

@@ -50,6 +50,8 @@ from model.engines.registry import ENGINES
 from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
 from model.processes import CANNOT_TELL
+from model.promises import add_promise_arguments, promises
+from properties.base import Property
 
 if TYPE_CHECKING:
     from counterexamples.folder import Pictures
@@ -71,9 +73,10 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                formatter_class=argparse.RawDescriptionHelpFormatter, wrong=wrong)
     pick = p.add_argument_group("what to check (names or globs, repeatable)")
     pick.add_argument("--kernel", action="append", metavar="EDITION",
-                      help=f"default: before, after; with --patch: {NEWEST}")
+                      help=f"default: before, after; with --patch, --promise, --never: {NEWEST}")
     pick.add_argument("--mapping", action="append", metavar="MAPPING", help="default: all")
-    pick.add_argument("--property", action="append", metavar="PROPERTY", help="default: all")
+    pick.add_argument("--property", action="append", metavar="PROPERTY",
+                      help="default: those of your own, else all")
     pick.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
                       help="operations beyond the core that may happen too: names or globs")
     pick.add_argument("--each", action="store_true",
@@ -83,6 +86,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     pick.add_argument("--without", action="append", default=[], dest="dropped", metavar="COMMIT",
                       help="drop a change from every edition")
     add_patch_argument(pick)
+    add_promise_arguments(pick)
     pick.add_argument("--claims", action="store_true",
                       help="decide what the messages of the patches claim, sentence by sentence")
     pick.add_argument("--list", nargs="?", const=listing.ALL, metavar="SECTION",
@@ -143,17 +147,19 @@ def _asked(args: argparse.Namespace) -> int:
     if args.claims:
         from model.claims import claims
         return claims(args, NEWEST)
-    kernels = args.kernel or ([NEWEST] if args.patch else ["before", "after"])
+    kernels = args.kernel or ([NEWEST] if args.patch or _own(args) else ["before", "after"])
     editions = select_editions(kernels, args.added, args.dropped)
-    _cells(args, editions)
+    said = promises([], args.never)  # an expression is wrong in every revision
+    _cells(args, editions, *(([], []) if args.promise else (args.property, said)))
     out: Path | None = args.out or (DEFAULT_OUT if _is_main_job(args) else None)
     if out is not None:
         writable_folder(out)
     if args.resume and out is None:
         raise UsageError("--resume needs --out DIR, where an earlier run has left its results")
     try:
-        return _checked(args, _cells(args, with_patch(editions, args.patch, args.timeout)),
-                        out)
+        own = promises(args.promise, args.never, args.timeout)
+        editions = with_patch(editions, args.patch, args.timeout)
+        return _checked(args, _cells(args, editions, args.property, own), out)
     except (UsageError, OSError) as error:
         if not args.bisect:
             raise
@@ -161,14 +167,20 @@ def _asked(args: argparse.Namespace) -> int:
         return CANNOT_TELL
 
 
-def _cells(args: argparse.Namespace, editions: Sequence[Edition]) -> list[Cell]:
-    return plan(editions, args.mapping or ["*"], args.property or ["*"],
-                args.allow or (["*"] if args.each else []), each=args.each)
+def _cells(args: argparse.Namespace, editions: Sequence[Edition],
+           properties: Sequence[str] | None, own: Sequence[Property]) -> list[Cell]:
+    return plan(editions, args.mapping or ["*"], properties or [],
+                args.allow or (["*"] if args.each else []), each=args.each, own=own)
+
+
+def _own(args: argparse.Namespace) -> bool:
+    """Whether promises of the user's own are asked for."""
+    return bool(args.promise or args.never)
 
 
 def _is_main_job(args: argparse.Namespace) -> bool:
     return not (args.kernel or args.mapping or args.property or args.added or args.dropped
-                or args.allow or args.each or args.patch)
+                or args.allow or args.each or args.patch or _own(args))
 
 
 def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) -> int:

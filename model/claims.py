@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from counterexamples.folder import Pictures
 KERNELS = ("before", "after", "v6.1", "v6.12", NEWEST, "v6.3-as-described", "v6.3-no-try")
 FORMATS = ("text", "json")
-_NOT_WITH = ("property", "allow", "each", "depth", "jobs", "resume", "bisect")
+_NOT_WITH = ("property", "promise", "never", "allow", "each", "depth", "jobs", "resume", "bisect")
 
 
 def claims(args: argparse.Namespace, patched: str) -> int:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from model import streams
 from model.kernel.editions import Edition, UsageError, shortened, unknown
@@ -27,6 +27,7 @@ from model.processes import (
     say_end,
 )
 
+T = TypeVar("T")
 TOOL = "ptecheck"
 USAGE, INTERNAL = 2, 255
 WRONG_BISECT = 128
@@ -229,19 +230,31 @@ def with_patch(editions: Sequence[Edition], file: str | None,
     """
     if file is None:
         return list(editions)
-    from model.system.patching.files import load  # what these need is slow to import
-    from model.system.patching.trial import limited, tried
-
-    limit = LOADING if seconds is None else seconds
+    from model.system.patching.files import load  # slow to import
 
     def applied() -> list[Edition]:
         patch = load(file)
         return [e for edition in editions
-                for e in (edition, patch.applied(edition, max(limit, _LEAST_CALL)))]
+                for e in (edition, patch.applied(edition, call_limit(seconds)))]
 
-    tried(file, applied, max(limit, _LEAST))
-    with limited(max(limit, _LEAST)):
-        return applied()
+    return trusted(file, applied, seconds)
+
+
+def call_limit(seconds: float | None) -> float:
+    """How long a call of a user's function may take, where cells may take `seconds`."""
+    return max(LOADING if seconds is None else seconds, _LEAST_CALL)
+
+
+def trusted(file: str, attempt: Callable[[], T], seconds: float | None,
+            option: str = "--patch") -> T:
+    """What `attempt` makes of `file`, which it executes, after it was tried in another process.
+    Raises UsageError, also where the file ends the process or takes longer than `seconds`."""
+    from model.system.patching.trial import limited, tried
+
+    limit = max(LOADING if seconds is None else seconds, _LEAST)
+    tried(file, attempt, limit, option)
+    with limited(limit):
+        return attempt()
 
 
 def writable_folder(path: Path) -> Path:
@@ -275,10 +288,10 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
     gc.set_threshold(200_000)  # terms and states are many and make no cycles
     end_on_signals(prog)
     try:
-        file = _patch_file(sys.argv[1:])
-        if file is not None and kept_words() is None:
+        files = _user_files(sys.argv[1:])
+        if files and kept_words() is None:
             from model.system.patching.trial import apart
-            apart(file)
+            apart(files)
             streams.aside()
     except UsageError as error:
         fail(prog, str(error), CANNOT_TELL if "--bisect" in sys.argv[1:] else USAGE)
@@ -290,18 +303,22 @@ def entry(prog: str, main: Callable[[], int]) -> NoReturn:
         say_end()
     if kept_words() is None:
         raise SystemExit(code)
-    end_now(code)  # whatever a patch file has left running
+    end_now(code)  # whatever a user's file has left running
 
 
-def _patch_file(words: Sequence[str]) -> str | None:
-    """The last one that is named, before the command line is understood."""
-    found = None
+_EXECUTED = ("--patch", "--promise")
+
+
+def _user_files(words: Sequence[str]) -> list[tuple[str, str]]:
+    """The files that are named to be executed, each after its option, before the command line is
+    understood; of patch files the last."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
     for word, after in pairwise([*words, ""]):
-        if word == "--patch":
-            found = after
-        elif word.startswith("--patch="):
-            found = word.partition("=")[2]
-    return found
+        option, equals, value = word.partition("=")
+        if option in _EXECUTED:
+            file = value if equals else after
+            found[option, "" if option == "--patch" else file] = option, file
+    return list(found.values())
 
 
 def _code(prog: str, main: Callable[[], int]) -> int:

@@ -49,9 +49,11 @@ from model.files import write_whole
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.records import Mapping
 from model.processes import Stopped, until_interrupted
+from model.promises import add_promise_arguments, promises
 from model.system.actions.operations import CORE
 from model.system.actions.themes import modelled, themes_named
 from model.system.state.mappings import MAPPINGS
+from properties.base import Property
 
 PROG = "model.diff"
 SAME, DIFFERENT, UNDECIDED = 0, 1, 30
@@ -67,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("a", metavar="A", help="an edition, or one derived from it: v6.12-931298e103c2")
     p.add_argument("b", metavar="B", help="the edition that is held against it")
     add_patch_argument(p)
+    add_promise_arguments(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",
                    help="name or glob, repeatable; default: all")
     p.add_argument("--allow", action="extend", nargs="+", default=[], metavar="OP",
@@ -90,13 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
     a, b = find_edition(args.a), patched(find_edition(args.b), args.patch, args.timeout)
     scopes = _scopes(args, a, b)
+    own = promises(args.promise, args.never, args.timeout)
+    _told(own, a, b, scopes)
     if args.out is not None:
         writable_folder(args.out)
 
     def found(stopped: Stopped) -> Generator[Comparison, None, None]:
         for mapping, allow in scopes:
             limits = Limits(args.depth, args.timeout, stopped=stopped)
-            yield compare(a, b, mapping, allow, limits)
+            yield compare(a, b, mapping, allow, limits, own)
 
     comparisons = until_interrupted(found, _Progress(len(scopes), args.quiet))
     paths: dict[tuple[int, int], Written] = {}
@@ -114,12 +119,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return SAME if all(c.complete for c in comparisons) else UNDECIDED
 
 
+def _told(own: Sequence[Property], a: Edition, b: Edition, scopes: Sequence[_Scope]) -> None:
+    """Raises UsageError where one of the promises cannot be asked of anything that is compared."""
+    for p in own:
+        memories = [(m, allow) for m, allow in scopes if p.concerns(a, m) and p.concerns(b, m)]
+        if not memories:
+            raise UsageError(f"{p.name} says nothing of what is compared: "
+                             + ", ".join(dict.fromkeys(m.name for m, _ in scopes)))
+        if not any(set(p.about) <= set(allow) for _, allow in memories):
+            raise UsageError(f"{p.name} is about {', '.join(p.about)}: give --allow "
+                             f"{' '.join(p.about)}")
+
+
 def _scopes(args: argparse.Namespace, edition: Edition, other: Edition) -> list[_Scope]:
     """What is compared: what is modelled of both. Raises UsageError."""
     if args.theme and (args.allow or args.each):
         raise UsageError("--theme says which operations are allowed: give no --allow or --each "
                          "beside it")
-    cells = plan([edition], args.mapping or ["*"], ["*"],
+    cells = plan([edition], args.mapping or ["*"], [],
                  args.allow or (["*"] if args.each else []), each=args.each)
     found = list(dict.fromkeys((cell.mapping, cell.allow) for cell in cells))
     if args.theme:

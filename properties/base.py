@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import z3
 
 from model.system.actions.operations import CORE
 from model.system.actions.themes import modelled
@@ -47,6 +50,23 @@ class Violated:
         return max((len(cause) for cause in causes if cause <= set(ops)), default=None)
 
 
+@dataclass(frozen=True)
+class Own:
+    """Of a promise of a user's own: the `option` and the `word` after it, a file or an expression,
+    that name it on a command line, and the `digest` of what it says. `file` is the word where it is
+    one, which is executed; `of_soft_dirty` says that it may speak of soft-dirty."""
+
+    option: str
+    word: str
+    digest: str
+    file: str = ""
+    of_soft_dirty: bool = True
+
+    @property
+    def argument(self) -> str:
+        return f"{self.option} {shlex.quote(self.word)}"
+
+
 def _always(_: object) -> Bool:
     return True
 
@@ -71,8 +91,8 @@ class Property:
 
     `claim` is one English sentence, `origin` where the promise comes from. It holds when `safe` is
     true of every reachable state and `allowed` of every step. `witness` is a step that must be
-    reachable, or the promise says nothing. It is expected to be proved except where `violated` says
-    otherwise.
+    reachable, or the promise says nothing; so must a step of each of its `parts`, which a reader
+    knows by their words. It is expected to be proved except where `violated` says otherwise.
 
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
     which editions and mappings it speaks, `memory` the same in words. `of_stores` marks a promise
@@ -81,6 +101,9 @@ class Property:
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
     see; or "precision", what a program may expect to cost nothing.
+
+    `own` is for a promise of a user's: what is expected of it nobody has said, unless its
+    `violated` does.
     """
 
     name: str
@@ -95,6 +118,8 @@ class Property:
     memory: str = ""
     of_stores: bool = False
     role: Literal["promise", "ground", "precision"] = "promise"
+    parts: tuple[tuple[str, Callable[[StepView], Bool]], ...] = ()
+    own: Own | None = None
 
     def concerns(self, edition: Edition, mapping: Mapping) -> bool:
         """Whether it can be put to an edition and mapping: it speaks of them, and all that it is
@@ -102,8 +127,20 @@ class Property:
         return (self.speaks_of(edition, mapping)
                 and set(self.about) <= set(modelled(edition, mapping)))
 
-    def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = ()) -> str:
-        """"violated" or "proved", from understanding; `allow` are operations beyond the core."""
+    @property
+    def argument(self) -> str:
+        """What names it on a command line."""
+        if self.own is None or self.own.file:
+            named = f"--property {self.name}"
+            return f"{self.own.argument} {named}" if self.own else named
+        return self.own.argument
+
+    def expected(self, edition: Edition, mapping: Mapping,
+                 allow: Collection[str] = ()) -> str | None:
+        """"violated" or "proved", from understanding; None where nobody has said. `allow` are
+        operations beyond the core."""
+        if self.own and not self.violated:
+            return None
         allowed = (*CORE, *self.about, *allow)
         return "violated" if any(v.applies(edition, mapping, allowed)
                                  for v in self.violated) else "proved"
@@ -133,6 +170,13 @@ class Property:
     def lemma(self, kernel: KernelSystem) -> Lemma:
         """What this promise says of every state."""
         return Lemma(self.name, as_term(self.safe(View(kernel.edition, kernel.before))))
+
+    def tests(self, kernel: KernelSystem) -> Iterator[tuple[str, z3.BoolRef]]:
+        """Steps that must be reachable, or the promise says nothing: the words of a part, which are
+        empty for the witness, and the formula."""
+        step = StepView(kernel)
+        for words, part in (("", self.witness), *self.parts):
+            yield words, as_term(part(step))
 
     def question(self, kernel: KernelSystem) -> Question:
         """This promise, put to one edition and mapping."""

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "model" / "kernel" / "PATCHING.md"
 NEW_RELEASE = PAGE.with_name("NEW_RELEASE.md")
+PROMISES = ROOT / "properties" / "PROMISES.md"
 FILES = {"python": "mine.py", "diff": "new.diff"}
 """What the pages call what they have their reader write."""
 

@@ -180,7 +180,8 @@ DONE = Field("outcome", "EINVAL", "ok")
 ])
 def test_promises_decide_before_precision_and_the_ground_after(
         fields: list[Field], a: str, b: str, kind: str, mends: str, breaks: str) -> None:
-    assert verdict(fields, frozenset(a.split()), frozenset(b.split())) == (
+    promises = tuple(PROPERTIES.values())
+    assert verdict(fields, frozenset(a.split()), frozenset(b.split()), promises) == (
         kind, tuple(mends.split()), tuple(breaks.split()))
 
 

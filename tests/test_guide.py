@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.kernel.changes import NEWEST
-from tests.guide import NEW_RELEASE, PAGE, ROOT, blocks, follow
+from tests.guide import NEW_RELEASE, PAGE, PROMISES, ROOT, Block, blocks, follow
 
 
 def test_it_installs_as_the_readme_does() -> None:
@@ -32,6 +32,16 @@ def test_a_change_gets_its_verdict_and_its_reproducer(tmp_path: Path) -> None:
     folder = tmp_path / "out" / "softdirty-complete" / f"{NEWEST}+mine" / "anon"
     command = (folder / "command.txt").read_text()
     assert f"--kernel {NEWEST} --patch mine.py --mapping anon" in command
+
+
+def test_the_page_on_promises_of_ones_own_is_true(tmp_path: Path) -> None:
+    """As far as it needs no kernel: the last command is in tests/lab/test_guide.py."""
+    page = blocks(PROMISES)
+    assert len(PROMISES.read_text().splitlines()) <= 120
+    compiling, replaying = page[-2].text.splitlines()
+    assert "counterexamples.replay" in replaying
+    follow([*page[:-2], Block("sh", compiling)], tmp_path)
+    assert (tmp_path / "repro").stat().st_mode & 0o100
 
 
 def test_the_page_for_a_new_release_shows_what_the_model_has() -> None:

@@ -217,11 +217,12 @@ def test_the_path_is_marked_among_all_states(lost: Trace) -> None:
         graph.reachable_graph(kernel, explore(kernel.machine, 2), lost.ops)
 
 
-def drawn(trace: Trace, beside: Trace | None = None, claim: str = "") -> list[Canvas]:
+def drawn(trace: Trace, beside: Trace | None = None, claim: str = "",
+          title: str = "a title") -> list[Canvas]:
     """The lane sheet and the graph."""
     other = lanes.lanes(beside, violating=False) if beside else None
-    return [lane_picture.draw(lanes.lanes(trace), "a title", claim, other, "twin"),
-            graph_picture.draw(graph.path_graph(trace, beside), "a title")]
+    return [lane_picture.draw(lanes.lanes(trace), title, claim, other, "twin"),
+            graph_picture.draw(graph.path_graph(trace, beside), title)]
 
 
 def test_pictures_have_the_same_bytes_twice(lost: Trace, kept: Trace) -> None:
@@ -232,7 +233,8 @@ def test_pictures_have_the_same_bytes_twice(lost: Trace, kept: Trace) -> None:
         assert once == again
 
 
-@pytest.mark.parametrize("case", ["beside", "below", "alone", "nothing happens", "kernel's own"])
+@pytest.mark.parametrize("case", ["beside", "below", "alone", "nothing happens", "kernel's own",
+                                  "long name"])
 def test_svg_shows_every_word_inside_its_frame(case: str, lost: Trace, kept: Trace) -> None:
     """Foreign readers take it for XML; no word of the sheet is missing, none stands outside."""
     long = "load mprotect:none clear_refs mprotect:rw load register wp unregister store"
@@ -240,10 +242,12 @@ def test_svg_shows_every_word_inside_its_frame(case: str, lost: Trace, kept: Tra
         "beside": (lost, kept),
         "below": (run("v6.12", "shmem", long), run("before", "shmem", long)),
         "alone": (run("v6.12", "shmem", long), None),
+        "long name": (run("v6.12", "shmem", "store"), None),
         "nothing happens": (run("v6.12", "anon", ""), None),
         "kernel's own": (run("v6.12", "anon", "store pageout migrate:begin load migrate:end"),
                          None)}[case]
-    sheet, path = drawn(trace, beside, '<"A" & b>')
+    title = "never: soft_dirty and not present or stored" * (3 if case == "long name" else 1)
+    sheet, path = drawn(trace, beside, '<"A" & b>', title)
     for canvas in (sheet, path):
         root = ElementTree.fromstring(svg.svg(canvas))
         words = list(root.iter("{http://www.w3.org/2000/svg}text"))

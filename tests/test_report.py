@@ -29,6 +29,7 @@ from model.checking.run import Progress, Ran, Store, run
 from model.checking.settle import Options, as_result
 from model.engines.base import Verdict
 from model.kernel.editions import EDITIONS
+from properties import PROPERTIES
 
 LOSS = ("store", "clear_refs", "register", "unregister", "store")
 EXTRA = ("store", "register", "unregister")
@@ -40,7 +41,8 @@ def result(kernel: str, mapping: str, prop: str, trace: Sequence[str] | None = N
     """Proved, or violated by a trace; as expected unless `fields` say otherwise."""
     verdict = "violated" if trace else "proved"
     made = CellResult(kernel, mapping, prop, verdict, len(trace) if trace else None, "explicit",
-                      verdict, "the reason" if trace else "", 0.1, tuple(trace) if trace else None)
+                      verdict, "the reason" if trace else "", 0.1, tuple(trace) if trace else None,
+                      role=PROPERTIES[prop].role if prop in PROPERTIES else "promise")
     return replace(made, **fields)
 
 

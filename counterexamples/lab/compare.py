@@ -88,13 +88,13 @@ class Abilities:
         reason = self.lacks.get("mapping")
         return reason and f"Linux {self.release} lacks mapping on {self.mapping}: {reason}"
 
-    def require(self, ops: Collection[str]) -> None:
-        """Raises CannotRun where `ops` need what is lacking."""
+    def require(self, ops: Collection[str], told: Collection[str] = ()) -> None:
+        """Raises CannotRun where `ops` need what is lacking, or it is a feature of `told`."""
         for op in ops:
             if op in UNFORCED:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")
         for feature, reason in self.lacks.items():
-            if feature == "mapping" or any(_NEEDS.get(op) == feature for op in ops):
+            if feature in ("mapping", *told) or any(_NEEDS.get(op) == feature for op in ops):
                 raise CannotRun(f"Linux {self.release} lacks {feature} on {self.mapping}: {reason}")
 
 

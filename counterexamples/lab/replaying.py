@@ -24,6 +24,7 @@ from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.base import Property
 from properties.claims import CLAIMS
+from properties.own.never import named
 
 CONFIRMED, FAILED, SKIP = 0, 1, 4
 """Exit codes, as in kselftest."""
@@ -36,7 +37,8 @@ class Plan:
     make a violation visible to a program. `prop` is empty without one.
 
     `telling` has the promise's own steps, from 1, each with the fields that tell whether it is
-    broken (None: all fields); it is None where all of the run is asked for."""
+    broken (None: all fields); it is None where all of the run is asked for. `needs` are
+    features of the kernel that the promise speaks of, whatever the calls."""
 
     edition: Edition
     mapping: str
@@ -44,38 +46,59 @@ class Plan:
     ops: tuple[str, ...]
     shown: int = 0
     telling: Telling | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         return f"{self.prop} on {self.mapping}" if self.prop else self.mapping
 
 
-def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None) -> Plan:
-    """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`.
-    Raises UsageError, also where its own edition runs them otherwise than the trace says."""
+def plan_of(calls: itf.Calls, edition: Edition | None = None, patch: str | None = None,
+            promises: Sequence[Property] = ()) -> Plan:
+    """The calls of a trace, in `edition` or the trace's own, with the user's file `patch`;
+    `promises` are the user's own. Raises UsageError, also where its own edition runs them otherwise
+    than the trace says."""
     own, mapping = calls.edition(patch), find_mapping(calls.mapping)
     allowing(own, mapping, calls.ops)  # what is not modelled there is said of this edition
     calls.agree(run_trace(kernel_system(own, mapping, calls.ops), calls.ops, prop="", claim=""))
-    promise = _broken(own, mapping, calls)
+    promise = _broken(own, mapping, calls, promises)
     near = fixed_edition(own, mapping, promise, calls.ops) if promise else None
     extra = made_visible(whole_system(own, mapping),
                          whole_system(near, mapping) if near else None, calls.ops)
     beside = own if edition is None and own.patch else patched(edition or own, patch)
     return Plan(beside, mapping.name, calls.prop, calls.ops + extra, len(extra),
-                _telling(own, near, mapping, calls.ops, extra) if promise else None)
+                _telling(own, near, mapping, calls.ops, extra) if promise else None,
+                ("soft-dirty",) if promise and promise.own and promise.own.of_soft_dirty else ())
 
 
-def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls) -> Property | None:
+def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls,
+            promises: Sequence[Property]) -> Property | None:
     """The promise that the trace breaks; None for a trace of none. Raises UsageError."""
-    if calls.prop in ("", DIFFERENCE, *CLAIMS):
+    promise = _promise(calls, {p.name: p for p in promises})
+    if promise is None:
         return None
-    if calls.prop not in PROPERTIES:
-        raise unknown("property", calls.prop, list(PROPERTIES))
-    promise = PROPERTIES[calls.prop]
     kernel = kernel_system(own, mapping, (*promise.about, *calls.ops))
     if not violates(kernel.machine, promise.question(kernel), calls.ops):
         raise UsageError(f"the trace is no counterexample: its last call does not break "
                          f"{promise.name} in {own.name}; to run its calls, give them in its place")
+    return promise
+
+
+def _promise(calls: itf.Calls, own: Mapping[str, Property]) -> Property | None:
+    """The promise that a trace is of, one of a user's `own` or of all; None for a trace of none.
+    Raises UsageError."""
+    if calls.prop in own:
+        return own[calls.prop]
+    if calls.promise:
+        raise UsageError(f"this is a trace of {calls.prop}, a promise of {calls.promise}: give it "
+                         f"by --promise {calls.promise}" if not own else
+                         f"this is a trace of {calls.prop}, a promise of {calls.promise}, which "
+                         f"defines {', '.join(own)} now")
+    if calls.prop in ("", DIFFERENCE, *CLAIMS):
+        return None
+    promise = PROPERTIES.get(calls.prop) or named(calls.prop)
+    if promise is None:
+        raise unknown("property", calls.prop, list(PROPERTIES))
     return promise
 
 
@@ -135,7 +158,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     Raises CannotRun where the kernel lacks what the calls need, KernelFailed.
     """
     able = abilities(session, plan.mapping)
-    able.require(plan.ops)
+    able.require(plan.ops, plan.needs)
     model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     base = plan.edition.patch.base if plan.edition.patch else plan.edition

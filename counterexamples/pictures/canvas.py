@@ -6,6 +6,7 @@ A canvas only keeps what is put on it, in order: later things cover earlier ones
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot
@@ -18,6 +19,8 @@ INCH = 72
 """Points: sizes of type and widths of lines are given in them."""
 LETTER = 0.602
 """Width of a letter of DejaVu Sans Mono, of its size."""
+TITLE = 0.2
+"""Height of a line of the title."""
 _CENTRE = 0.35
 """Of the size: how far below the middle of small and capital letters their baseline is."""
 
@@ -72,6 +75,11 @@ class Words:
 Shape = Box | Stroke | Area | Words
 
 
+def title_lines(title: str, width: float) -> list[str]:
+    """A title as it fits a picture of that width: a promise may have a long name."""
+    return textwrap.wrap(title, int((width - 2 * MARGIN) * 10), break_on_hyphens=False)
+
+
 @dataclass
 class Canvas:
     """A picture of `width` times `height` whose uppermost y is `top`."""
@@ -96,6 +104,11 @@ class Canvas:
     def box(self, x: float, y: float, width: float, height: float, *, fill: str = "",
             edge: str = "", thick: float = 1.2) -> None:
         self.shapes.append(Box(x, y, width, height, fill, edge, thick))
+
+    def head(self, y: float) -> None:
+        """The title, in the lines of `title_lines`, the first at `y`."""
+        for i, line in enumerate(title_lines(self.title, self.width)):
+            self.put(MARGIN, y + TITLE * i, line, 12, align="left", bold=True)
 
     def line(self, start: Point, end: Point, colour: str, thick: float) -> None:
         self.shapes.append(Stroke((start, end), colour, thick))

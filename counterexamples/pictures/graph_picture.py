@@ -14,9 +14,11 @@ from counterexamples.pictures.canvas import (
     INK,
     LETTER,
     MARGIN,
+    TITLE,
     WHITE,
     Canvas,
     Point,
+    title_lines,
 )
 from counterexamples.pictures.graph import COLOURS
 
@@ -53,13 +55,14 @@ def draw(path: nx.MultiDiGraph, title: str) -> Canvas:
     place = {name: (MARGIN + wide / 2 + (wide + gap) * columns[data["step"]],
                     (tall + 0.7) * rows.get(data["role"], 0)) for name, data in nodes.items()}
     arrows = list(_arrows(path, place, (wide, tall), wide + gap))
-    low = min([y - tall / 2 for _, y in place.values()] + [a.top for a in arrows]) - 0.95
+    width = max(6.0, max(x for x, _ in place.values()) + wide / 2 + MARGIN)
+    more = TITLE * (len(title_lines(title, width)) - 1)
+    low = min([y - tall / 2 for _, y in place.values()] + [a.top for a in arrows]) - 0.95 - more
     high = max([y + tall / 2 for _, y in place.values()]
                + [a.top + _LINE * len(a.words.split("\n")) for a in arrows]) + MARGIN
-    width = max(6.0, max(x for x, _ in place.values()) + wide / 2 + MARGIN)
     canvas = Canvas(title, width, high - low, low)
-    canvas.put(MARGIN, low + 0.34, title, 12, align="left", bold=True)
-    _legend(canvas, path, low + 0.62, split)
+    canvas.head(low + 0.34)
+    _legend(canvas, path, low + 0.62 + more, split)
     for arrow in arrows:
         canvas.arrow(arrow.points, COLOURS[arrow.role], 2 if arrow.role == "bad" else 1.2)
     for name, data in nodes.items():

@@ -14,8 +14,10 @@ from counterexamples.pictures.canvas import (
     PALE,
     QUIET,
     RED,
+    TITLE,
     WHITE,
     Canvas,
+    title_lines,
 )
 from counterexamples.pictures.lanes import ABSENT, CLEAR, SET, Cell, Sheet, heading, shown, who
 
@@ -34,12 +36,13 @@ def draw(sheet: Sheet, title: str, subtitle: str, beside: Sheet | None,
     panel = (_PITCH * columns + 0.3, places[-1][1] + 0.5)
     width = max(6.9, 2 * MARGIN + _LABELS + panel[0] * (1 if below else len(both)))
     told = textwrap.wrap(subtitle, int((width - 2 * MARGIN) * 13.5))
-    top = 0.92 + 0.17 * max(0, len(told) - 1)
+    more = TITLE * (len(title_lines(title, width)) - 1)
+    top = 0.92 + more + 0.17 * max(0, len(told) - 1)
     foot = top + panel[1] * (len(both) if below else 1)
     canvas = Canvas(title, width, foot + 0.36)
-    canvas.put(MARGIN, 0.34, title, 12, align="left", bold=True)
+    canvas.head(0.34)
     for i, line in enumerate(told):
-        canvas.write(MARGIN, 0.64 + 0.17 * i, line, 8.5, QUIET, "left")
+        canvas.write(MARGIN, 0.64 + more + 0.17 * i, line, 8.5, QUIET, "left")
     for i, (each, name) in enumerate(both):
         corner = (MARGIN + _LABELS + panel[0] * i * (not below), top + panel[1] * i * below)
         if below or i == 0:

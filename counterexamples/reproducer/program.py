@@ -78,8 +78,10 @@ def _head(trace: Trace) -> Iterator[str]:
 
 
 def _compared(trace: Trace) -> list[str]:
-    """Without clear_refs every page stays soft-dirty, and a kernel need not have it at all."""
-    return [bit for bit in BITS if bit != "soft_dirty" or "clear_refs" in trace.ops]
+    """Without clear_refs every page stays soft-dirty, and a kernel need not have it at all, unless
+    the promise speaks of it."""
+    told = trace.of_soft_dirty or "clear_refs" in trace.ops
+    return [bit for bit in BITS if bit != "soft_dirty" or told]
 
 
 def _bits(trace: Trace) -> Iterator[str]:

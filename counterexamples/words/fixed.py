@@ -17,22 +17,33 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
     """One change more or less than `edition`, under which `ops` break nothing; None without one.
 
     Of an edition with a user's patch file, first that without the file. Where known causes fit the
-    calls, only the changes that they name are tried.
+    calls, only the changes that they name are tried; else first one where the calls end as they do
+    here, for what is refused there breaks nothing, but mends nothing.
     """
-    for candidate in _neighbours(edition, mapping, prop, ops):
+    ends, other = _ends(edition, mapping, prop, ops), None
+    for candidate, named in _neighbours(edition, mapping, prop, ops):
         kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
         if keeps(kernel.machine, prop.question(kernel), ops):
-            return candidate
-    return None
+            if named or _ends(candidate, mapping, prop, ops) == ends:
+                return candidate
+            other = other or candidate
+    return other
+
+
+def _ends(edition: Edition, mapping: Mapping, prop: Property, ops: Sequence[str]) -> list[str]:
+    """How each call ends."""
+    kernel = kernel_system(edition, mapping, (*prop.about, *ops))
+    return [step.outcome for step in kernel.run(ops)]
 
 
 def _neighbours(edition: Edition, mapping: Mapping, prop: Property,
-                ops: Sequence[str]) -> Iterator[Edition]:
+                ops: Sequence[str]) -> Iterator[tuple[Edition, bool]]:
+    """Each with whether something is known to make the difference."""
     if edition.patch is not None:
         edition = edition.base
-        yield edition
+        yield edition, True
     rules = prop.causes(edition, mapping, ops)
     named = dict.fromkeys(w[1:] for v in rules for w in v.when)
     for change in named if rules else [c.id for c in CHANGES.values() if not c.variant]:
         yield (edition.without_change(change) if edition.has(change)
-               else edition.with_change(change))
+               else edition.with_change(change)), bool(rules)

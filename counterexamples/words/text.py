@@ -17,7 +17,7 @@ _BY_KERNEL = "*"
 def trace_text(trace: Trace, fixed: Trace | None, verdict: str = "violated") -> str:
     """The promise, the calls with the state after each, and the explanation."""
     calls = len(trace.ops)
-    lines = [f"{trace.prop}: {verdict} on {trace.mapping} in {trace.kernel}",
+    lines = [*wrapped(f"{trace.prop}: {verdict} on {trace.mapping} in {trace.kernel}"),
              *wrapped(f"({trace.kernel_title}), {calls} call{'s'[:calls != 1]}"), "",
              *wrapped(trace.claim), "", *table(trace), ""]
     lines += wrapped(explain(trace, fixed))

@@ -35,10 +35,11 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.MET: "every check met its expected verdict",
+    Exit.MET: "every check met its expected verdict; a promise of your own is proved",
     Exit.USAGE: "wrong usage, nothing to check, or evidence that could not be written",
     Exit.VACUOUS: "vacuous: nothing puts a promise to the test",
-    Exit.UNEXPECTED_VIOLATION: "an unexpected violation; with --strict any",
+    Exit.UNEXPECTED_VIOLATION: "an unexpected violation, or a promise of your own is broken; with "
+                               "--strict any",
     Exit.VIOLATION_NOT_FOUND: "an expected violation was not found",
     Exit.UNDECIDED: "undecided, or interrupted",
     Exit.CONTRADICTION: "the model contradicts itself",
@@ -64,6 +65,12 @@ class Cell:
         """All that is allowed beyond the core."""
         return tuple(dict.fromkeys((*self.prop.about, *self.allow)))
 
+    @property
+    def executes(self) -> list[str]:
+        """The user's files that are executed for it."""
+        return [*([self.edition.patch.file] if self.edition.patch else []),
+                *([self.prop.own.file] if self.prop.own and self.prop.own.file else [])]
+
 
 @dataclass(frozen=True)
 class CellResult:
@@ -74,7 +81,8 @@ class CellResult:
     `allow` are the operations that were allowed beyond the core and the promise's own, `loss` what
     kind of loss a violation is; `states` and `diameter` those of the reachable graph, where it was
     explored; `news` says why an expected violation is not the one that is known, and `open` why
-    that was not found out.
+    that was not found out. `expected` is None where nobody has said, of a promise of a user's own;
+    `promise` is the file of such a one, `role` as of Property.
     """
 
     kernel: str
@@ -83,7 +91,7 @@ class CellResult:
     verdict: str
     depth: int | None
     engine: str
-    expected: str
+    expected: str | None
     because: str
     seconds: float
     trace: tuple[str, ...] | None = None
@@ -96,6 +104,8 @@ class CellResult:
     diameter: int | None = None
     base: str = ""
     patch: str = ""
+    promise: str = ""
+    role: str = "promise"
     news: str = ""
     open: str = ""
     cached: bool = False
@@ -122,7 +132,8 @@ class CellResult:
 
     @property
     def met(self) -> bool:
-        return self.verdict == self.expected and not self.news
+        """Whether it is as expected; where nobody has said, whether the promise is kept."""
+        return self.verdict == (self.expected or "proved") and not self.news
 
     def exit_code(self, strict: bool) -> Exit:
         """What this answer alone makes of the exit code."""
@@ -209,24 +220,39 @@ def _must_alter(old: list[Edition], new: list[Edition], change: str, verb: str) 
         raise UsageError(f"{change} makes no difference: {names} {verb} it already")
 
 
+def select_promises(patterns: Sequence[str], own: Sequence[Property] = ()) -> list[Property]:
+    """Those that names or globs pick, out of all that there are and a user's `own`; without a
+    pattern, the user's own, or all. What comes of a file or an expression of the user's is picked
+    whole, unless a pattern picks some of it. Raises UsageError where one picks none."""
+    known = PROPERTIES | {p.name: p for p in own}
+    if not patterns:
+        return list(own or known.values())
+    chosen = [known[name] for name in select("property", patterns, list(known))]
+    named = {p.own for p in chosen}
+    return [*chosen, *(p for p in own if p.own not in named)]
+
+
 def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Sequence[str],
-         allow: Sequence[str] = (), *, each: bool = False) -> list[Cell]:
+         allow: Sequence[str] = (), *, each: bool = False,
+         own: Sequence[Property] = ()) -> list[Cell]:
     """The cells, edition by edition and mapping by mapping; a promise that does not speak of a
-    mapping has none there.
+    mapping has none there. `properties` and `own` as of `select_promises`.
 
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
     allowed by itself, with what it needs, in cells of its own. Raises UsageError for an unknown
-    name, and where no promise is left to be checked.
+    name, and where no promise is left to be checked, or one of the user's own is not.
     """
     chosen_mappings = [MAPPINGS[m] for m in select("mapping", mappings, list(MAPPINGS))]
-    chosen = [PROPERTIES[p] for p in select("property", properties, list(PROPERTIES))]
+    chosen = select_promises(properties, own)
     beyond = [o for o in select("operation", allow, list(OPERATIONS)) if o not in CORE]
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
     cells = [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
              if set(scope) <= set(modelled(e, m)) for p in chosen
              if p.concerns(e, m)]
-    if not cells:
-        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, chosen, scopes)}")
+    asked = {cell.prop.name for cell in cells}
+    silent = [p for p in chosen if p.own and p.name not in asked] if cells else chosen
+    if silent or not cells:
+        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, silent, scopes)}")
     return cells
 
 

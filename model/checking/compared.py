@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from model.checking.cells import CellResult
 from model.checking.difference import FIX, GAINED, LOST, REGRESSION
-from properties import PROPERTIES
 
 OTHER_CALLS = "other calls"
 KINDS = (REGRESSION, FIX, LOST, GAINED, OTHER_CALLS)
@@ -28,7 +27,7 @@ class Pair:
         if self.before.verdict == self.after.verdict:
             same = self.before.trace == self.after.trace and not self.after.news
             return "" if same else OTHER_CALLS
-        worse, better = ((LOST, GAINED) if PROPERTIES[self.after.prop].role == "precision"
+        worse, better = ((LOST, GAINED) if self.after.role == "precision"
                          else (REGRESSION, FIX))
         return better if self.after.verdict == "proved" else worse
 

@@ -94,14 +94,14 @@ class Comparison:
 
 
 def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
-            limits: Limits) -> Comparison:
-    """Every class of difference, as far as `limits` allow. Raises UsageError for an operation that
-    is not modelled there."""
+            limits: Limits, own: Sequence[Property] = ()) -> Comparison:
+    """Every class of difference, as far as `limits` allow, which a user's `own` promises tell too.
+    Raises UsageError for an operation that is not modelled there."""
     start = time.monotonic()
     kernels = kernel_system(a, mapping, allow), kernel_system(b, mapping, allow)
     one, other = (Side(k.machine, _observed(k)) for k in kernels)
     found = product(one, other, limits)
-    promises = [p for p in PROPERTIES.values()
+    promises = [p for p in (*PROPERTIES.values(), *own)
                 if p.concerns(a, mapping) and p.concerns(b, mapping)]
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
@@ -127,12 +127,12 @@ def _classes(kernels: _Kernels, found: Product,
     members: dict[Hashable, list[_Judged]] = {}
     for difference in found.differences:
         fields = _fields(*_seen(kernels, difference))
-        broken = [judge.broken(state, difference.action) | lost.by(difference)
-                  for judge, lost, state in
-                  zip(judges, data, found.pair(difference.before), strict=True)]
-        judged = _Judged(difference, fields, *verdict(fields, *broken))
+        a, b = (judge.broken(state, difference.action) | lost.by(difference)
+                for judge, lost, state in
+                zip(judges, data, found.pair(difference.before), strict=True))
+        judged = _Judged(difference, fields, *verdict(fields, a, b, promises))
         members.setdefault(judged.key, []).append(judged)
-    return [_class(kernels, judges, found, alike[0], len(alike)) for alike in members.values()]
+    return [_class(kernels, judges, promises, found, alike) for alike in members.values()]
 
 
 @dataclass(frozen=True)
@@ -149,19 +149,20 @@ class _Judged:
                 tuple((f.name, f.direction) for f in self.fields))
 
 
-def _class(kernels: _Kernels, judges: Sequence[_Judge], found: Product, first: _Judged,
-           members: int) -> DifferenceClass:
+def _class(kernels: _Kernels, judges: Sequence[_Judge], promises: Sequence[Property],
+           found: Product, alike: Sequence[_Judged]) -> DifferenceClass:
+    first = alike[0]
     path = found.path(first.difference)
     mends, breaks = first.mends, first.breaks
     if first.kind in (GAINED, LOST) and not mends + breaks:
         a, b = (judge.on(path) for judge in judges)
         if first.kind == GAINED:
-            mends = _named(a - b, "precision")
+            mends = _named(a - b, "precision", promises)
         else:
-            breaks = _named(b - a, "precision")
+            breaks = _named(b - a, "precision", promises)
     return DifferenceClass(first.kind, mends, breaks,
                            tuple(kernels[0].actions[action] for action in path), first.fields,
-                           *_seen(kernels, first.difference), members)
+                           *_seen(kernels, first.difference), len(alike))
 
 
 def _seen(kernels: _Kernels, difference: Difference) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -183,9 +184,9 @@ def _fields(a: dict[str, Any], b: dict[str, Any]) -> tuple[Field, ...]:
     return tuple(Field(name, one, other) for name, one, other in pairs if one != other)
 
 
-def verdict(fields: Sequence[Field], broken_a: frozenset[str],
-            broken_b: frozenset[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The kind of a difference in `fields`, given the promises that each side breaks there; and
+def verdict(fields: Sequence[Field], broken_a: frozenset[str], broken_b: frozenset[str],
+            promises: Sequence[Property]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The kind of a difference in `fields`, given which of the promises each side breaks there; and
     those that decide it: broken by A alone, by B alone.
 
     Data decides first: where B alone can have lost what was stored it is a regression, where A
@@ -200,7 +201,8 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str],
                                 ("ground", REGRESSION, FIX), ("precision", LOST, GAINED)):
         if role == "ground" and "outcome" in names:
             continue
-        mends, breaks = _named(broken_a - broken_b, role), _named(broken_b - broken_a, role)
+        mends = _named(broken_a - broken_b, role, promises)
+        breaks = _named(broken_b - broken_a, role, promises)
         if mends or breaks:
             return (worse if breaks else better), mends, breaks
         if not role and names == ["faults"]:
@@ -208,11 +210,11 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str],
     return NEUTRAL, (), ()
 
 
-def _named(names: frozenset[str], role: str) -> tuple[str, ...]:
+def _named(names: frozenset[str], role: str, promises: Sequence[Property]) -> tuple[str, ...]:
     """Those of a role, in the order of reports."""
     if role == "data":
         return (DATA_KEPT.name,) if DATA_KEPT.name in names else ()
-    return tuple(name for name, p in PROPERTIES.items() if p.role == role and name in names)
+    return tuple(p.name for p in promises if p.role == role and p.name in names)
 
 
 class _Data:

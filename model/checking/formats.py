@@ -29,6 +29,7 @@ def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
         "allow": list(r.allow), "calls": None if r.trace is None else list(r.trace),
         "reason": r.reason or None, "cached": r.cached,
         **({"base": r.base, "patch": r.patch} if r.patch else {}),
+        **({"promise": r.promise} if r.promise else {}),
     } for r, f in zip(results, files, strict=True)]
     return json.dumps({"tool": tool(), "results": rows}, indent=1)
 
@@ -44,7 +45,8 @@ def story(r: CellResult) -> str:
         told += f" ({r.reason})"
     if r.news or r.open:
         return f"{told}; {r.news or r.open}"
-    return told if r.met else f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}"
+    return (told if r.met or r.expected is None else
+            f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}")
 
 
 def passes(r: CellResult, strict: bool) -> bool:

@@ -15,6 +15,7 @@ from model.kernel.editions import EDITIONS
 from model.kernel.mirror import MIRRORS
 from model.system.actions.operations import OPERATIONS
 from model.system.actions.themes import THEMES
+from model.system.asking.expression import NAMES, STEP_WORDS
 from model.system.patching.named import parameters
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
@@ -44,6 +45,10 @@ def _functions() -> Iterator[_Row]:
                    more={"parameters": takes, "path": mirror.path})
 
 
+def _names() -> Iterator[_Row]:
+    return (_Row(name, (word.text,)) for name, word in NAMES.items())
+
+
 _PARTS: dict[str, tuple[tuple[str, Callable[[], Iterator[_Row]]], ...]] = {
     "editions": (("editions", lambda: (_Row(e.name, (e.title,)) for e in EDITIONS.values())),),
     "mappings": (("mappings", lambda: (_Row(m.name, (m.title,)) for m in MAPPINGS.values())),),
@@ -59,6 +64,9 @@ _PARTS: dict[str, tuple[tuple[str, Callable[[], Iterator[_Row]]], ...]] = {
                                more={"since": c.since, "requires": list(c.requires)})
                           for c in CHANGES.values())),),
     "functions": (("kernel functions (for --patch)", _functions),),
+    "names": (("names of a state (for --never)", _names),
+              ("and of a step, after which the others are of the state after it",
+               lambda: (_Row(word, (text,)) for word, text in STEP_WORDS.items()))),
     "engines": (("engines", lambda: (_Row(name) for name in ("auto", *ENGINES))),),
 }
 ALL, SECTIONS = "all", (*_PARTS, "schema")

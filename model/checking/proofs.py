@@ -10,6 +10,7 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from model.files import cache_folder
 
@@ -32,7 +33,7 @@ class Proofs:
                 key, _, rest = line.partition(" ")
                 lemmas, _, check = rest.rpartition(" ")
                 if check == _check(key, lemmas):
-                    self._known[key] = tuple(lemmas.split())
+                    self._known[key] = tuple(map(unquote, lemmas.split()))
 
     def get(self, key: str) -> tuple[str, ...] | None:
         """The lemmas that the answer takes, or None where the query is not known."""
@@ -40,7 +41,7 @@ class Proofs:
 
     def put(self, key: str, lemmas: tuple[str, ...]) -> None:
         """Keep an answer, where the file can be written."""
-        told = " ".join(lemmas)
+        told = " ".join(map(quote, lemmas))  # a user's promise has blanks in its name
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             new = os.O_TRUNC if self._file.exists() and self._file.stat().st_size > LARGEST else 0

@@ -75,8 +75,9 @@ class TextReport:
                         "trace has k calls")
         if any(r.verdict == "bounded" for r in self.results):
             told.append("bounded@k: none up to k calls, no proof")
-        if not all(self._passes(r) for r in self.results):
-            told.append("!: not as " + ("wanted" if self.strict else "expected"))
+        if unmet := [r for r in self.results if not self._passes(r)]:
+            own = all(r.expected is None for r in unmet)
+            told.append("!: not as " + ("wanted" if self.strict or own else "expected"))
         return "\n".join(self._wrap("; ".join(told)))
 
     def _between(self) -> list[Compared]:
@@ -157,6 +158,8 @@ class TextReport:
             return f"NOT EXPECTED: {r.news}" if r.news else f"unknown {r.open}"
         if r.met:
             return "known, but --strict accepts no violation"
+        if r.expected is None:
+            return "a promise of your own"
         keeps = "keep" if r.expected == "proved" else "break"
         return "NOT EXPECTED" + (f": {r.base} is expected to {keeps} it" if r.patch else "")
 

@@ -138,11 +138,11 @@ class _Work:
             self.tasks += [(number, part) for number, part in enumerate(parts) if part]
 
     def done(self, stop: Interruption) -> Generator[_Said, None, None]:
-        """What is said of all tasks. A patch file may end the process that it runs in: that is
+        """What is said of all tasks. A user's file may end the process that it runs in: that is
         never this one."""
         jobs = min(self.options.jobs, len(self.tasks))
-        patched = any(cell.edition.patch for _, cells in self.tasks for _, cell in cells)
-        if jobs > 1 or patched:
+        executing = any(cell.executes for _, cells in self.tasks for _, cell in cells)
+        if jobs > 1 or executing:
             yield from self._in_workers(jobs, stop)
             return
         for task in self.tasks:
@@ -273,9 +273,8 @@ class _Worker:
         self._process.join()
         code = self._process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        patch = next((c.edition.patch for c in self._unsaid.values() if c.edition.patch), None)
-        why = (patch and late(patch.file, self._words)) or (
-            f"the process that had to settle it {how}")
+        files = list(dict.fromkeys(f for c in self._unsaid.values() for f in c.executes))
+        why = (files and late(files, self._words)) or f"the process that had to settle it {how}"
         for number, cell in self._unsaid.items():
             yield number, _unfinished(cell, 0, why)
         for number in self._unkept:
@@ -298,7 +297,7 @@ def _serve(work: _Work, pipe: Any, words: LastWords, parent: int) -> None:
             for said in work.run(task, lambda *found: pipe.send(found), lambda: False):
                 pipe.send(said)
             pipe.send(None)
-    except (UsageError, OSError) as error:  # of a user's patch file
+    except (UsageError, OSError) as error:  # of a user's file
         pipe.send(error)
     except Exception as error:  # the parent raises it
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))

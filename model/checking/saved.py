@@ -30,7 +30,7 @@ def where(cell: Cell) -> Where:
     from counterexamples.folder import Where
 
     return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
-                 cell.edition if cell.edition.patch else None)
+                 cell.edition if cell.edition.patch else None, cell.prop if cell.prop.own else None)
 
 
 @dataclass
@@ -118,7 +118,8 @@ class Folder(Store):
         o = self.options
         return repr((cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
                      cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
-                     cell.edition.patch and cell.edition.patch.digest))
+                     cell.edition.patch and cell.edition.patch.digest,
+                     cell.prop.own and cell.prop.own.digest))
 
     def _file(self, cell: Cell) -> Path:
         return self.out / RESULTS / f"{_digest(self._key(cell).encode())[:32]}.json"

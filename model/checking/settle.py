@@ -96,10 +96,8 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
         return as_result(cell, verdict, 0.0)
     if verdict.status == UNKNOWN:
         return as_result(cell, verdict, 0.0)
-    graph = system.exhausted.graph(limits)
-    if not reaches(system.kernel.machine, graph, question.witness):
-        verdict = replace(verdict, status=VACUOUS, proof=None,
-                          reason="no reachable step puts the promise to the test")
+    if untested := _untested(cell, system, limits):
+        verdict = replace(verdict, status=VACUOUS, proof=None, reason=untested)
         return as_result(cell, verdict, 0.0)
     if verdict.status != PROVED:
         return as_result(cell, verdict, 0.0)
@@ -111,8 +109,19 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
                           reason="a fresh solver does not accept the certificate: "
                           + checked.failed)
         return as_result(cell, verdict, 0.0)
-    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(CLAIMS, checked.leans_on),
+    claims = CLAIMS | {cell.prop.name: cell.prop.claim}
+    return replace(as_result(cell, verdict, 0.0), certificate=cert.text(claims, checked.leans_on),
                    lemmas=checked.leans_on, cached=checked.cached)
+
+
+def _untested(cell: Cell, system: CellSystem, limits: Limits) -> str:
+    """Why nothing puts the promise to the test, where nothing does."""
+    graph = system.exhausted.graph(limits)
+    dead = [words for words, test in cell.prop.tests(system.kernel)
+            if not reaches(system.kernel.machine, graph, test)]
+    parts = ", ".join(filter(None, dead))
+    return (f"part of it is never true there: {parts}" if parts else
+            "no reachable step puts the promise to the test" if dead else "")
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
@@ -124,4 +133,5 @@ def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
         loss=cell.prop.loss(verdict.trace or ()),
         base=cell.edition.base.name if cell.edition.patch else "",
-        patch=cell.edition.patch.file if cell.edition.patch else "")
+        patch=cell.edition.patch.file if cell.edition.patch else "",
+        promise=cell.prop.own.file if cell.prop.own else "", role=cell.prop.role)

@@ -41,7 +41,7 @@ class UsageError(ValueError):
 
 _SECTIONS = {"edition": "editions", "mapping": "mappings", "property": "properties",
              "operation": "operations", "theme": "themes", "commit": "changes",
-             "function": "functions"}
+             "function": "functions", "name": "names"}
 """What `--list` calls them."""
 _FEW = 80  # characters: more names than that are not listed in an error
 

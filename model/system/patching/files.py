@@ -8,24 +8,21 @@ it can be imported and called. The guide is model/kernel/PATCHING.md.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import re
-import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from pathlib import Path
+from pathlib import PurePath
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
-from model.files import read_whole
 from model.kernel.editions import Edition, UsageError, find_change
 from model.kernel.mirror import MIRRORS
 from model.kernel.task_mmu import pagemap_read
 from model.system.actions.themes import modelled
+from model.system.patching.executed import blamed, executed, place_of
 from model.system.patching.misfit import Shape, identity, misfit, shape, strangers
 from model.system.patching.named import not_mirrored, parameters
 from model.system.patching.trial import limited
@@ -34,13 +31,6 @@ from model.system.state.mappings import MAPPINGS
 
 PACKAGE = "model.kernel."
 """Coverage looks into modules whose name begins so (model/system/asking/coverage.py)."""
-_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_HINTS = {
-    "cannot be cast to concrete Boolean": "conditions are joined and chosen by with conj, disj, "
-    "negate and ite of model.kernel.logic",
-    "maximum recursion depth": "import the kernel's function under another name to call it",
-}
-"""For what newcomers meet: a piece of the message, and what would be right."""
 
 
 @dataclass(frozen=True)
@@ -72,43 +62,14 @@ class PatchFile:
         return patched
 
 
-_brought: dict[str, set[str]] = {}
-"""The modules that each file has imported, which are imported once in a process."""
-
-
 def load(file: str) -> PatchFile:
     """Read and execute a patch file. Raises UsageError: one line that says what is wrong."""
-    path = Path(file)
-    stem = path.stem
-    if path.suffix != ".py" or not _STEM.fullmatch(stem):
-        raise UsageError(f"{file!r} is no name for a patch file: letters, digits, '_', '.' and "
-                         "'-', and .py at the end")
-    if _names_a_change(stem):
+    if _names_a_change(PurePath(file).stem):
         raise UsageError(f"{file!r} is named as a commit, which an edition may have too: give the "
                          "file another name")
-    try:
-        text = read_whole(file)
-        code = compile(text, file, "exec", dont_inherit=True)
-    except OSError as error:
-        raise UsageError(f"cannot read {file!r}: {error.strerror}") from error
-    except SyntaxError as error:
-        where = f"{file}:{error.lineno}" if error.lineno else file
-        raise UsageError(f"{where}: {error.msg}") from error
-    except ValueError as error:
-        raise UsageError(f"{file!r} is no Python: {error}") from error
-    module = ModuleType(f"{PACKAGE}+{stem}")
-    module.__file__ = file
-    known = set(sys.modules)
-    sys.modules[module.__name__] = module
-    with _marks_kept(), _blamed(file, ""):
-        exec(code, vars(module))
-    digest = hashlib.sha256(text)
-    brought = _brought.setdefault(file, set())
-    brought |= set(sys.modules) - known - {module.__name__}
-    for name in sorted(brought):
-        with suppress(OSError, TypeError):
-            digest.update(Path(inspect.getfile(sys.modules[name])).read_bytes())
-    return PatchFile(file, digest.hexdigest(), _replacements(file, module))
+    with _marks_kept():
+        module, digest = executed(file, "patch file", PACKAGE)
+    return PatchFile(file, digest, _replacements(file, module))
 
 
 def _names_a_change(stem: str) -> bool:
@@ -133,8 +94,8 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
             _check_signature(file, name, function)
             found[name] = function
         elif not name.startswith("_"):
-            raise UsageError(f"{_place(file, function)} {not_mirrored(name)}; as a helper of your "
-                             f"own call it _{name}")
+            raise UsageError(f"{place_of(file, function)} {not_mirrored(name)}; as a helper of "
+                             f"your own call it _{name}")
     if not found:
         raise UsageError(f"{file} replaces no kernel function: define one under its name, as in "
                          "'def can_change_pte_writable(ed, vma, entry):'")
@@ -144,15 +105,11 @@ def _replacements(file: str, module: ModuleType) -> dict[str, FunctionType]:
 def _check_signature(file: str, name: str, function: FunctionType) -> None:
     right, wrong = (parameters(f) for f in (MIRRORS[name].function, function))
     if inspect.iscoroutinefunction(function):
-        raise UsageError(f"{_place(file, function)} {name} is a coroutine, and returns nothing "
+        raise UsageError(f"{place_of(file, function)} {name} is a coroutine, and returns nothing "
                          f"when it is called: write def {name}{right}:")
     if wrong != right:
-        raise UsageError(f"{_place(file, function)} {name}{wrong} does not take what the kernel's "
-                         f"takes: write def {name}{right}:")
-
-
-def _place(file: str, function: FunctionType) -> str:
-    return f"{file}:{function.__code__.co_firstlineno}:"
+        raise UsageError(f"{place_of(file, function)} {name}{wrong} does not take what the "
+                         f"kernel's takes: write def {name}{right}:")
 
 
 @contextmanager
@@ -164,29 +121,6 @@ def _marks_kept() -> Iterator[None]:
     finally:
         MIRRORS.clear()
         MIRRORS.update(kept)
-
-
-@contextmanager
-def _blamed(file: str, name: str) -> Iterator[None]:
-    """Turns what is raised meanwhile into one line that names the place in the user's file. What it
-    prints is no part of a report."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        lines = []
-        at = error.__traceback__
-        while at is not None:
-            if at.tb_frame.f_code.co_filename == file:
-                lines.append(at.tb_lineno)
-            at = at.tb_next
-        where = f"{file}:{lines[-1]}:" if lines else f"{file}:"
-        told = str(error).strip() or "no message"
-        hint = next((f"; {better}" for sign, better in _HINTS.items() if sign in told), "")
-        inside = f" in {name}:" if name else ""
-        raise UsageError(f"{where}{inside} {type(error).__name__}: {told}{hint}") from error
 
 
 @dataclass(frozen=True)
@@ -212,7 +146,7 @@ class _Replacement:
 
     @property
     def place(self) -> str:
-        return _place(self.file, self.function)
+        return place_of(self.file, self.function)
 
     def __call__(self, ed: Edition, /, *args: Any, **kwargs: Any) -> Any:
         """The function's result. Raises UsageError where it fails, the result has not the shape of
@@ -230,7 +164,7 @@ class _Replacement:
         return result
 
     def _answer(self, ed: Edition, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        with limited(self.seconds), _blamed(self.file, self.name):
+        with limited(self.seconds), blamed(self.file, self.name):
             result = self.function(ed, *args, **{self._spelt[key]: value
                                                  for key, value in kwargs.items()})
         if wrong := misfit(self.returned, result):

@@ -1,4 +1,4 @@
-"""Executing a user's file in a process of its own.
+"""Executing a user's files in a process of their own.
 
 What it does to that process, which may end or never be done, is told in a line by the program that
 started it.
@@ -12,7 +12,7 @@ import re
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import inf
 
@@ -20,6 +20,9 @@ from model.kernel.editions import UsageError
 from model.processes import LastWords, end_with, ending, kept_words, relay
 
 _GRACE = 5.0  # seconds beyond the limit, in which the process says where it is
+DEFINES = {"--patch": "a patch file only defines functions",
+           "--promise": "a promise file only defines promises"}
+"""What the files of these options may do."""
 _within: list[float] = []
 """The limit that this process is to keep now."""
 
@@ -42,15 +45,16 @@ def limited(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def late(file: str, words: LastWords) -> str:
-    """Where in `file` a process was ended because it was not done in time; empty where it was
-    not."""
+def late(files: Sequence[str], words: LastWords) -> str:
+    """Where in one of `files` a process was ended because it was not done in time; empty where it
+    was not."""
     timed = re.match(r"Timeout \((\d+):(\d+):([\d.]+)\)", words.text)
     if timed is None:
         return ""
     hours, minutes, seconds = map(float, timed.groups())
-    places = re.findall(rf'File "{re.escape(file)}", line (\d+)', words.text)
-    return _late(f"{file}:{places[0]}:" if places else f"{file}:",
+    named = "|".join(map(re.escape, files))
+    places = re.findall(rf'File "({named})", line (\d+)', words.text)
+    return _late(f"{':'.join(places[0])}:" if places else f"{', '.join(files)}:",
                  hours * 3600 + minutes * 60 + seconds)
 
 
@@ -58,10 +62,11 @@ def _late(where: str, seconds: float) -> str:
     return f"{where} not done after {seconds:g} s: is there an endless loop?"
 
 
-def tried(file: str, attempt: Callable[[], object], seconds: float) -> None:
-    """Run `attempt`, which executes `file`, in a child process; what it raises is left to the
-    caller, who runs it again. Raises UsageError where the child ends in the middle of it, or is not
-    done after that many seconds."""
+def tried(file: str, attempt: Callable[[], object], seconds: float,
+          option: str = "--patch") -> None:
+    """Run `attempt`, which executes `file`, that of an `option` of DEFINES, in a child process;
+    what it raises is left to the caller, who runs it again. Raises UsageError where the child ends
+    in the middle of it, or is not done after that many seconds."""
     words, parent = LastWords(), os.getpid()
     child = os.fork()
     if child == 0:
@@ -74,8 +79,8 @@ def tried(file: str, attempt: Callable[[], object], seconds: float) -> None:
         return
     if not in_time:
         raise UsageError(_late(f"{file}:", seconds))
-    raise UsageError(late(file, words) or f"{file}: it ended the process that executed it, "
-                     f"{ending(status)}; a patch file only defines functions")
+    raise UsageError(late([file], words) or f"{file}: it ended the process that executed it, "
+                     f"{ending(status)}; {DEFINES[option]}")
 
 
 def _child(attempt: Callable[[], object], seconds: float, words: LastWords) -> None:
@@ -103,10 +108,10 @@ def _ends(child: int, seconds: float) -> bool:
         os.close(ended)
 
 
-def apart(file: str) -> None:
-    """Go on in a child process, because what follows executes `file`. This one waits for it and
-    ends as it does; signals are passed on. Raises UsageError, here, where the child ends without
-    having said that it wants to."""
+def apart(files: Sequence[tuple[str, str]]) -> None:
+    """Go on in a child process, because what follows executes `files`, each after its option. This
+    one waits for it and ends as it does; signals are passed on. Raises UsageError, here, where the
+    child ends without having said that it wants to."""
     words, parent = LastWords(), os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {
@@ -121,5 +126,7 @@ def apart(file: str) -> None:
     status = relay(child)
     if words.say_done:
         raise SystemExit(os.waitstatus_to_exitcode(status))
-    raise UsageError(late(file, words) or f"{file}: the process that executed it ended "
-                     f"{ending(status)}, without a report; a patch file only defines functions")
+    names, told = [file for _, file in files], dict.fromkeys(DEFINES[o] for o, _ in files)
+    raise UsageError(late(names, words) or f"{', '.join(names)}: the process that executed "
+                     f"{'it' if len(names) == 1 else 'them'} ended {ending(status)}, without a "
+                     f"report; {'; '.join(told)}")

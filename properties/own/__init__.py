@@ -1,0 +1,1 @@
+"""Promises of a user's own: in files, and as expressions."""

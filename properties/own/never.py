@@ -1,0 +1,42 @@
+"""--never EXPRESSION: the promise that an expression never becomes true."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.system.actions.operations import CORE, with_needed
+from model.system.asking.expression import read
+from model.system.asking.language import negate
+from model.system.asking.view import StepView
+from properties.base import Own, Property
+
+OPTION = "--never"
+_PREFIX = "never: "
+_SOFT_DIRTY = {"soft_dirty", "tracked", "sd", "VM_SOFTDIRTY"}
+
+
+def never(text: str) -> Property:
+    """The promise. Each part that the expression joins by `and` must be able to become true: where
+    one cannot, the promise holds for that reason alone. Raises UsageError."""
+    said = read(text)
+    asked = dict.fromkeys(op for call in said.calls for op in with_needed(call) if op not in CORE)
+    promise = Property(
+        name=f"{_PREFIX}{said.text}",
+        claim=f"It is never so that {said.text}.",
+        origin=f"{OPTION} on the command line",
+        witness=_any_step,
+        about=tuple(asked),
+        parts=tuple((part.text, part.on_either_side) for part in said.parts),
+        own=Own(OPTION, said.text, said.text, of_soft_dirty=not said.names.isdisjoint(_SOFT_DIRTY)))
+    if said.of_step:
+        return replace(promise, allowed=lambda step: negate(said.after(step)))
+    return replace(promise, safe=lambda view: negate(said.of_state(view)))
+
+
+def named(name: str) -> Property | None:
+    """The promise of that name, which says all of it. Raises UsageError."""
+    return never(name.removeprefix(_PREFIX)) if name.startswith(_PREFIX) else None
+
+
+def _any_step(_: StepView) -> bool:
+    return True
