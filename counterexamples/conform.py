@@ -140,8 +140,10 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
         raise UsageError("--runs 0 leaves nothing to do: of all operations together there are no "
                          "guided runs")
     extra = None if args.tour else args.extra_states or 0
-    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m], forced(actions)), theme=theme,
-                          extra=extra, runs=args.runs, steps=args.steps, seed=args.seed)
+    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m],
+                                       forced(edition, MAPPINGS[m], actions)),
+                          theme=theme, extra=extra, runs=args.runs, steps=args.steps,
+                          seed=args.seed)
                  for m in dict.fromkeys(wanted)
                  for theme, actions in themes_asked(patterns, edition, MAPPINGS[m]).items()]
     if not campaigns:

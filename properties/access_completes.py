@@ -1,6 +1,6 @@
 """No endless refault."""
 
-from model.system.actions.operations import OPERATIONS
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES, OPERATIONS
 from model.system.asking.language import Bool, Outcome, conj, disj, implies, negate
 from model.system.asking.view import StepView
 from properties.base import Property, Violated
@@ -14,16 +14,25 @@ def _missing(t: StepView) -> Bool:
     return conj(t.before.registered_missing, negate(t.before.present))
 
 
+def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Bool,
+               wanted: Bool) -> Bool:
+    """What the VMA allowed, of `ops`, is done, or `refused` where an event is `wanted`."""
+    return implies(conj(t.op(*ops), allowed), disj(t.ok, conj(t.ended(refused), wanted)))
+
+
 PROPERTY = Property(
     name="access-completes",
     claim="mprotect succeeds, and a store or load that the VMA allows completes, or raises an "
-          "event for an entry that is write-protected or missing, after at most four faults.",
+          "event for an entry that is write-protected or missing, after at most four faults; one "
+          "by the kernel ends in EFAULT there.",
     origin="arch/x86/mm/fault.c: a fault that changes nothing is retried for ever",
     allowed=lambda t: conj(
-        implies(conj(t.op("store"), t.before.may_write),
-                disj(t.ok, conj(t.ended(Outcome.event), disj(t.before.uffd_wp_any, _missing(t))))),
-        implies(conj(t.op("load"), t.before.may_read),
-                disj(t.ok, conj(t.ended(Outcome.event), _missing(t)))),
+        _completes(t, ("store",), Outcome.event, t.before.may_write,
+                   disj(t.before.uffd_wp_any, _missing(t))),
+        _completes(t, ("load",), Outcome.event, t.before.may_read, _missing(t)),
+        _completes(t, KERNEL_STORES, Outcome.EFAULT, t.before.may_write,
+                   disj(t.before.uffd_wp_any, _missing(t))),
+        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read, _missing(t)),
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         *(Violated(mappings, (*when, "+60d5b473d61b", "-hugetlb-leftover"), left + ENDLESS, by)

@@ -54,6 +54,7 @@ TOLD_BY: dict[str, Told] = {
     "42b2af2c9b7e": Told(_POPULATED, "thp", ("split",)),
     "60d5b473d61b": Told(_WP, "private-hugetlb"),
     "5a2f8d22ace4": Told(_STALE, "private-hugetlb", ("fork:child",)),
+    "0f230bc24b6e": Told(_POPULATED, "private-hugetlb", ("fork:stay", "process_vm_readv")),
     "2bad466cc9d9": Told("features-there", "hugetlb", _OPENED),
     "3c811f7883c4": Told("migrate-precise", "shmem", ("migrate",)),
     "5436d6556937": Told("softdirty-precise", "thp", ("split",), "v6.12", True),
@@ -90,7 +91,6 @@ NOT_TOLD: dict[str, str] = {
     "mm/vma: avoid broken uffd merge on mremap": "VMAs that merge: there is one here",
     "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "
     "entry has the bit and is PROT_NONE in a mapping that may be accessed, but by mode RWP",
-    "0f230bc24b6e": "unsharing of hugetlb pages for a pin is not modelled",
 }
 """Further published fixes in scope, and why the model cannot tell them. PAGEMAP_SCAN, UFFDIO_MOVE,
 mincore(2), device memory, and the VMAs and faults of several pages are left out with their fixes.

@@ -1,12 +1,12 @@
 """The price of tracking: a page that is saved again though nobody has stored to it."""
 
-from model.system.actions.operations import OPERATIONS
+from model.system.actions.operations import LOADS, OPERATIONS
 from model.system.asking.language import conj, disj, implies, negate
 from properties.base import Property, Violated
 
 _PROTECTION = ("register", "register:missing", "register:wp+missing", "unregister", "wp", "unwp",
                "close", *(name for name in OPERATIONS if name.startswith("mprotect:")))
-_STORES_NOTHING = ("load", *_PROTECTION, *(op.name for op in OPERATIONS.values() if op.by_kernel))
+_STORES_NOTHING = (*LOADS, *_PROTECTION, *(op.name for op in OPERATIONS.values() if op.by_kernel))
 
 _BATCH = ("modify_prot_start_ptes() gives the dirty bit of a page to those before it in its batch "
           "by pte_mkdirty(), which sets soft-dirty too")
@@ -30,7 +30,8 @@ PROPERTY = Property(
         Violated("thp shmem-thp", (), "remove_migration_pmd() ends with pmd_mkdirty(), which sets "
                  "soft-dirty too", by="migrate migrate:begin"),
         Violated("thp", ("+5436d6556937",), "the split gives the dirty bit to each page by "
-                 "pte_mkdirty(), which sets soft-dirty too", by="split pageout"),
+                 "pte_mkdirty(), which sets soft-dirty too",
+                 by="split pageout fork:stay&process_vm_readv"),
         Violated("thp", ("+cac1db8c3aad",), _BATCH, by="split open:async"),
         Violated("shmem-thp", ("+cac1db8c3aad",), _BATCH),
     ),

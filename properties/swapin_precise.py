@@ -9,7 +9,7 @@ PROPERTY = Property(
     claim="A load maps a page from swap writable where a store would have nothing to record.",
     origin="20dfa5b7adc5, \"set pte writable while pte_soft_dirty() is true in do_swap_page()\"",
     allowed=lambda t: implies(
-        conj(t.op("load"), t.before.swapped, t.after.owned, t.after.may_write,
+        conj(t.op("load", "write"), t.before.swapped, t.after.owned, t.after.may_write,
              disj(negate(t.after.tracked), t.after.soft_dirty),
              negate(conj(t.after.registered, t.after.uffd_wp))),
         t.after.writable),

@@ -1,5 +1,6 @@
 """The promise that QEMU's background snapshot lives on."""
 
+from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
 from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 
@@ -21,6 +22,9 @@ UNSEEN = ("hugetlb_no_page() goes on into hugetlb_wp(), which does not look at t
 FORKED = ("copy_hugetlb_page_range() looks for the uffd-wp bit of a migration entry where it is in "
           "a present one, and makes the entry readable without it")
 FORK_LOST = ("-5a2f8d22ace4", "-83abe2fd5b3a", "+b1f9e8768618")
+UNSHARED = ("to let another process read a page that a child has too, hugetlb_wp() copies it, "
+            "and the copy has no uffd-wp bit")
+UNSHARED_BY = "fork:stay&process_vm_readv"
 FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin"
 
 PROPERTY = Property(
@@ -28,7 +32,7 @@ PROPERTY = Property(
     claim="After `wp` returned, no store takes effect without an event until `unwp`, "
           "`unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, Write Protect Notifications",
-    allowed=lambda t: negate(conj(t.before.history.protected, t.op("store"), t.ok)),
+    allowed=lambda t: negate(conj(t.before.history.protected, t.op(*STORES), t.ok)),
     witness=lambda t: conj(t.before.history.protected, t.op("store")),
     speaks_of=registrable,
     memory=REGISTRABLE,
@@ -46,6 +50,7 @@ PROPERTY = Property(
         Violated("hugetlb private-hugetlb", ("-44f86392bdd1",), "hugetlb_change_protection() "
                  "passes by a readable migration entry", by="migrate:begin"),
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
+        Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),
         Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),

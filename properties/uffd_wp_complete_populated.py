@@ -1,5 +1,6 @@
 """The same promise for programs that populate before they protect, as the documentation asks."""
 
+from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
 from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 from properties.uffd_wp_complete import (
@@ -12,6 +13,8 @@ from properties.uffd_wp_complete import (
     UNMAPPED,
     UNSAVED,
     UNSEEN,
+    UNSHARED,
+    UNSHARED_BY,
     UNUSED,
 )
 
@@ -20,7 +23,7 @@ PROPERTY = Property(
     claim="After `wp` returned on a page that is mapped, no store takes effect without an event "
           "until `unwp`, `unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
-    allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op("store"), t.ok)),
+    allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op(*STORES), t.ok)),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
     speaks_of=registrable,
     memory=REGISTRABLE,
@@ -33,6 +36,7 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem thp shmem-thp", ("-f45ec5ff16a7",), UNSAVED,
                  by="migrate migrate:begin"),
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
+        Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
         Violated("thp", ("-24bf08c4376b",), UNSAVED, by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed"),

@@ -45,7 +45,7 @@ def result(theme: str = "core", edition: Edition | None = None, seed: int = 1,
            extra: int | None = None) -> Result:
     """A campaign that the model itself has answered."""
     edition, mapping = edition or find_edition("v6.12"), find_mapping("hugetlb")
-    actions = forced(themes_asked([theme], edition, mapping)[theme])
+    actions = forced(edition, mapping, themes_asked([theme], edition, mapping)[theme])
     model = KernelSystem(edition, mapping, actions)
     campaign = Campaign(model, theme=theme, extra=extra, runs=20, steps=10, seed=seed)
     campaign.run(Model(model))

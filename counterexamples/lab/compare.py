@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.observe import Difference, Seen, differences, seen_by_model
 from counterexamples.lab.session import Session
+from model.kernel.editions import Edition
+from model.kernel.records import Mapping as Memory
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.relation.kernel import KernelSystem
+from properties import PROPERTIES
 
+ENDLESS = "access-completes"
+"""The promise whose breach is an access that faults for ever."""
 _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("pageout", "swapoff"), "swap"),
           **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
@@ -22,9 +28,16 @@ _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozense
 """What a program cannot see on a kernel that lacks a feature."""
 
 
-def forced(ops: Iterable[str]) -> tuple[str, ...]:
-    """Those that a program can ask for."""
-    return tuple(op for op in ops if op not in UNFORCED)
+BY_KERNEL = frozenset((*KERNEL_STORES, *KERNEL_LOADS))
+"""Loads and stores by the kernel."""
+
+
+def forced(edition: Edition, mapping: Memory, ops: Iterable[str]) -> tuple[str, ...]:
+    """Those that a program can ask for, and come back from: where an access may fault for ever,
+    one by the kernel does so out of reach of every signal."""
+    asked = tuple(op for op in ops if op not in UNFORCED)
+    endless = PROPERTIES[ENDLESS].expected(edition, mapping, asked) != "proved"
+    return tuple(op for op in asked if not (endless and op in BY_KERNEL))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from counterexamples import itf
-from counterexamples.lab.compare import Row, abilities, rows
+from counterexamples.lab.compare import BY_KERNEL, Row, abilities, rows
+from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import Kernel, edition_said
 from counterexamples.lab.observe import Difference, differences, seen_by_model
 from counterexamples.lab.session import Session
@@ -17,6 +18,7 @@ from counterexamples.words.visible import made_visible
 from model.cli import patched
 from model.kernel import records
 from model.kernel.editions import Edition, UsageError, unknown
+from model.kernel.records import Outcome
 from model.system.actions.themes import allowing
 from model.system.relation.kernel import kernel_system, whole_system
 from model.system.relation.replay import violates
@@ -160,6 +162,9 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     able = abilities(session, plan.mapping)
     able.require(plan.ops, plan.needs)
     model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
+    for step in model.run(plan.ops):
+        if step.op in BY_KERNEL and step.outcome == Outcome.refault.name:
+            raise CannotRun(f"{step.op} would never return, and no signal could end it")
     compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     base = plan.edition.patch.base if plan.edition.patch else plan.edition
     own = (kernel.edition == plan.edition.name if kernel.edition

@@ -68,6 +68,24 @@ static int touch(int write)
 	signal(SIGSEGV, on_signal);
 	signal(SIGALRM, on_signal);
 """),
+    "transfer": Part((), """
+/* A byte of a file in memory into the page, or from it. */
+static int transfer(int into)
+{
+	int file = memfd_create("bytes", 0), failed;
+
+	failed = pwrite(file, "\\1", 1, 0) != 1 ||
+		(into ? pread(file, PLACE, 1, 0) : pwrite(file, PLACE, 1, 0)) != 1 ? errno : 0;
+	close(file);
+	return failed;
+}
+"""),
+    "remote": Part(("sys/uio.h",), """
+static char byte = 1;
+static struct iovec ours = { &byte, 1 };
+#define REMOTE(call) \\
+	(call(getpid(), &ours, 1, &(struct iovec) { PLACE, 1 }, 1, 0) == 1 ? 0 : errno)
+"""),
     "file": Part((), """
 /* A tmpfs file of the mapping's length that has content. */
 static int file(void)
@@ -214,7 +232,7 @@ static int become_child(void)
 #ifdef CLEAR_REFS
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 #endif
-#ifdef UFFD
+#ifdef FEATURES
 	uffd = -1;
 #endif
 	return 0;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from counterexamples.trace import Trace
+from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.state.mappings import MAPPINGS
 
 _UNREGISTERED = "the mapping is not registered in write-protect mode"
@@ -21,6 +22,10 @@ _REASONS = {
     ("pageout", "EINVAL"): "hugetlb memory is not reclaimed",
     ("swapoff", "EINTR"): "it would not end, and a signal ended it",
     ("pin", "EFAULT"): "a store there would not complete",
+    **{(op, "EFAULT"): "a store there would end in an event or a signal" for op in KERNEL_STORES},
+    **{(op, "EFAULT"): "a load there would end in an event or a signal" for op in KERNEL_LOADS},
+    ("process_vm_readv", "EFAULT"): "the mapping has no PROT_READ, or a load there would end in an "
+                                    "event",
 }
 """By the operation (what stands before a colon) and the outcome."""
 

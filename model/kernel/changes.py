@@ -138,6 +138,11 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "as by a store"),
     Change("saved-dirty", "x86/mm: Introduce _PAGE_SAVED_DIRTY", "v6.6",
            "none: keeps the dirty bit of a read-only entry in another place"),
+    Change("0f230bc24b6e", "mm/hugetlb: fix uffd-wp bit lost when unsharing happens", "v6.4",
+           "dropped: a protected page of private hugetlb memory that a child has too loses its "
+           "protection when another process reads it"),
+    Change("d74943a2f3cd", "mm/gup: reintroduce FOLL_NUMA as FOLL_HONOR_NUMA_FAULT", "v6.5",
+           "none: only where another process reads a page is its NUMA hint left as it is"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
     Change("867a43a34ff8", "userfaultfd: use per-vma locks in userfaultfd operations", "v6.9",
@@ -247,8 +252,8 @@ _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c",
                  "49d6d7fb6313", "6cce3314b928"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
                  "2ff559f31a5d", "24bf08c4376b"}
-_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4"}
-_V6_6 = _V6_4 | {"saved-dirty"}
+_V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e"}
+_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}

@@ -1,16 +1,15 @@
 """arch/x86/mm/fault.c: a load or a store from start to end, fault by fault.
 
-Read from 6.1.192, 6.12.117 and 7.3.4. Left out: faults in kernel mode, protection keys,
-shadow stacks.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: protection keys, shadow stacks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, has, ite, negate, number, one_more
+from model.kernel.logic import BV, Bool, as_term, disj, has, ite, negate, number, one_more
 from model.kernel.memory import handle_mm_fault, vma_is_accessible
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_access, mmu_permits
@@ -55,3 +54,21 @@ def user_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
                    ite(access_error(ed, vma, write), denied, other))
 
     return attempt(entry, number(0, FAULT_BITS), 0)
+
+
+@mirrors("arch/x86/mm/fault.c")
+def kernelmode_fixup_or_oops(_ed: Edition, result: BV) -> BV:
+    """A copy to or from user memory that would be a signal, or an event as UFFD_FEATURE_SIGBUS has
+    it, ends there: EFAULT."""
+    signal = disj(as_term(result == outcome(Outcome.event)),
+                  as_term(result == outcome(Outcome.segv)),
+                  as_term(result == outcome(Outcome.bus)))
+    return ite(signal, outcome(Outcome.EFAULT), result)
+
+
+def kernel_access(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
+    """copy_to_user() or copy_from_user(), as of read(2) and write(2): its faults are those of a
+    user access, and no fault of a load or store of the program."""
+    access = user_access(ed, vma, entry, write)
+    return replace(access, outcome=kernelmode_fixup_or_oops(ed, access.outcome),
+                   faults=number(0, FAULT_BITS))

@@ -2,7 +2,7 @@
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4. clear_refs does not come here: soft-dirty is no
 concern of hugetlb. Left out: mode RWP, poison entries, sharing of page tables, reservations (there
-are pages enough), and unsharing for GUP.
+are pages enough). Unsharing for GUP is in gup.py.
 """
 
 from __future__ import annotations

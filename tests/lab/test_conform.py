@@ -89,7 +89,7 @@ def test_runs_of_all_operations_find_and_shrink_what_no_theme_has() -> None:
 def test_the_theme_of_twins_is_toured_and_tells_what_it_is_about() -> None:
     """Every transition of it can be taken; and the model that knew of no twins fails that tour."""
     edition, mapping = find_edition("v6.12"), find_mapping("private-file")
-    operations = forced(themes(edition, mapping)["twins"])
+    operations = forced(edition, mapping, themes(edition, mapping)["twins"])
     right, blind = (KernelSystem(e, mapping, operations) for e in (
         edition, replace(edition, overrides={"ksm_fork": _no_twins})))
     found = [Campaign(model, theme="twins", extra=None, runs=0, steps=1, seed=1)

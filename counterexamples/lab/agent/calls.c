@@ -225,6 +225,30 @@ static const char *access_page(int write, long *faults)
 	       caught == SIGALRM ? "refault" : "segv";
 }
 
+/* --- one access by the kernel --- */
+
+/* From a file in memory, which begins with what a store stores; and to what comes behind. */
+static const char *transfer(int into)
+{
+	static int file = -1;
+
+	if (file < 0) {
+		file = memfd_create("bytes", MFD_CLOEXEC);
+		if (pwrite(file, "\1", 1, 0) != 1)
+			return result(1);
+	}
+	return result((into ? pread(file, place, 1, 0) : pwrite(file, place, 1, 1)) != 1);
+}
+
+static const char *access_remotely(int write)
+{
+	char byte = 1;
+	struct iovec ours = { &byte, 1 }, theirs = { place, 1 };
+
+	return result((write ? process_vm_writev(getpid(), &ours, 1, &theirs, 1, 0)
+		       : process_vm_readv(getpid(), &ours, 1, &theirs, 1, 0)) != 1);
+}
+
 /* --- userfaultfd --- */
 
 /* For memory that is not anonymous: Linux 5.19 and CONFIG_PTE_MARKER_UFFD_WP. */
@@ -738,6 +762,14 @@ const char *operate(const char *op, long *faults)
 		return access_page(1, faults);
 	if (!strcmp(op, "load"))
 		return access_page(0, faults);
+	if (!strcmp(op, "read"))
+		return transfer(1);
+	if (!strcmp(op, "write"))
+		return transfer(0);
+	if (!strcmp(op, "process_vm_readv"))
+		return access_remotely(0);
+	if (!strcmp(op, "process_vm_writev"))
+		return access_remotely(1);
 	if (!strcmp(op, "clear_refs"))
 		return result(pwrite(refs, "4", 1, 0) != 1);
 	if (!strncmp(op, "mprotect:", 9))

@@ -4,6 +4,7 @@ from model.mutation.mutant import Mutant
 from model.mutation.rows import (
     bits_of_entries,
     faults,
+    kernel_accesses,
     moves,
     newer,
     protection,
@@ -15,6 +16,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *bits_of_entries.MUTANTS,
     *protection.MUTANTS,
     *faults.MUTANTS,
+    *kernel_accesses.MUTANTS,
     *tracking.MUTANTS,
     *whole_pages.MUTANTS,
     *moves.MUTANTS,

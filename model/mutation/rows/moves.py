@@ -185,7 +185,4 @@ MUTANTS = (
            allow="fork:stay ksm",
            untold="no promise speaks of pagemap's present, swap, file and exclusive bits",
            shown="recorded"),
-    # --- gup.py
-    Mutant("gup", "pin_user_pages", "pinned = replace(entry, pinned=True)", "pinned = entry",
-           "the pin is not counted", mapping="anon", allow="pin pin:write"),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from model.kernel.bits import VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.fault import FAULT_BITS, user_access
+from model.kernel.fault import FAULT_BITS, Access, user_access
 from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
@@ -48,6 +49,9 @@ from model.system.state.state import History, State, fresh_entry
 
 NO_FAULTS = number(0, FAULT_BITS)
 OK = outcome(Outcome.ok)
+
+Accessing: TypeAlias = Callable[[Edition, Vma, Entry, bool], Access]
+"""How the first byte is got at, to load it or (True) to store to it; by default as the CPU does."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,14 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
 
 
-def store(ed: Edition, s: State) -> Effect:
-    access = user_access(ed, s.vma, s.entry, write=True)
+def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
+    access = (accessing or user_access)(ed, s.vma, s.entry, True)
     done = as_term(access.outcome == OK)
     entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
     after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
-    asked = conj(as_term(access.outcome == outcome(Outcome.event)), _page_asked_for(s))
+    refused = disj(*(as_term(access.outcome == outcome(o))
+                     for o in (Outcome.event, Outcome.EFAULT)))
+    asked = conj(refused, _page_asked_for(s))
     return Effect(_with_anon_vma(after, asked), access.outcome, access.faults)
 
 
@@ -119,8 +125,8 @@ def _with_anon_vma(s: State, asked: Bool = False) -> State:
     return replace(s, vma=replace(s.vma, anon_vma=disj(s.vma.anon_vma, prepared)))
 
 
-def load(ed: Edition, s: State) -> Effect:
-    access = user_access(ed, s.vma, s.entry, write=False)
+def load(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
+    access = (accessing or user_access)(ed, s.vma, s.entry, False)
     return Effect(_touched(ed, s, access.entry), access.outcome, access.faults)
 
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition, unknown
+from model.kernel.fault import kernel_access
+from model.kernel.process_vm_access import process_vm_rw_single_vec
 from model.system.actions import effects
 from model.system.actions.effects import Effect
 from model.system.state.state import State
@@ -27,7 +30,8 @@ class Operation:
     name. `by_kernel` are those that the kernel does on its own (the environment's steps), although
     a program may be able to ask for them. `after` are operations beyond the core without which it
     does nothing. `tracks` are the facts of the state, beyond those that always change, that the
-    operation reads or makes true.
+    operation reads or makes true. `access`: it loads from or stores to the first byte by way of
+    its entry, whoever does so.
     """
 
     name: str
@@ -37,13 +41,14 @@ class Operation:
     by_kernel: bool = False
     after: tuple[str, ...] = ()
     tracks: tuple[str, ...] = ()
+    access: Literal["", "load", "store"] = ""
 
 
 _RW = VM_READ | VM_WRITE
 
 OPERATIONS: dict[str, Operation] = {o.name: o for o in (
-    Operation("store", "write one byte", effects.store, core=True),
-    Operation("load", "read one byte", effects.load, core=True),
+    Operation("store", "write one byte", effects.store, core=True, access="store"),
+    Operation("load", "read one byte", effects.load, core=True, access="load"),
     Operation("clear_refs", 'write "4" to /proc/self/clear_refs', effects.clear_refs, core=True),
     Operation("register", "UFFDIO_REGISTER, mode WP", partial(effects.register, mode=VM_UFFD_WP),
               core=True),
@@ -67,6 +72,14 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               partial(effects.register, mode=VM_UFFD_MISSING)),
     Operation("register:wp+missing", "UFFDIO_REGISTER, modes WP and MISSING",
               partial(effects.register, mode=VM_UFFD_FLAGS)),
+    Operation("read", "read(2) of one byte into the page",
+              partial(effects.store, accessing=kernel_access), access="store"),
+    Operation("write", "write(2) of one byte from the page",
+              partial(effects.load, accessing=kernel_access), access="load"),
+    Operation("process_vm_readv", "process_vm_readv(2) of one byte, by itself",
+              partial(effects.load, accessing=process_vm_rw_single_vec), access="load"),
+    Operation("process_vm_writev", "process_vm_writev(2) of one byte, by itself",
+              partial(effects.store, accessing=process_vm_rw_single_vec), access="store"),
     Operation("close", "close the userfaultfd", effects.close_uffd),
     Operation("open", "open a userfaultfd where none is open", effects.open_uffd, after=("close",)),
     Operation("dontneed", "madvise(MADV_DONTNEED)", effects.dontneed),
@@ -115,6 +128,13 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
 CORE = tuple(name for name, operation in OPERATIONS.items() if operation.core)
 
 
+STORES = tuple(name for name, o in OPERATIONS.items() if o.access == "store")
+LOADS = tuple(name for name, o in OPERATIONS.items() if o.access == "load")
+"""Stores to and loads from the page by way of its entry, whoever makes them; a device's store
+through its pin asks no entry."""
+KERNEL_STORES = tuple(name for name in STORES if name not in CORE)
+KERNEL_LOADS = tuple(name for name in LOADS if name not in CORE)
+"""Of these, what the kernel does for a system call."""
 TRACKED = frozenset(fact for operation in OPERATIONS.values() for fact in operation.tracks)
 """The facts that are followed only where an operation that needs them is explored."""
 

@@ -110,7 +110,7 @@ static int become_child(void)
 #ifdef CLEAR_REFS
 	refs = open("/proc/self/clear_refs", O_WRONLY);
 #endif
-#ifdef UFFD
+#ifdef FEATURES
 	uffd = -1;
 #endif
 	return 0;
