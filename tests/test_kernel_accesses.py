@@ -12,6 +12,8 @@ from model.system.actions.themes import modelled
 from model.system.relation.kernel import whole_system
 from model.system.state.mappings import MAPPINGS, find_mapping
 from model.system.state.state import leaf_names
+from properties import PROPERTIES
+from tests.survey import verdict
 
 REGISTRABLE = [m for m in MAPPINGS if not MAPPINGS[m].regular]
 KERNELS = ("v6.1", "v6.12", "v7.3")
@@ -77,6 +79,20 @@ def test_a_load_by_another_process_makes_a_huge_page_soft_dirty() -> None:
     calls = "store clear_refs fork:stay process_vm_readv"
     assert last("v7.3", "thp", calls)[2]
     assert not last("v7.3", "anon", calls)[2]
+    assert not last("v6.1", "thp", calls)[2]
+
+
+@pytest.mark.parametrize(("promise", "mapping"), [
+    ("softdirty-precise", "thp"), ("uffd-wp-complete", "private-hugetlb"),
+    ("uffd-wp-complete-populated", "private-hugetlb")])
+@pytest.mark.parametrize("edition", KERNELS)
+def test_what_unsharing_breaks_is_expected(edition: str, promise: str, mapping: str) -> None:
+    """It takes a child that lives, so that no operation alone shows it."""
+    prop, kernel, kind = PROPERTIES[promise], find_edition(edition), find_mapping(mapping)
+    broken = (edition == "v6.1") == (mapping == "private-hugetlb")
+    allow = ("fork:stay", "process_vm_readv")
+    assert verdict(prop, kernel, kind, allow) == prop.expected(kernel, kind, allow)
+    assert prop.expected(kernel, kind, allow) == ("violated" if broken else "proved")
 
 
 @pytest.mark.parametrize("op", [*KERNEL_STORES, *KERNEL_LOADS])

@@ -100,9 +100,8 @@ def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
     done = as_term(access.outcome == OK)
     entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
     after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
-    refused = disj(*(as_term(access.outcome == outcome(o))
-                     for o in (Outcome.event, Outcome.EFAULT)))
-    asked = conj(refused, _page_asked_for(s))
+    event = outcome(Outcome.EFAULT if accessing else Outcome.event)
+    asked = conj(as_term(access.outcome == event), _page_asked_for(s))
     return Effect(_with_anon_vma(after, asked), access.outcome, access.faults)
 
 
