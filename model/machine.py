@@ -28,17 +28,19 @@ class CannotRun(Exception):
         super().__init__(one_line(reason))
 
 
-def cache_folder() -> Path:
-    """The folder of model.files, made. Raises CannotRun where it cannot be."""
-    folder = user_cache()
+def cache_folder(name: str = "") -> Path:
+    """The folder of model.files, or one of that name in it, made. Raises CannotRun where it cannot
+    be."""
+    folder = user_cache() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _no_place(folder, error) from error
+        raise no_place(folder, error) from error
     return folder
 
 
-def _no_place(folder: Path, error: OSError) -> CannotRun:
+def no_place(folder: Path, error: OSError) -> CannotRun:
+    """That a folder of the cache cannot be written."""
     return CannotRun(f"cannot keep anything in {str(folder)!r}: {error.strerror}; set "
                      "PTECHECK_CACHE to a folder that can be written")
 
@@ -102,7 +104,7 @@ def locked(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterat
     try:
         file = (folder / "lock").open("w")
     except OSError as error:
-        raise _no_place(folder, error) from error
+        raise no_place(folder, error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

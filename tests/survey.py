@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from model.engines.base import Limits
 from model.engines.explicit import Exhausted, reaches
@@ -24,13 +25,41 @@ def explored(edition: Edition, mapping: Mapping,
     return kernel, Exhausted(kernel.machine)
 
 
+_ANSWERS: dict[tuple[Any, ...], tuple[tuple[str, ...] | None, bool]] = {}
+"""What was found of a question, by the terms that it is made of: editions that share them share
+the answer."""
+_KEPT: list[Any] = []
+"""The terms whose numbers are in there."""
+
+
+@cache
+def _terms(edition: Edition, mapping: Mapping, allow: tuple[str, ...]) -> tuple[int, ...]:
+    system = explored(edition, mapping, allow)[0].system
+    terms = [*system.initial, *(t for branch in system.branches for t in branch)]
+    _KEPT.append(terms)
+    return tuple(t.get_id() for t in terms)
+
+
+def _found(prop: Property, edition: Edition, mapping: Mapping,
+           allow: tuple[str, ...]) -> tuple[tuple[str, ...] | None, bool]:
+    """The calls that break the promise, and whether something puts it to the test."""
+    kernel, exhausted = explored(edition, mapping, allow)
+    question = prop.question(kernel)
+    asked = question.safe, question.allowed, question.witness
+    key = (kernel.actions, _terms(edition, mapping, allow), *(t.get_id() for t in asked))
+    if key not in _ANSWERS:
+        _KEPT.append(asked)
+        trace = exhausted.violation(question, Limits())
+        tested = trace is not None or reaches(kernel.machine, exhausted.graph(Limits()),
+                                              question.witness)
+        _ANSWERS[key] = trace, tested
+    return _ANSWERS[key]
+
+
 def verdict(prop: Property, edition: Edition, mapping: Mapping, allow: tuple[str, ...]) -> str:
     """proved; violated, or unexplained where the calls fit no known cause; vacuous where it is kept
     and nothing puts it to the test."""
-    kernel, exhausted = explored(edition, mapping, allow)
-    question = prop.question(kernel)
-    trace = exhausted.violation(question, Limits())
+    trace, tested = _found(prop, edition, mapping, allow)
     if trace is not None:
         return "violated" if prop.reason(edition, mapping, trace) else "unexplained"
-    graph = exhausted.graph(Limits())
-    return "proved" if reaches(kernel.machine, graph, question.witness) else "vacuous"
+    return "proved" if tested else "vacuous"

@@ -170,9 +170,7 @@ def in_cache() -> list[Cached]:
 
 
 def _folder() -> Path:
-    folder = cache_folder() / "debian"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return cache_folder("debian")
 
 
 def _noted(folder: Path) -> Cached | None:

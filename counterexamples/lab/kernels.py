@@ -156,6 +156,11 @@ def _source(path: Path) -> Path | None:
     return path if path.exists() else here(path.name)
 
 
+def _exists(name: str) -> bool:
+    """No name is that of no file, though pathlib has it for the current folder."""
+    return name != "" and Path(name).exists()
+
+
 def _beside(files: Sequence[Path]) -> str:
     return f" with {', '.join(file.name for file in files)}" if files else ""
 
@@ -169,12 +174,12 @@ def _parts(rest: str, form: str) -> tuple[Path, list[Path]]:
     names = rest.split("+")
     paths = []
     while names:
-        length = next((n for n in range(len(names), 0, -1) if Path("+".join(names[:n])).exists()),
-                      1)
-        paths.append(Path("+".join(names[:length])))
+        length = next((n for n in range(len(names), 0, -1) if _exists("+".join(names[:n]))), 1)
+        name = "+".join(names[:length])
+        paths.append(Path(name))
         names = names[length:]
-        package = form == _TREE and len(paths) == 1 and is_source(str(paths[0]))
-        if not paths[-1].exists() and not package:
-            raise UsageError(f"{str(paths[-1])!r} does not exist; "
+        package = form == _TREE and len(paths) == 1 and is_source(name)
+        if not _exists(name) and not package:
+            raise UsageError(f"{name!r} does not exist; "
                              f"{'a tree' if form == _TREE else 'an image'} is named {form}")
     return paths[0], paths[1:]

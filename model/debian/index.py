@@ -16,7 +16,7 @@ from typing import IO
 
 from model.debian import apt
 from model.files import read_json, write_whole
-from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need
+from model.machine import CannotRun, cache_folder, damaged, file_digest, locked, need, no_place
 from model.processes import group, temporary_folder
 
 _now = time.time
@@ -118,13 +118,14 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
                  "50 MB)")
         try:
             index = Index(_now(), tuple(_suites()))
-        except CannotRun as error:
+            write_whole(file, json.dumps(asdict(index), indent=1))
+        except (CannotRun, OSError) as error:
+            wrong = error if isinstance(error, CannotRun) else no_place(file.parent, error)
             if kept is None:
-                raise
+                raise wrong from error
             hours = max(0, _now() - kept.asked) / 3600
-            progress(f"{error}; going by what it said {hours:.0f} hours ago")
+            progress(f"{wrong}; going by what it said {hours:.0f} hours ago")
             return kept
-        write_whole(file, json.dumps(asdict(index), indent=1))
         return index
 
 
@@ -134,9 +135,7 @@ def kept_index() -> Index | None:
 
 
 def _file() -> Path:
-    folder = cache_folder() / "apt"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "index.json"
+    return cache_folder("apt") / "index.json"
 
 
 def _read(file: Path, say: Callable[[Path], object]) -> Index | None:

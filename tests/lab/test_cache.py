@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import re
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -118,6 +121,17 @@ def test_a_cache_that_cannot_be_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         guest.agent()
     assert list_kernels(["--quiet"]) == 4
     assert capsys.readouterr().out.startswith("SKIP: cannot keep anything in ")
+
+
+def test_a_full_disk_is_a_skip(offer: Archive, monkeypatch: pytest.MonkeyPatch,
+                               capsys: pytest.CaptureFixture[str]) -> None:
+    def full(path: Path, content: str) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(index, "write_whole", full)
+    assert list_kernels(["--quiet"]) == 4
+    assert re.fullmatch("SKIP: cannot keep anything in .*: No space left on device; set .*\n",
+                        capsys.readouterr().out)
 
 
 def test_what_was_said_of_the_archive_is_read_where_nothing_can_be_written(

@@ -242,6 +242,8 @@ def test_a_damaged_image_does_not_run_for_ever(tmp_path: Path) -> None:
     (f"debian:{'9' * 5000}.1", r"'9{200}\.\.\.' is no kernel version; debian:6.1 is"),
     ("debain:6.1", "unknown kernel 'debain:6.1'; did you mean 'debian:VERSION'"),
     ("bzimage:/usr/bin/env", "'/usr/bin/env' is not a kernel image: .* name a bzImage"),
+    ("bzimage:+a.ko", "'' does not exist; an image is named bzimage:PATH"),
+    ("tree:linux-source-6.1+", "'' does not exist; a tree is named tree:PATH"),
     ("bzimage:/nowhere", "'/nowhere' does not exist; an image is named bzimage:PATH"),
     ("bzimage:/nowhere+a.ko", "'/nowhere' does not exist; an image is named bzimage:PATH"),
     ("tree:linux-source-1.0", "Debian has no package 'linux-source-1.0'; it has .*e-6.1"),
