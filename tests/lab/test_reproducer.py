@@ -82,11 +82,12 @@ def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("path", KEPT, ids=lambda p: "-".join(p.parent.parts[-3:]))
 def test_they_are_short_and_read_well(path: Path) -> None:
     """A comment with the state above each step; and not long, but for KSM's twins and scans, which
-    end by what is seen."""
+    end by what is seen, and for reclaim, which has its swap area to make."""
     text = path.read_text()
     code = [line for line in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).split("\n")
             if line.strip()]
-    assert len(code) <= (152 if "ksm" in path.parent.name else 125)
+    longer = {"ksm": 152, "pageout": 136}
+    assert len(code) <= max((n for op, n in longer.items() if op in path.parent.name), default=125)
     lines = text.splitlines()
     assert max(len(line.expandtabs(8)) for line in lines) <= 112
     steps = [n for n, line in enumerate(lines) if re.match(r'\tstep\("', line)]
