@@ -24,7 +24,7 @@ from model.kernel.editions import Edition, Heard, UsageError, find_edition
 from model.kernel.task_mmu import pagemap_read
 from model.smtlib import Printer
 from model.system.actions.themes import modelled
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.kernel import KernelSystem, kernel_system
 from model.system.state.mappings import find_mapping
 from model.system.state.state import flatten
 
@@ -123,10 +123,10 @@ def _row(result: Result) -> dict[str, Any]:
         "covered": covered(campaign.model)}
 
 
-def covered(model: KernelSystem) -> dict[str, str]:
+def covered(model: KernelSystem, printer: Printer | None = None) -> dict[str, str]:
     """The digest of what each operation of the model does in its edition, of what pagemap shows,
-    and of the fresh mapping."""
-    printer = Printer()
+    and of the fresh mapping. A `printer` that has read terms of other models is quicker."""
+    printer = printer or Printer()
     steps = {op: printer.digest(branch)
              for op, branch in zip(model.actions, model.system.branches, strict=True)}
     shown = pagemap_read(model.edition, model.before.vma, model.before.entry)
@@ -149,10 +149,11 @@ def outdated(said: dict[str, Any]) -> list[str]:
     or mapping that is no more."""
     edition = find_edition(said["edition"])
     found: dict[str, None] = {}
+    printer = Printer()
     for row in said["campaigns"]:
         mapping = find_mapping(row["mapping"])
         known = [op for op in modelled(edition, mapping) if op in row["covered"]]
-        now = covered(KernelSystem(edition, mapping, known))
+        now = covered(kernel_system(edition, mapping, known), printer)
         found |= {f"{mapping.name} {row['theme']}: {op}": None
                   for op, digest in row["covered"].items() if now.get(op) != digest}
     return list(found)
