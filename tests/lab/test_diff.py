@@ -51,7 +51,8 @@ class Scripted(Kernel):
 
 def scripted(name: str, edition: str | None, *answers: str) -> Scripted:
     said = "".join(f"hear()\nsay({answer!r})\n" for answer in answers)
-    return Scripted(name, edition, f"say('agent 6.1.0 | #1')\n{said}hear()\n")
+    return Scripted(name, edition,
+                    version=f"say('agent 6.1.0 | #1')\n{said}hear()\n")
 
 
 def two_classes() -> Diff:
@@ -90,8 +91,9 @@ def test_what_cannot_be_tried_is_neither_confirmed_nor_refuted() -> None:
 
 def test_a_kernel_that_dies_has_failed_in_all_that_is_left() -> None:
     good = scripted("bzimage:a", None, HAS, STORE, HAS, STORE)
-    dies = Scripted("bzimage:b", None, f"say('agent 6.1.0 | #1')\nhear()\nsay('{HAS}')\nhear()\n"
-                    f"say('{STORE}')\nhear()\n")
+    dies = Scripted("bzimage:b", None,
+                    version=f"say('agent 6.1.0 | #1')\nhear()\nsay('{HAS}')\nhear()\n"
+                            f"say('{STORE}')\nhear()\n")
     told = report(good, dies)
     assert told.code == 1
     assert [pair[1].verdict.word for pair in told.replays] == ["confirmed", "failed"]

@@ -227,7 +227,7 @@ def test_other_patches_that_do_not_apply(toy: Path, tmp_path: Path) -> None:
     """Each says why: the tree has it already, has no such file, and what is no patch at all."""
     again = patch_file(tmp_path, "again.patch", "mm/a.c", A.replace("a5", "before"), A)
     assert error(toy, again).endswith(
-        "mm/a.c: Reversed (or previously applied) patch detected!  Skipping patch.")
+        "mm/a.c: Reversed (or previously applied) patch detected! Skipping patch.")
     elsewhere = patch_file(tmp_path, "elsewhere.patch", "mm/none.c", A, A.replace("a5", "c"))
     assert "elsewhere.patch does not apply" in error(toy, elsewhere)
     for text in ("", "Nothing but words.\n"):

@@ -859,13 +859,14 @@ const char *make_mapping(const char *name)
 	return NULL;
 }
 
-/* Of the mapping that was just made: in smaps it is the first. */
+/* Of the mapping that was just made: in smaps it is the first. Not of shared memory, whose count
+   there is not every kernel's. */
 const char *without_huge_page(void)
 {
 	char line[256];
 	unsigned long kilobytes = 0, found;
 
-	if (length == PAGE)
+	if (length == PAGE || strstr(mapped, "shmem"))
 		return NULL;
 	if (strstr(mapped, "hugetlb"))
 		return number_in(HUGETLB "free_hugepages") < LEAST_HUGE ? FEW_HUGE : NULL;
