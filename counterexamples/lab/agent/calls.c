@@ -859,14 +859,13 @@ const char *make_mapping(const char *name)
 	return NULL;
 }
 
-/* Of the mapping that was just made: in smaps it is the first. Not of shared memory, whose count
-   there is not every kernel's. */
+/* Of the mapping that was just made: in smaps it is the first. */
 const char *without_huge_page(void)
 {
 	char line[256];
 	unsigned long kilobytes = 0, found;
 
-	if (length == PAGE || strstr(mapped, "shmem"))
+	if (length == PAGE)
 		return NULL;
 	if (strstr(mapped, "hugetlb"))
 		return number_in(HUGETLB "free_hugepages") < LEAST_HUGE ? FEW_HUGE : NULL;
