@@ -172,6 +172,8 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
                         record.add(result)
                     except OSError as error:
                         lost = f"{error.filename}: {error.strerror}"
+                    except CannotRun as error:
+                        lost = str(error)
         finally:
             progress.stop.set()
     reasons = [result.able.no_mapping for result in results]

@@ -13,13 +13,13 @@ Ends with 0 where every class is confirmed, 1 where one is not, 4 where one cann
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from counterexamples.lab import guest
 from counterexamples.lab.differing import FORMATS, Diff, Report, on_kernel, read
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.progress import progress
 from counterexamples.lab.replaying import SKIP, Plan, Replay, skipped
 from model.cli import Parser, entry, folder, one_of, seconds
 from model.kernel.editions import UsageError
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if [k.edition for k in kernels] == [diff.b.name, diff.a.name] != [diff.a.name, diff.b.name]:
         raise UsageError(f"{str(args.folder)!r} goes from {diff.a.name} to {diff.b.name}: name "
                          f"{args.b} first, then {args.a}")
-    say = _silent if args.quiet else _progress
+    say = progress(args.quiet)
     try:
         a, b = (at_hand(kernel, say) for kernel in kernels)
     except CannotRun as error:
@@ -74,14 +74,6 @@ def _untried(diff: Diff, kernels: tuple[Kernel, Kernel], why: str) -> str:
              for s in diff.shown]
             for edition, kernel in zip((diff.a, diff.b), kernels, strict=True))
     return FORMATS["json"](Report(diff, kernels, list(zip(a, b, strict=True))))
-
-
-def _silent(line: str) -> None:
-    pass
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

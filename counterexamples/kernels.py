@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from typing import Any
 from counterexamples.lab import debian
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.offered import Listing, Offer, Source, kernels, modelled_as
+from counterexamples.lab.progress import progress
 from model.cli import Parser, entry, one_of, tool
 
 PROG = "counterexamples.kernels"
@@ -45,9 +45,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     wanted = args.version and debian.checked(args.version.removeprefix("debian:"))
-    progress = _silent if args.quiet else _progress
     try:
-        listing = kernels(wanted, progress, every=args.all, refresh=args.refresh)
+        listing = kernels(wanted, progress(args.quiet), every=args.all, refresh=args.refresh)
     except CannotRun as error:
         listing = Listing(None, (), (), (), str(error))
     if not listing.kernels:
@@ -58,14 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SKIP
     print(_as_json(listing) if args.format == "json" else _as_text(listing))
     return SKIP if listing.trouble else LISTED
-
-
-def _silent(line: str) -> None:
-    pass
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _as_text(listing: Listing) -> str:

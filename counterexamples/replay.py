@@ -12,7 +12,6 @@ tried.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from counterexamples import itf
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
+from counterexamples.lab.progress import progress
 from counterexamples.lab.replay_report import FORMATS
 from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay, skipped
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     kernel = named(args.kernel)
     plan = _plan(args, kernel)
     try:
-        asked, kernel = kernel, at_hand(kernel, _silent if args.quiet else _progress)
+        asked, kernel = kernel, at_hand(kernel, progress(args.quiet))
         if kernel.edition != asked.edition:
             plan = _plan(args, kernel)
         with kernel.start(limit=args.timeout) as session:
@@ -69,14 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = Replay(plan, kernel, None, (), failed(f"{kernel.name} {error}"))
     print(FORMATS[args.format](done))
     return done.verdict.code
-
-
-def _silent(line: str) -> None:
-    pass
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:

@@ -11,12 +11,12 @@ exit codes: 0 no store was lost, 1 some were, 2 wrong usage, 4 it cannot be trie
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.progress import say
 from counterexamples.lab.tools import static_program
 from model.cli import Parser, entry, whole
 
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         program = static_program(SOURCE, "-static", "-pthread", f"-DSECONDS={args.seconds}",
                                  f"-DPAGES={args.pages}")
-        kernel = at_hand(kernel, _progress)
-        _progress(f"{kernel.version}: {args.seconds} s for each case")
+        kernel = at_hand(kernel, say)
+        say(f"{kernel.version}: {args.seconds} s for each case")
         with kernel.start(files={"stress": program}, limit=ANSWER_SECONDS, cpus=CPUS) as session:
             return session.execute(str(program) if kernel.image is None else "/stress", _tell)
     except (CannotRun, KernelFailed) as error:
@@ -60,13 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tell(line: str) -> None:
     """The program's results are results; how far it is, progress."""
     if line.startswith("# "):
-        _progress(line.removeprefix("# "))
+        say(line.removeprefix("# "))
     else:
         print(line, flush=True)
-
-
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows[mutant.name] = asked(mutant, args.everywhere)
         print(rows[mutant.name], flush=True)
         _keep(rows)  # a signal may end this at any time
-    _keep(rows)
+    if not due:
+        _keep(rows)  # without those that are no more
     wrong = [line for m in chosen if (line := complaint(m, rows[m.name]))]
     print(*wrong, _sum(chosen, rows), sep="\n")
     return int(bool(wrong))

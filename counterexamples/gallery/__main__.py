@@ -22,6 +22,7 @@ from pathlib import Path
 from counterexamples import itf
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
+from counterexamples.lab.progress import say
 from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     out = writable_folder(args.out)
     try:
-        kernels = [at_hand(named(name), _progress) for name in KERNELS.values()]
+        kernels = [at_hand(named(name), say) for name in KERNELS.values()]
         with temporary_folder() as work:
             traces = found(work, args.property or list(PROPERTIES))
             for folder in sorted({f.relative_to(work).parts[0] for f in traces}):
@@ -82,14 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def found(work: Path, properties: Sequence[str]) -> list[Path]:
     """The folders of all expected violations, as check writes them, but for those that are a newer
     kernel's too. Of a promise that the core operations break, only that."""
-    _progress("looking for counterexamples")
+    say("looking for counterexamples")
     commands = []
     for edition, mapping in product(map(find_edition, KERNELS), MAPPINGS.values()):
         known = set(modelled(edition, mapping))
@@ -136,7 +133,7 @@ def _kept(found: Path, entry: Path) -> Path:
 
 def _on(kernel: Kernel, programs: dict[Path, Path]) -> dict[Path, str]:
     """For each entry, the replay on this kernel and the end of its program."""
-    _progress(f"running {len(programs)} on {kernel.name} ({kernel.version})")
+    say(f"running {len(programs)} on {kernel.name} ({kernel.version})")
     files = {f"repro{number}": program for number, program in enumerate(programs.values())}
     texts = {}
     with kernel.start(files=files) as session:

@@ -99,7 +99,10 @@ class Abilities:
     def no_mapping(self) -> str | None:
         """Why there is nothing to be tried, if so."""
         reason = self.lacks.get("mapping")
-        return reason and f"Linux {self.release} lacks mapping on {self.mapping}: {reason}"
+        return reason and self._lacking("mapping", reason)
+
+    def _lacking(self, feature: str, reason: str) -> str:
+        return f"Linux {self.release} lacks {feature} on {self.mapping}: {reason}"
 
     def require(self, ops: Collection[str], told: Collection[str] = ()) -> None:
         """Raises CannotRun where `ops` need what is lacking, or it is a feature of `told`."""
@@ -108,7 +111,7 @@ class Abilities:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")
         for feature, reason in self.lacks.items():
             if feature in ("mapping", *told) or any(_NEEDS.get(op) == feature for op in ops):
-                raise CannotRun(f"Linux {self.release} lacks {feature} on {self.mapping}: {reason}")
+                raise CannotRun(self._lacking(feature, reason))
 
 
 def abilities(session: Session, mapping: str) -> Abilities:

@@ -7,11 +7,7 @@ of its terms in the edition, so that a change that other editions alone have lea
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ from model.cli import tool
 from model.files import read_json, write_whole
 from model.kernel.editions import Edition, Heard, UsageError, find_edition
 from model.kernel.task_mmu import pagemap_read
+from model.machine import cache_folder, locked
 from model.smtlib import Printer
 from model.system.actions.themes import modelled
 from model.system.relation.kernel import KernelSystem, kernel_system
@@ -58,9 +55,10 @@ class Record:
 
     def add(self, result: Result) -> None:
         """Write a campaign down, in place of an earlier one that was asked for the same. What was
-        found with another model is dropped; what another run has added is kept. Raises OSError."""
+        found with another model is dropped; what another run has added is kept. Raises OSError,
+        and CannotRun where nothing can be kept in the cache, by which runs wait for each other."""
         row = _row(result)
-        with _held(self._path.absolute().parent):
+        with locked(cache_folder("records")):
             kept = [r for r in self._kept()
                     if not all(r[k] == row[k] for k in _KEY)
                     and (any(r[k] != row[k] for k in ("mapping", "theme"))
@@ -68,17 +66,6 @@ class Record:
             write_whole(self._path, _text({
                 "tool": tool(), "kernel": self._kernel, "edition": self._edition,
                 "campaigns": sorted([*kept, row], key=_order)}))
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Holds a folder of the user's against other runs, and leaves nothing in it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _order(row: dict[str, Any]) -> list[tuple[bool, Any]]:

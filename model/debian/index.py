@@ -129,11 +129,6 @@ def known(progress: Progress, *, refresh: float = DAY) -> Index:
         return index
 
 
-def kept_index() -> Index | None:
-    """The last answer, if there is one."""
-    return _read(_file(), damaged)
-
-
 def _file() -> Path:
     return cache_folder("apt") / "index.json"
 

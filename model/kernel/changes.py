@@ -318,9 +318,9 @@ The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345
 and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
 and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
 6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 83abe2fd5b3a,
-6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d, 6.12.118
-"ksm-soft-dirty"; 7.2.7 f7491d7c81db. Two of them came without what they
-need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
+6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d, 6.12.118 "ksm-soft-dirty"; 7.2.7 f7491d7c81db. Two of
+them came without what they need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without
+931298e103c2.
 """
 
 
