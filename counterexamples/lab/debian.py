@@ -11,7 +11,17 @@ from pathlib import Path
 from counterexamples.lab import guest
 from counterexamples.lab.errors import CannotRun
 from model.debian.apt import Gone
-from model.debian.index import AGAIN, DAY, Index, Package, fetched, known, members, numbers
+from model.debian.index import (
+    AGAIN,
+    DAY,
+    Index,
+    Package,
+    fetched,
+    known,
+    line_of,
+    members,
+    numbers,
+)
 from model.files import read_json, write_whole
 from model.kernel.editions import UsageError, shortened
 from model.machine import cache_folder, damaged, file_digest, locked
@@ -122,7 +132,7 @@ def _fitting(wanted: str, progress: Progress) -> tuple[Index | None, list[Packag
 def not_offered(wanted: str, known_releases: Collection[str]) -> str:
     """That nobody offers a version, and what is."""
     releases = sorted(known_releases, key=numbers)
-    line = [r for r in releases if numbers(r)[:2] == numbers(wanted)[:2]]
+    line = [r for r in releases if line_of(r) == line_of(wanted)]
     return (f"Debian offers no cloud image of Linux {wanted}; it offers "
             f"{_listed(line) if line else 'the lines ' + _listed(_lines(releases))}; "
             "python -m counterexamples.kernels --all lists them")
@@ -141,7 +151,7 @@ def best_first(wanted: str, offered: Sequence[Package],
 
 
 def _lines(releases: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(".".join(map(str, numbers(r)[:2])) for r in releases))
+    return list(dict.fromkeys(map(line_of, releases)))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from counterexamples.lab import debian
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import models
-from model.debian.index import AGAIN, DAY, Index, Package, Progress, known, numbers
+from model.debian.index import (
+    AGAIN,
+    DAY,
+    Index,
+    Package,
+    Progress,
+    known,
+    line_of,
+    numbers,
+)
 from model.debian.source import here, is_source
 from model.kernel.changes import ALIASES
 from model.kernel.editions import UsageError, nearest
@@ -30,7 +39,7 @@ class Offer:
 
     @property
     def line(self) -> str:
-        return ".".join(map(str, numbers(self.package.release)[:2]))
+        return line_of(self.package.release)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def kernels(wanted: str | None, progress: Progress, *, every: bool, refresh: boo
 
     Raises UsageError where it has no such kernel.
     """
-    line = wanted and ".".join(map(str, numbers(wanted)[:2]))
+    line = wanted and line_of(wanted)
     for age in (0.0 if refresh else DAY, AGAIN):
         index, trouble = None, None
         try:

@@ -90,6 +90,11 @@ def numbers(release: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", release.partition("~")[0])))
 
 
+def line_of(release: str) -> str:
+    """The line that a release or candidate is of: 6.1."""
+    return ".".join(map(str, numbers(release)[:2]))
+
+
 def _order(version: str) -> list[tuple[int, str]]:
     """As deb-version(7) sorts: numbers by value, and ~ before the end."""
     return [*((int(number or 0), text.replace("~", "\0"))

@@ -87,12 +87,17 @@ def unshare_fault(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     return Fault(small, outcome(Outcome.ok))
 
 
-def _unshared(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """do_wp_page() and wp_page_copy(): the copy keeps the soft-dirty and uffd-wp bits."""
+def unsharing_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """wp_page_copy() with FAULT_FLAG_UNSHARE: the copy keeps the soft-dirty and uffd-wp bits."""
     pte = vma.vm_page_prot
     pte = ite(pte_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)
     pte = ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
-    copied = replace(entry.mapping_anon(pte), unused=entry.unused)
+    return entry.mapping_anon(pte)
+
+
+def _unshared(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """do_wp_page() and wp_page_copy()."""
+    copied = replace(unsharing_copy(ed, vma, entry), unused=entry.unused)
     return ite(wp_can_reuse_anon_folio(ed, entry), replace(entry, anon_exclusive=True), copied)
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
+from model.kernel.gup import unsharing_copy
 from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.memory import do_wp_page
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_swap_slot,
     pte_mksoft_dirty,
-    pte_mkuffd_wp,
     pte_present,
     pte_soft_dirty,
-    pte_uffd_wp,
 )
 from model.kernel.records import Entry, Vma
 
@@ -38,10 +37,8 @@ def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def break_ksm(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The KSM page gives way to a copy: by a write fault that is made up, which ends at a uffd-wp
     event, and since 6cce3314b928 by a fault that unshares and keeps the bits of the entry."""
-    pte = vma.vm_page_prot
-    pte = ite(pte_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)
-    pte = ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
-    broken = ite(ed.has("6cce3314b928"), entry.mapping_anon(pte), do_wp_page(ed, vma, entry).entry)
+    broken = ite(ed.has("6cce3314b928"), unsharing_copy(ed, vma, entry),
+                 do_wp_page(ed, vma, entry).entry)
     return ite(conj(entry.ksm, pte_present(entry.pte)), broken, entry)
 
 
