@@ -3,6 +3,7 @@ they have settled is said at the end."""
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from model.checking.proofs import OFF
 from tests.survey import CELLS
 
 os.environ[OFF] = "1"
+gc.set_threshold(200_000)  # as in model/cli.py
 LAB = Path(__file__).parent / "lab"
 
 

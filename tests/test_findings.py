@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,12 @@ def test_every_expected_violation_has_a_remedy() -> None:
                                if (p, m) == here), here
 
 
+@cache
+def unmended(edition: Edition, behind: tuple[str, ...]) -> Judge:
+    """What several findings ask about."""
+    return Judge(edition, behind)
+
+
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda f: f.remedy)
 def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None:
     """Of each finding the promises on one mapping, a small one if there is; the command does
@@ -76,7 +83,7 @@ def test_the_promise_is_broken_and_the_remedy_keeps_it(finding: Finding) -> None
     edition = find_edition(last(finding))
     for broken in finding.broken:
         mapping = find_mapping(min(broken.mappings.split(), key=lambda name: "thp" in name))
-        before = Judge(edition, broken.behind)
+        before = unmended(edition, broken.behind)
         after = Judge(edition, (*broken.behind, finding.remedy))
         for promise in broken.promises.split():
             prop = PROPERTIES[promise]

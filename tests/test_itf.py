@@ -31,8 +31,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "without op": (lambda t: t["states"][2].pop("op"), "its op of state 2 is None"),
     "long op": (lambda t: t["states"][2].update(op="y" * 10**6), "its op of state 2 is 'yyy"),
     "unknown op": (lambda t: t["states"][2].update(op="stroe"), "did you mean 'store'"),
-    "many": (lambda t: t.update(states=t["states"][:1] + t["states"][1:2] * 10**5),
-             "100000 calls are more than one run may have: 1000"),
+    "many": (lambda t: t.update(states=t["states"][:1] + t["states"][1:2] * 5000),
+             "5000 calls are more than one run may have: 1000"),
     "patch of a list": (lambda t: t["#meta"].update(patch=["a"]), r"its patch is \['a'\]"),
 }
 

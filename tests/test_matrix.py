@@ -30,6 +30,7 @@ def test_the_product_settles_every_cell_of_the_newest_edition(
     record_property(CELLS, len(cells))
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mapping", MAPPINGS)
 def test_every_edition_gives_the_expected_verdicts(
         mapping: str, record_property: Callable[[str, object], None]) -> None:

@@ -82,7 +82,7 @@ class Judge:
 
     def _explored(self, mapping: Mapping,
                   operations: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
-        kernel = KernelSystem(self.edition, mapping, operations)
+        kernel = KernelSystem(self.edition, mapping, operations, library())
         return kernel, explore(kernel.machine)
 
     def _asked(self, prop: str, mapping: Mapping, operations: tuple[str, ...]) -> Answer:

@@ -164,12 +164,12 @@ def reachable_states(variables: Sequence[z3.ExprRef], states: Sequence[Values]) 
             parts: dict[int | bool, list[Values]] = {}
             for rest in found:
                 parts.setdefault(rest[0], []).append(rest[1:])
-            terms[found] = z3.simplify(z3.Or([
+            terms[found] = z3.Or([
                 z3.And(_equals(variables[at], value), one_of(frozenset(parts[value]), at + 1))
-                for value in sorted(parts)]))
+                for value in sorted(parts)])
         return terms[found]
 
-    return Lemma("reachable-states", one_of(frozenset(states), 0))
+    return Lemma("reachable-states", z3.simplify(one_of(frozenset(states), 0)))
 
 
 def _equals(variable: z3.ExprRef, value: int | bool) -> z3.BoolRef:

@@ -51,6 +51,7 @@ def bitwuzla_answer(query: str) -> str:
     return str(parser.bitwuzla().check_sat())
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(("edition", "mapping"), CELLS)
 def test_bitwuzla_answers_unsat_to_every_query_of_every_proof(edition: str, mapping: str) -> None:
     """Its parser is strict, too: what it reads is SMT-LIB and not a dialect."""
@@ -70,6 +71,7 @@ def test_bitwuzla_answers_unsat_to_every_query_of_every_proof(edition: str, mapp
     assert checked >= 7
 
 
+@pytest.mark.lab
 def test_cvc5_answers_unsat_to_the_file_of_a_proof() -> None:
     kernel = kernel_system(EDITIONS["after"], MAPPINGS["shmem"])
     question = PROPERTIES["softdirty-complete"].question(kernel)
