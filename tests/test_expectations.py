@@ -38,8 +38,9 @@ def spoken_of(edition: Edition, mapping: Mapping, *allow: str) -> list[Property]
 
 @pytest.mark.parametrize("op", [op for op in OPERATIONS if op not in CORE])
 @pytest.mark.parametrize(("edition", "mappings"), [
-    ("v6.1", ("anon",)), ("v6.1.170", ("shmem",)), ("v6.12", tuple(MAPPINGS))],
-    ids=("v6.1", "v6.1.170", "v6.12"))
+    pytest.param("v6.1", ("anon",), marks=pytest.mark.lab, id="v6.1"),
+    pytest.param("v6.1.170", ("shmem",), marks=pytest.mark.lab, id="v6.1.170"),
+    pytest.param("v6.12", tuple(MAPPINGS), id="v6.12")])
 def test_every_other_operation_gives_the_expected_verdicts(
         edition: str, mappings: tuple[str, ...], op: str,
         record_property: Callable[[str, object], None]) -> None:

@@ -1,6 +1,8 @@
 """The editions and mappings on which engines and solvers are held against each other."""
 
-CELLS = [("before", "shmem"), ("v6.1", "shmem"),
+import pytest
+
+CELLS = [*(pytest.param(edition, "shmem", marks=pytest.mark.lab) for edition in ("before", "v6.1")),
          *(("v6.12", mapping) for mapping in ("anon", "shmem", "private-shmem", "hugetlb",
                                               "private-file"))]
 """A change of each kind; test_expectations.py has every edition and mapping, by one engine."""
