@@ -5,6 +5,7 @@ The order is that of reports: promises to programs, then what they rest on, then
 
 from properties import (
     access_completes,
+    async_precise,
     close_keeps_armed,
     entry_maps_page,
     features_kept,
@@ -56,4 +57,5 @@ PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for mod
     hugetlb_mprotect_precise,
     migrate_precise,
     swapin_precise,
+    async_precise,
 )}

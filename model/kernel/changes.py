@@ -219,6 +219,18 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
            "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
            "soft-dirty, and clear_refs spares it where it is pinned"),
+    Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
+           "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused; of what there is without it no "
+           "promise speaks"),
+    Change("scan-huge-zero", "fs/proc/task_mmu: fix PAGE_IS_PFNZERO detection for the huge zero "
+           "folio", "v6.16 (6.12.36)", "none here: PAGEMAP_SCAN does not know the huge zero page", requires=("52526ca7fdb9",)),
+    Change("scan-unpopulated", "PAGEMAP_SCAN calls an empty entry written", "v7.2 (6.12.103)",
+           "dropped: a page that is only read begins to read as written", requires=("52526ca7fdb9",)),
+    Change("scan-hole", "PAGEMAP_SCAN calls written what has no page table", "v7.2 (6.12.105)",
+           "dropped: a huge page that is only read begins to read as written", requires=("52526ca7fdb9",)),
+    Change("scan-registered", "PAGEMAP_SCAN calls written only what is registered for "
+           "write-protect mode", "v7.3", "none here: of memory that nobody has registered "
+           "PAGEMAP_SCAN says that it is written", requires=("52526ca7fdb9",)),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -254,13 +266,14 @@ _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e"}
 _V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty"}
-_V6_7 = _V6_6 | {"d61ea1cb0095"}
+_V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5"}
-_V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe"}
+_V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
+                      "scan-huge-zero"}
 _V6_12_85 = _V6_12_43 | {"9658d698a8a8"}
 _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
-_V6_12_107 = _V6_12_100 | {"83abe2fd5b3a"}
+_V6_12_107 = _V6_12_100 | {"83abe2fd5b3a", "scan-unpopulated", "scan-hole"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
@@ -269,10 +282,10 @@ _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
 _V6_19 = _V6_18 | {"prot-numa-skip"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
-_V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d"}
+_V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d", "scan-unpopulated", "scan-hole"}
 _V7_2 = _V7_1 | {"f7491d7c81db", "huge-pte-vm-write"}
 _V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
-                 "pagemap-special"}
+                 "pagemap-special", "scan-registered"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),
@@ -314,13 +327,13 @@ RELEASES: tuple[Release, ...] = (
 """Those before v6.1 are the common base less what came later; what else they did otherwise, as the
 exclusivity of anonymous pages before v5.19, is not modelled.
 
-The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be
-and 44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d
-and 24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d;
-6.12.11 0cef0bb836e3, 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103 83abe2fd5b3a,
-6.12.111 f7491d7c81db, 6.12.114 fe6cf984939d, 6.12.118 "ksm-soft-dirty"; 7.2.7 f7491d7c81db. Two of
-them came without what they need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without
-931298e103c2.
+The stable trees are by Debian's changelogs: 6.1.8 took 51d3d5eb74ff, fed15f1345dc, 0e678153f5be and
+44f86392bdd1, 6.1.11 49d6d7fb6313, 6.1.21 42b2af2c9b7e, 6.1.24 60d5b473d61b, 6.1.26 2ff559f31a5d and
+24bf08c4376b, 6.1.183 83abe2fd5b3a, 6.1.191 c88033efe9a3, 0cef0bb836e3 and fe6cf984939d; 6.12.11
+0cef0bb836e3, 6.12.36 "scan-huge-zero", 6.12.57 9658d698a8a8, 6.12.86 8a8ca142a488, 6.12.103
+83abe2fd5b3a and "scan-unpopulated", 6.12.105 "scan-hole", 6.12.111 f7491d7c81db, 6.12.114
+fe6cf984939d, 6.12.118 "ksm-soft-dirty"; 7.2.7 f7491d7c81db. Two of them came without what they
+need: 60d5b473d61b without 5a2f8d22ace4, and c88033efe9a3 without 931298e103c2.
 """
 
 

@@ -150,6 +150,7 @@ class Outcome(IntEnum):
     EFAULT = 11
     EINTR = 12
     EBUSY = 13
+    ENOTTY = 14
 
 
 OUTCOME_BITS = 4

@@ -33,7 +33,7 @@ from model.kernel.pgtable import is_migration_entry, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
-from model.kernel.task_mmu import clear_refs_write
+from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
 from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
@@ -178,6 +178,16 @@ def writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
                       protected_populated=conj(sync, populated),
                       protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
     return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
+
+
+def scan_wp(ed: Edition, s: State) -> Effect:
+    """Protects what reads as written, and so all that was not protected."""
+    _, result = pagemap_scan_pmd_entry(ed, s.vma, s.entry)
+    done = as_term(result == OK)
+    scanned = _each(s, lambda entry: pagemap_scan_pmd_entry(ed, s.vma, entry)[0])
+    history = replace(s.history, protected_async=disj(s.history.protected_async, done),
+                      stored_since_wp=conj(s.history.stored_since_wp, negate(done)))
+    return Effect(replace(scanned, history=history), result)
 
 
 def mprotect(ed: Edition, s: State, prot: int) -> Effect:

@@ -15,6 +15,7 @@ THEMES: dict[str, tuple[str, ...]] = {
               "register:wp+missing", "close", "open", "mmap", *_ANY),
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
+    "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),

@@ -73,6 +73,7 @@ _QUESTIONS: dict[str, tuple[str, Callable[[View], Bool]]] = {
     "pinned": ("the process holds a long-term pin of the page", lambda v: v.entry.pinned),
     "tracked": ("soft-dirty tracking is on: clear_refs was called, and it is not hugetlb",
                 lambda v: v.tracked),
+    "written": ("PAGEMAP_SCAN calls the page written (PAGE_IS_WRITTEN)", lambda v: v.scan.written),
     "uffd_open": ("the process has a userfaultfd open", lambda v: v.uffd_open),
 }
 

@@ -56,7 +56,7 @@ from model.kernel.pgtable import (
     pte_write,
 )
 from model.kernel.records import Outcome, outcome
-from model.kernel.task_mmu import Pagemap, pagemap_read
+from model.kernel.task_mmu import Categories, Pagemap, do_pagemap_scan, pagemap_read
 from model.kernel.userfaultfd_k import (
     userfaultfd_missing,
     userfaultfd_wp,
@@ -293,6 +293,16 @@ class View:
     @cached_property
     def pagemap(self) -> Pagemap:
         return pagemap_read(self._reporting, self.vma, self.entry)
+
+    @cached_property
+    def scan(self) -> Categories:
+        """What PAGEMAP_SCAN says of the page, where the kernel has it."""
+        return do_pagemap_scan(self._reporting, self.vma, self.entry)
+
+    @property
+    def asynchronous(self) -> Bool:
+        """The VMA is registered for write-protect mode with WP_ASYNC."""
+        return conj(self.registered, self.vma.wp_async)
 
 
 class StepView:

@@ -14,7 +14,7 @@ from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
 from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
-from model.kernel.task_mmu import pagemap_read
+from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.system.actions.effects import Effect
 from model.system.actions.operations import CORE, OPERATIONS, TRACKED
 from model.system.actions.themes import allowing, modelled
@@ -130,13 +130,30 @@ class KernelSystem:
             steps.append(Step(op, Outcome(outcome).name, faults, values))
         return steps
 
-    @cached_property
-    def _pagemap(self) -> Any:
-        entry = pagemap_read(self.edition, self.before.vma, self.before.entry)
-        names = leaf_names(entry)
-        function = compile_terms(flatten(self._variables), flatten(entry))
+    def _told(self, report: Any) -> Any:
+        """What a report says of a concrete state, by field name."""
+        names = leaf_names(report)
+        function = compile_terms(flatten(self._variables), flatten(report))
         return lru_cache(maxsize=None)(
             lambda values: dict(zip(names, map(bool, function(values)), strict=True)))
+
+    @cached_property
+    def _pagemap(self) -> Any:
+        return self._told(pagemap_read(self.edition, self.before.vma, self.before.entry))
+
+    @cached_property
+    def _categories(self) -> Any:
+        return self._told(do_pagemap_scan(self.edition, self.before.vma, self.before.entry))
+
+    @property
+    def scans(self) -> bool:
+        """Whether the kernel has PAGEMAP_SCAN."""
+        return self.edition.has("52526ca7fdb9") is True
+
+    def scan(self, values: Values) -> list[str]:
+        """The PAGEMAP_SCAN categories of a concrete state, sorted; of a kernel that has it."""
+        told: dict[str, bool] = self._categories(values)
+        return sorted(name for name, said in told.items() if said)
 
     def pagemap(self, values: Values) -> dict[str, bool]:
         """The pagemap entry of a concrete state, by field name."""
@@ -150,8 +167,10 @@ class KernelSystem:
 
     def observe(self, step: Step) -> dict[str, Any]:
         """The step as `simulate` prints it: what a program can observe."""
+        scan = {"scan": self.scan(step.values)} if self.scans else {}
         return {"op": step.op, "outcome": step.outcome, "faults": step.faults,
-                "pagemap": self.pagemap(step.values), "vm_flags": self.vm_flags(step.values)}
+                "pagemap": self.pagemap(step.values), **scan,
+                "vm_flags": self.vm_flags(step.values)}
 
 
 @cache
