@@ -10,7 +10,8 @@
  *   exec PATH        the program's lines, then: exit STATUS
  *   end              (ends; as init, reboots)
  *
- * BITS are the pagemap bits 63 62 61 56 57 55, FLAGS the VmFlags of smaps, joined by commas.
+ * BITS are the pagemap bits 63 62 61 56 57 55, then where the kernel has PAGEMAP_SCAN "+" and the
+ * categories of the page in hexadecimal; FLAGS the VmFlags of smaps, joined by commas.
  */
 #define _GNU_SOURCE
 #include "calls.h"
@@ -59,13 +60,14 @@ static int smaps_file(void)
 /* The VmFlags that the lab compares, in the order of `letters`. */
 static void read_vm_flags(char *into)
 {
-	char text[2048];
+	char text[4096], start[32];
 	ssize_t got = pread(smaps_file(), text, sizeof(text) - 1, 0);
 	char *end = into;
 
 	text[got > 0 ? got : 0] = 0;
-	char *flags = strstr(text, "VmFlags:");
-	if (strtoul(text, NULL, 16) != (unsigned long)place || !flags) {
+	sprintf(start, "%lx-", (unsigned long)place);
+	char *ours = strstr(text, start), *flags = ours ? strstr(ours, "VmFlags:") : NULL;
+	if (!flags) {
 		strcpy(into, "?");
 		return;
 	}
@@ -81,11 +83,14 @@ static char vm_flags[32];	/* of the step before; empty at the start of a run */
 static void print_step(const char *outcome, long faults)
 {
 	unsigned long long entry = pagemap_entry();
+	long categories = page_categories();
 	char flags[sizeof(vm_flags)];
 
 	printf("%s %ld ", outcome, faults);
 	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
 		putchar('0' + (int)(entry >> pagemap_bits[i] & 1));
+	if (categories >= 0)
+		printf("+%lx", categories);
 	read_vm_flags(flags);
 	if (strcmp(flags, vm_flags))
 		printf(" %s", strcpy(vm_flags, flags));

@@ -36,14 +36,29 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
+/* Linux 6.7: include/uapi/linux/fs.h */
+#ifndef PAGEMAP_SCAN
+#define PM_SCAN_WP_MATCHING (1 << 0)
+#define PM_SCAN_CHECK_WPASYNC (1 << 1)
+#define PAGE_IS_WRITTEN (1 << 1)
+struct page_region {
+	uint64_t start, end, categories;
+};
+struct pm_scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted,
+		 category_mask, category_anyof_mask, return_mask;
+};
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
 #define MPOL_DEFAULT 0
 #define MPOL_PREFERRED 1
 #define MPOL_BIND 2
 #define MPOL_MF_MOVE_ALL (1 << 2)
 
-/* Below everything else of this process, so that smaps has it first; alone, so that it cannot merge. */
+/* Below everything else of this process, so that smaps has it soon; alone, so that it cannot merge. */
 #define PLACE ((char *)0x100000000ul)
 #define OTHER_PLACE ((char *)0x140000000ul)
+#define BESIDE (1ul << 18)	/* within what one page table maps */
 #define LOOK 20000		/* microseconds between two looks at an access that does not end */
 #define ENDLESS 1000		/* faults of one access: it will never end */
 #define MOST_FAULTS 4		/* are told of such an access */
@@ -166,6 +181,40 @@ unsigned long long pagemap_entry(void)
 static int has_bit(int bit)
 {
 	return pagemap_entry() >> bit & 1;
+}
+
+/* Of `bytes`, or of the first page with what is written there write-protected, as `flags` say. */
+static int scan(unsigned long bytes, unsigned long flags, uint64_t mask, uint64_t asked,
+		struct page_region *found)
+{
+	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags,
+		.start = (unsigned long)place, .end = (unsigned long)place + bytes,
+		.vec = (unsigned long)found, .vec_len = 1, .category_mask = mask,
+		.return_mask = asked };
+
+	return ioctl(pagemap, PAGEMAP_SCAN, &arg);
+}
+
+/* Of those that this kernel knows: it refuses to be asked for others. */
+long page_categories(void)
+{
+	static uint64_t known = (1 << 10) - 1;
+	struct page_region found = { 0 };
+
+	while (scan(PAGE, 0, 0, known, &found) < 0) {
+		if (errno != EINVAL || !known)
+			return -1;
+		known >>= 1;
+	}
+	return found.categories;
+}
+
+static const char *scan_and_protect(void)
+{
+	struct page_region found;
+
+	return result(scan(length, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, PAGE_IS_WRITTEN,
+			   PAGE_IS_WRITTEN, &found) < 0);
 }
 
 /* --- one access, and the minor faults it takes --- */
@@ -780,6 +829,8 @@ const char *operate(const char *op, long *faults)
 		return move();
 	if (!strcmp(op, "mmap"))
 		return map_anew();
+	if (!strcmp(op, "scan:wp"))
+		return scan_and_protect();
 	if (!strcmp(op, "swapoff"))
 		return empty_swap();
 	if (!strcmp(op, "fork"))
@@ -829,6 +880,28 @@ static int filled_file(enum from from)
 	return fd;
 }
 
+/* A page beside each place that small pages and those of hugetlb have: its page tables are theirs, so
+ * that they are there before the first fault. */
+static char *const beside[] = { PLACE, OTHER_PLACE };
+
+static void make_tables(void)
+{
+	for (int i = 0; i < 2; i++) {
+		char *page = mmap(beside[i] + (length == PAGE ? BESIDE : 2 * length), PAGE,
+				  PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (page != MAP_FAILED)
+			*(volatile char *)page = 1;
+	}
+}
+
+static void drop_tables(void)
+{
+	for (int i = 0; i < 2; i++)
+		munmap(beside[i] + (length == PAGE ? BESIDE : 2 * length), PAGE);
+}
+
 const char *make_mapping(const char *name)
 {
 	unsigned int i = 0;
@@ -847,6 +920,8 @@ const char *make_mapping(const char *name)
 		if (fd < 0)
 			return "no such file can be made";
 	}
+	if (!mappings[i].huge)
+		make_tables();
 	got = mmap(place, length, PROT_READ | PROT_WRITE, mappings[i].flags | MAP_FIXED_NOREPLACE,
 		   fd, 0);
 	if (fd >= 0)
@@ -859,7 +934,6 @@ const char *make_mapping(const char *name)
 	return NULL;
 }
 
-/* Of the mapping that was just made: in smaps it is the first. */
 const char *without_huge_page(void)
 {
 	char line[256];
@@ -891,6 +965,7 @@ void drop(void)
 	end_children();
 	close_ring();
 	munmap(place, length);
+	drop_tables();
 	place = PLACE;
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
 	if (uffd >= 0)

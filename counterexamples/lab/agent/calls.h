@@ -27,6 +27,8 @@ int run_by_child(void);
 void drop(void);
 /* The mapping's entry of /proc/self/pagemap. */
 unsigned long long pagemap_entry(void);
+/* What PAGEMAP_SCAN says of the page, PAGE_IS_*; -1 where the kernel has none. */
+long page_categories(void);
 /* Signals, and the files of /proc that operations need. */
 void prepare_calls(void);
 
