@@ -35,12 +35,15 @@ from model.system.relation.kernel import KernelSystem
 
 FRESH = "mmap"
 """The name of step 0, which makes the mapping."""
+SCANNING = frozenset({"open:async", "scan:wp"})
+"""Calls of who wants to know what is written."""
 
 
 @dataclass(frozen=True)
 class TraceStep:
     """One step: `values` are the leaves of the state by name, `pagemap` and `vm_flags` what a
-    program observes. The step `mmap` has outcome "ok" and no faults."""
+    program observes, `written` whether PAGEMAP_SCAN says so, which is False without one. The step
+    `mmap` has outcome "ok" and no faults."""
 
     op: str
     outcome: str
@@ -48,6 +51,7 @@ class TraceStep:
     values: Mapping[str, int | bool]
     pagemap: Mapping[str, bool]
     vm_flags: tuple[str, ...]
+    written: bool = False
 
     @property
     def by(self) -> str:
@@ -89,6 +93,11 @@ class Trace:
         return self.edition.title
 
     @property
+    def scanned(self) -> bool:
+        """Whether one looks for what is written, as with WP_ASYNC, and can."""
+        return self.edition.has("52526ca7fdb9") is True and not SCANNING.isdisjoint(self.ops)
+
+    @property
     def ops(self) -> tuple[str, ...]:
         return tuple(step.op for step in self.steps[1:])
 
@@ -103,7 +112,8 @@ def run_trace(kernel: KernelSystem, ops: Sequence[str], *, prop: str, claim: str
 
 def _step(kernel: KernelSystem, op: str, outcome: str, faults: int, values: Values) -> TraceStep:
     return TraceStep(op, outcome, faults, dict(zip(kernel.names, values, strict=True)),
-                     kernel.pagemap(values), tuple(kernel.vm_flags(values)))
+                     kernel.pagemap(values), tuple(kernel.vm_flags(values)),
+                     kernel.scans and "written" in kernel.scan(values))
 
 
 def pte_flags(edition: Edition, pte: int) -> list[str]:

@@ -21,8 +21,8 @@ _STEP = re.compile(r"(ok|event|segv|bus|refault|E[A-Z0-9]+) (\d+) ([01]{6})(?:\+
 
 @dataclass(frozen=True)
 class Seen:
-    """One step: `pagemap` has the bits of PAGEMAP that are set, `vm_flags` the smaps letters, `scan`
-    the categories of SCAN; None where the kernel has no PAGEMAP_SCAN, or nobody has asked it."""
+    """One step: `pagemap` has the bits of PAGEMAP that are set, `vm_flags` the smaps letters,
+    `scan` the categories of SCAN; None where the kernel has no PAGEMAP_SCAN, or nobody asked it."""
 
     outcome: str
     faults: int

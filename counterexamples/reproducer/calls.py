@@ -45,6 +45,8 @@ CALLS = {
     "open:unpopulated": Call("open_uffd(1 << 13 /* UFFD_FEATURE_WP_UNPOPULATED */)",
                              ("uffd", "open")),
     "open:async": Call("open_uffd(1 << 15 /* UFFD_FEATURE_WP_ASYNC */)", ("uffd", "open")),
+    "scan:wp": Call("scan(LENGTH, 3 /* PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC */) < 0"
+                    " ? errno : 0", ("scan",)),
     "copy": Call("copy(0)", ("uffd", "copy")),
     "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
     "fork:stay": Call("fork_and_stay()", ("child", "fork:stay")),
@@ -98,3 +100,5 @@ BITS = {"present": ("PM_PRESENT", 63), "swap": ("PM_SWAP", 62), "file": ("PM_FIL
         "uffd_wp": ("PM_UFFD_WP", 57), "exclusive": ("PM_MMAP_EXCLUSIVE", 56),
         "soft_dirty": ("PM_SOFT_DIRTY", 55)}
 """Pagemap bits by the kernel's names (fs/proc/task_mmu.c)."""
+WRITTEN = ("PM_WRITTEN", 0)
+"""Of what PAGEMAP_SCAN says, at a place where the bits of the page frame are left out."""

@@ -29,9 +29,49 @@ static void step(const char *call, int got, int outcome, int minor, unsigned lon
 }
 """
 
+SCAN = Part(("linux/fs.h", "stdint.h", "sys/ioctl.h"), """
+#ifndef PAGEMAP_SCAN
+struct page_region { uint64_t start, end, categories; };
+struct pm_scan_arg { uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages,
+	category_inverted, category_mask, category_anyof_mask, return_mask; };
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
+static int pagemap;
+
+/* How many ranges are written (PAGE_IS_WRITTEN). */
+static int scan(unsigned long length, int flags)
+{
+	struct page_region found;
+	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags, .start = (uint64_t)PLACE,
+		.end = (uint64_t)PLACE + length, .vec = (uint64_t)&found, .vec_len = 1,
+		.category_mask = 2, .return_mask = 2 };
+
+	return ioctl(pagemap, PAGEMAP_SCAN, &arg);
+}
+""")
+"""Stands before COMMON, which may ask it after each step."""
+SCANNED = Part((), "", """\
+	if (scan(PAGE, 0) < 0)
+		SKIP("PAGEMAP_SCAN", errno);
+""")
+_ALONE = "entry &= COMPARED;"
+_WITH_SCAN = "entry = (entry & COMPARED) | scan(PAGE, 0);"
+
+
+def common(scanned: bool) -> str:
+    """What compares a step with the model's; `scanned`, with what PAGEMAP_SCAN calls written."""
+    return COMMON.replace(_ALONE, _WITH_SCAN) if scanned else COMMON
+
+
 _THP = '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n'
 
 PARTS = {
+    "tables": Part((), "", """\
+	/* A page beside it, for page tables that are there before the first fault. */
+	if (mmap(PLACE + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_PRIVATE
+		 | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		SKIP("a page beside", errno);
+"""),
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
 static sigjmp_buf back;
 static struct rusage before, after;

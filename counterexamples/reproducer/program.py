@@ -9,8 +9,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES, Memory
-from counterexamples.reproducer.parts import COMMON, HEADERS, PARTS
+from counterexamples.reproducer.calls import (
+    BITS,
+    CALLS,
+    MAPPINGS,
+    OUTCOMES,
+    WRITTEN,
+    Memory,
+)
+from counterexamples.reproducer.parts import HEADERS, PARTS, SCAN, SCANNED, common
 from counterexamples.trace import (
     ENTRY_WORDS,
     Trace,
@@ -43,14 +50,19 @@ def program(trace: Trace, shown: int = 0) -> str:
     needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
     if needs & {"range", "reg", "reg:missing", "reg:both", "wp", "unwp"}:
         needs.add("moving" if "mremap" in needs else "fixed")
-    parts = [part for name, part in PARTS.items() if name in needs]
-    headers = sorted({*HEADERS, *(header for part in parts for header in part.headers)})
+    if trace.scanned:
+        needs |= {"scan"} if memory.advice else {"scan", "tables"}
+    first = [SCAN] * ("scan" in needs)
+    parts = [SCANNED] * trace.scanned + [part for name, part in PARTS.items() if name in needs]
+    headers = sorted({*HEADERS, *(header for part in (*first, *parts) for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',
              *(_MOVING if "mremap" in needs else _FIXED), "#define PAGE 4096UL",
              f"#define LENGTH {memory.length}",
              *(_to_map_anew(memory) if "mmap" in needs else ()),
-             *_bits(trace), "", COMMON.strip(), "",
+             *_bits(trace), "",
+             *(line for part in first for line in (*part.text.strip().split("\n"), "")),
+             common(trace.scanned).strip(), "",
              *"".join(part.text for part in parts).strip().split("\n"), "",
              "int main(void)", "{", '\tprintf("KTAP version 1\\n1..1\\n");',
              '\tpagemap = open("/proc/self/pagemap", O_RDONLY);',
@@ -88,6 +100,8 @@ def _bits(trace: Trace) -> Iterator[str]:
     compared = _compared(trace)
     numbers = ["{} = 1ULL << {}".format(*BITS[bit]) for bit in compared]
     rows = [", ".join(numbers[at:at + 3]) for at in range(0, len(numbers), 3)]
+    if trace.scanned:
+        rows.append("{} = 1ULL << {}".format(*WRITTEN))
     yield "static const unsigned long long " + ",\n\t".join(rows) + ";"
     yield f"#define COMPARED ({' | '.join(BITS[bit][0] for bit in compared)})"
 
@@ -103,7 +117,7 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
     if memory.advice:
         yield f"\tif (madvise(PLACE, LENGTH, {memory.advice}))"
         yield f'\t\tSKIP("{memory.advice}", errno);'
-    yield from _step(trace.steps[0], "0", compared)
+    yield from _step(trace.steps[0], "0", compared, trace.scanned)
     if "soft_dirty" in compared:
         yield "\tif (parted)"
         yield '\t\tSKIP("soft-dirty tracking", EOPNOTSUPP);'
@@ -111,12 +125,13 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
         if shown and number == len(trace.ops) - shown + 1:
             yield "\t/* The promise is broken. This shows it to a program: */"
         yield f"\t/* {'by the kernel; ' * (step.by == 'kernel')}{_state(edition, step)} */"
-        yield from _step(step, CALLS[step.op].expression, compared)
+        yield from _step(step, CALLS[step.op].expression, compared, trace.scanned)
 
 
-def _step(step: TraceStep, call: str, compared: list[str]) -> Iterator[str]:
+def _step(step: TraceStep, call: str, compared: list[str], scanned: bool) -> Iterator[str]:
     outcome = OUTCOMES.get(step.outcome, step.outcome)
-    bits = " | ".join(BITS[bit][0] for bit in compared if step.pagemap[bit]) or "0"
+    names = [BITS[bit][0] for bit in compared if step.pagemap[bit]]
+    bits = " | ".join([*names, *[WRITTEN[0]] * (scanned and step.written)]) or "0"
     made = f'step("{step.op}", {call}, {outcome}, {step.faults},'
     if _TAB + len(f"{made} {bits});") <= WIDTH:
         yield f"\t{made} {bits});"

@@ -27,7 +27,7 @@ def explain(trace: Trace, fixed: Trace | None) -> str:
             enumerate(zip(trace.steps, trace.steps[1:], strict=False), start=1)]
     parts = list(told)
     if trace.ops:
-        parts.append(_ending(*trace.steps[-2:]))
+        parts.append(_ending(trace.steps[-2], trace.steps[-1], trace.scanned))
     if trace.because:
         parts.append(f"The reason: {trace.because}.")
     if fixed is not None:
@@ -124,9 +124,11 @@ def _listed(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _ending(before: TraceStep, last: TraceStep) -> str:
+def _ending(before: TraceStep, last: TraceStep, scanned: bool) -> str:
     seen = (f"pagemap then reads soft-dirty {int(last.pagemap['soft_dirty'])}, "
             f"uffd-wp {int(last.pagemap['uffd_wp'])}")
+    if scanned:
+        seen += f", and PAGEMAP_SCAN written {int(last.written)}"
     if last.op in _ACCESSES and last.outcome == "ok" and _open(before, last):
         return f"No fault, so no kernel code ran: the CPU found the entry open. At the end {seen}."
     return f"At the end {seen}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from counterexamples.trace import SCANNING
 from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem
 
@@ -39,10 +40,13 @@ def made_visible(kernel: KernelSystem, fixed: KernelSystem | None,
 
 def _step(kernel: KernelSystem, fixed: KernelSystem, pair: tuple[Values, Values],
           op: str) -> tuple[tuple[Values, Values], bool]:
-    """Both states after `op`, and whether its outcome, its faults or pagemap tell them apart."""
+    """Both states after `op`, and whether its outcome, its faults, pagemap or, where the run has
+    to do with it, PAGEMAP_SCAN tell them apart."""
     steps: list[tuple[Values, object]] = []
     for system, values in zip((kernel, fixed), pair, strict=True):
         after, (outcome, faults) = system.machine.step(values, op)
-        steps.append((after, (outcome, faults, system.pagemap(after))))
+        written = (system.scans and not SCANNING.isdisjoint(system.actions)
+                   and "written" in system.scan(after))
+        steps.append((after, (outcome, faults, system.pagemap(after), written)))
     (one, seen), (other, otherwise_seen) = steps
     return (one, other), seen != otherwise_seen

@@ -32,6 +32,8 @@ class Change:
     words: tuple[str, ...] = ()
 
 
+_SCAN = ("52526ca7fdb9",)
+
 CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("d9104d1ca966", "mm: track vma changes with VM_SOFTDIRTY bit", "v3.11",
            "dropped: what is mapped anew at the place of what was tracked looks untouched"),
@@ -219,18 +221,24 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
            "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
            "soft-dirty, and clear_refs spares it where it is pinned"),
-    Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
-           "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused; of what there is without it no "
+    Change("9cb28da54643", "mm/gup: handle hugetlb in the generic follow_page_mask code", "v6.10",
+           "none here: process_vm_writev leaves the entry of hugetlb memory as it is, of which no "
            "promise speaks"),
+    Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
+           "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused, and promises about it are "
+           "not made"),
     Change("scan-huge-zero", "fs/proc/task_mmu: fix PAGE_IS_PFNZERO detection for the huge zero "
-           "folio", "v6.16 (6.12.36)", "none here: PAGEMAP_SCAN does not know the huge zero page", requires=("52526ca7fdb9",)),
+           "folio", "v6.16 (6.12.36)", "none here: PAGEMAP_SCAN does not know the huge zero page",
+           requires=_SCAN),
     Change("scan-unpopulated", "PAGEMAP_SCAN calls an empty entry written", "v7.2 (6.12.103)",
-           "dropped: a page that is only read begins to read as written", requires=("52526ca7fdb9",)),
+           "dropped: a page that is only read begins to read as written",
+           requires=_SCAN),
     Change("scan-hole", "PAGEMAP_SCAN calls written what has no page table", "v7.2 (6.12.105)",
-           "dropped: a huge page that is only read begins to read as written", requires=("52526ca7fdb9",)),
+           "dropped: a huge page that is only read begins to read as written",
+           requires=_SCAN),
     Change("scan-registered", "PAGEMAP_SCAN calls written only what is registered for "
            "write-protect mode", "v7.3", "none here: of memory that nobody has registered "
-           "PAGEMAP_SCAN says that it is written", requires=("52526ca7fdb9",)),
+           "PAGEMAP_SCAN says that it is written", requires=_SCAN),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),
@@ -268,7 +276,7 @@ _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4",
 _V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty"}
 _V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
-_V6_11 = _V6_9 | {"20dfa5b7adc5"}
+_V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
                       "scan-huge-zero"}
 _V6_12_85 = _V6_12_43 | {"9658d698a8a8"}

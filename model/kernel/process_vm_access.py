@@ -16,8 +16,8 @@ from model.kernel.records import Entry, Outcome, Vma, outcome
 
 @mirrors("mm/huge_memory.c")
 def touch_pmd(ed: Edition, entry: Entry, write: bool) -> Entry:
-    """FOLL_TOUCH of a huge page: its PMD is dirty, and soft-dirty, where it was written to. Of
-    hugetlb memory, whose PMDs it touches too since 6.10, nobody asks for either."""
+    """FOLL_TOUCH of a huge page, since 9cb28da54643 of hugetlb memory too: its PMD is dirty, and
+    soft-dirty, where it was written to."""
     return entry.with_pte(pte_mkdirty(ed, pte_mkyoung(entry.pte))) if write else entry
 
 
@@ -27,7 +27,8 @@ def process_vm_rw_single_vec(ed: Edition, vma: Vma, entry: Entry, write: bool) -
     to, the page of a file is dirty (unpin_user_pages_dirty_lock), whatever the entry says. No
     fault of a load or store of the program."""
     got, result = get_user_pages(ed, vma, entry, write)
-    touched = ite(got.huge, touch_pmd(ed, got, write), got) if vma.mapping.thp else got
+    pmd = ed.has("9cb28da54643") if vma.mapping.hugetlb else got.huge
+    touched = ite(pmd, touch_pmd(ed, got, write), got)
     dirty: Bool = conj(write, not vma.mapping.hugetlb, negate(got.anon))
     done = replace(touched, cache_dirty=disj(touched.cache_dirty, dirty))
     return Access(ite(as_term(result == outcome(Outcome.ok)), done, got), result,
