@@ -230,4 +230,11 @@ FINDINGS: tuple[Finding, ...] = (
             "Give the dirty bit to the entries before it in a batch without pte_mkdirty(), which "
             "sets soft-dirty too: cac1db8c3aad changes the pages of a large folio together that "
             "agree in soft-dirty.", "batch_exact"),
+    Finding("a page of hugetlb that is only read begins to read as written",
+            (Broken("async-precise", "hugetlb private-hugetlb"),),
+            (Shown("v6.7 on", "async-precise", "hugetlb", "close open:async register load"),),
+            "pagemap_hugetlb_category", "fs/proc/task_mmu.c",
+            "Call an empty entry written in a VMA that is registered for write-protect mode, as "
+            "pagemap_page_category() does, so that a scan that protects what is written protects "
+            "it too.", "hugetlb_scans_holes"),
 )

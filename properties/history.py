@@ -22,6 +22,7 @@ class Told:
 
 _WP, _POPULATED = "uffd-wp-complete", "uffd-wp-complete-populated"
 _OPENED = ("close", "open:unpopulated", "open:async")
+_SCANNED = ("close", "open:async", "scan:wp")
 _SWAP = ("pageout", "swapoff")
 _SOFT_DIRTY, _STALE = "softdirty-complete", "no-stale-uffd-wp"
 
@@ -70,6 +71,8 @@ TOLD_BY: dict[str, Told] = {
     "ksm-soft-dirty": Told(_SOFT_DIRTY, "anon", ("ksm",), "v6.12.118"),
     "f1879e8a0c60": Told("softdirty-armed", "anon", ("ksm", "pageout", "pin"), "v7.3"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
+    "scan-unpopulated": Told("async-precise", "anon", _SCANNED, "v7.3"),
+    "scan-hole": Told("async-precise", "thp", _SCANNED, "v7.3"),
     "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),
     "83abe2fd5b3a": Told(_STALE, "private-hugetlb",
                               ("fork:child", "migrate:begin", "migrate:end")),
@@ -92,6 +95,6 @@ NOT_TOLD: dict[str, str] = {
     "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "
     "entry has the bit and is PROT_NONE in a mapping that may be accessed, but by mode RWP",
 }
-"""Further published fixes in scope, and why the model cannot tell them. PAGEMAP_SCAN, UFFDIO_MOVE,
+"""Further published fixes in scope, and why the model cannot tell them. UFFDIO_MOVE,
 mincore(2), device memory, and the VMAs and faults of several pages are left out with their fixes.
 """

@@ -34,6 +34,9 @@ STEP = {
         "pagemap": {"type": "object", "additionalProperties": {"type": "boolean"},
                     "required": ["present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty"],
                     "maxProperties": 6},
+        "scan": {"type": "array", "uniqueItems": True, "items": {
+            "enum": ["accessed", "file", "guard", "huge", "pfnzero", "present", "soft_dirty",
+                     "swapped", "wpallowed", "written"]}},
         "vm_flags": {"type": "array", "items": {
             "enum": ["rd", "wr", "sh", "mw", "uw", "um", "sd"]}}},
 }

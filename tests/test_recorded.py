@@ -41,9 +41,15 @@ def contradicted(kernel: KernelSystem, name: str) -> str:
     """The first recorded run that a system with every operation gives otherwise; or nothing."""
     for mapping, steps in recorded(name):
         ops = [str(step["op"]) for step in steps]
-        if mapping == kernel.mapping.name and [kernel.observe(s) for s in kernel.run(ops)] != steps:
+        if mapping == kernel.mapping.name and observed(kernel, ops) != steps:
             return " ".join(ops)
     return ""
+
+
+def observed(kernel: KernelSystem, ops: list[str]) -> list[dict[str, object]]:
+    """What the model says of a run, less PAGEMAP_SCAN, which was not asked when it was recorded."""
+    return [{name: said for name, said in kernel.observe(step).items() if name != "scan"}
+            for step in kernel.run(ops)]
 
 
 def _step(words: list[str]) -> dict[str, object]:
@@ -58,7 +64,7 @@ def test_the_model_observes_what_the_kernel_showed(edition: str, name: str) -> N
     for mapping, steps in recorded(name):
         kernel = whole_system(EDITIONS[edition], MAPPINGS[mapping])
         ops = [str(step["op"]) for step in steps]
-        assert [kernel.observe(s) for s in kernel.run(ops)] == steps
+        assert observed(kernel, ops) == steps
 
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem"])

@@ -69,7 +69,7 @@ PARTS = {
     "tables": Part((), "", """\
 	/* A page beside it, for page tables that are there before the first fault. */
 	if (mmap(PLACE + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_PRIVATE
-		 | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) == MAP_FAILED)
+			| MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) == MAP_FAILED)
 		SKIP("a page beside", errno);
 """),
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """

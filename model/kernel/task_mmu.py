@@ -191,7 +191,7 @@ def pagemap_scan_pte_hole(ed: Edition, vma: Vma, _entry: Entry) -> Categories:
     return Categories(written=conj(ed.has("scan-hole"), userfaultfd_wp(vma)))
 
 
-@mirrors(_C, "pagemap_scan_test_walk")
+@mirrors(_C, ":pagemap_scan_test_walk")
 def do_pagemap_scan(ed: Edition, vma: Vma, entry: Entry) -> Categories:
     """What a scan for all categories says of the page. The page tables of small pages and of
     hugetlb memory are there."""
@@ -211,7 +211,7 @@ def _wp_allowed(ed: Edition, vma: Vma) -> Bool:
     return conj(vma.wp_async, userfaultfd_wp_use_markers(ed, vma))
 
 
-@mirrors(_C, "make_uffd_wp_pmd")
+@mirrors(_C, ":make_uffd_wp_pmd")
 def make_uffd_wp_pte(ed: Edition, entry: Entry) -> Entry:
     """The entry of a small page, or a PMD that is not empty, is protected; an empty one by a
     marker."""
@@ -229,7 +229,7 @@ def make_uffd_wp_huge_pte(ed: Edition, entry: Entry) -> Entry:
         ite(is_migration_entry(ed, pte), pte_swp_mkuffd_wp(pte), pte))))
 
 
-@mirrors(_C, "pagemap_scan_thp_entry", "pagemap_scan_hugetlb_entry")
+@mirrors(_C, ":pagemap_scan_thp_entry", ":pagemap_scan_hugetlb_entry")
 def pagemap_scan_pmd_entry(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """A scan for what is written that protects it (PM_SCAN_WP_MATCHING, PM_SCAN_CHECK_WPASYNC).
     EPERM where the VMA is not registered with WP_ASYNC.

@@ -13,9 +13,9 @@ from typing import Any
 
 from model.kernel.editions import Edition, find_edition
 from model.kernel.mirror import MIRRORS
-from model.kernel.task_mmu import pagemap_read
+from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 
-_ASKED = pagemap_read.__name__
+_ASKED = (pagemap_read.__name__, do_pagemap_scan.__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
 
     A marked function is overridden in the edition. A helper without a mark is replaced in the
     modules of the kernel and in the operations while the context lasts, and whenever that edition's
-    pagemap is read; the other questions that promises ask keep the right one.
+    pagemap is read or scanned; the other questions that promises ask keep the right one.
     """
     edition, wrong = find_edition(mutant.edition), mutate(mutant)
     if mutant.function in MIRRORS:
@@ -85,12 +85,14 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
              if name.startswith(("model.kernel.", "model.system.actions.effects"))
              and vars(module).get(mutant.function) is right]
 
-    def asked(*args: Any) -> Any:
-        with _standing_in(users, right, wrong):
-            return MIRRORS[_ASKED].function(*args)
+    def asking(name: str) -> Callable[..., Any]:
+        def asked(*args: Any) -> Any:
+            with _standing_in(users, right, wrong):
+                return MIRRORS[name].function(*args)
+        return asked
 
     with _standing_in(users, right, wrong):
-        yield replace(edition, overrides=MappingProxyType({_ASKED: asked}))
+        yield replace(edition, overrides=MappingProxyType({n: asking(n) for n in _ASKED}))
 
 
 @contextmanager

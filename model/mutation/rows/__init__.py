@@ -8,6 +8,7 @@ from model.mutation.rows import (
     moves,
     newer,
     protection,
+    scans,
     tracking,
     whole_pages,
 )
@@ -21,4 +22,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *whole_pages.MUTANTS,
     *moves.MUTANTS,
     *newer.MUTANTS,
+    *scans.MUTANTS,
 )

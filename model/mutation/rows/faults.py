@@ -38,9 +38,7 @@ MUTANTS = (
     Mutant("memory", "do_anonymous_page", "zero_page=True", "zero_page=False",
            "the zero page is not known as such", mapping="anon"),
     Mutant("memory", "do_anonymous_page", "pte_mkuffd_wp(ed, pte), pte)", "pte, pte)",
-           "a marker in an anonymous mapping is forgotten", mapping="anon",
-           untold="uffd-wp-complete, which speaks of markers of anonymous memory, is broken there "
-                  "without it", shown="law:test_marker_faults"),
+           "a marker in an anonymous mapping is forgotten", mapping="anon"),
     Mutant("memory", "do_fault", "pte_marker_uffd_wp(ed, entry.pte)", "False",
            "the marker is forgotten"),
     Mutant("memory", "do_fault", "write and not vma.mapping.shared", "write",
