@@ -17,7 +17,7 @@ from counterexamples.lab.kernels import Kernel
 from model.cli import tool
 from model.files import read_json, write_whole
 from model.kernel.editions import Edition, Heard, UsageError, find_edition
-from model.kernel.task_mmu import pagemap_read
+from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.machine import cache_folder, locked
 from model.smtlib import Printer
 from model.system.actions.themes import modelled
@@ -111,14 +111,16 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def covered(model: KernelSystem, printer: Printer | None = None) -> dict[str, str]:
-    """The digest of what each operation of the model does in its edition, of what pagemap shows,
-    and of the fresh mapping. A `printer` that has read terms of other models is quicker."""
+    """The digest of what each operation of the model does in its edition, of what pagemap and
+    PAGEMAP_SCAN show, and of the fresh mapping. A `printer` that has read terms of other models is
+    quicker."""
     printer = printer or Printer()
     steps = {op: printer.digest(branch)
              for op, branch in zip(model.actions, model.system.branches, strict=True)}
-    shown = pagemap_read(model.edition, model.before.vma, model.before.entry)
-    return steps | {"fresh": printer.digest(model.system.initial),
-                    "pagemap": printer.digest(flatten(shown))}
+    shown = {"pagemap": pagemap_read} | ({"scan": do_pagemap_scan} if model.scans else {})
+    told = {name: printer.digest(flatten(read(model.edition, model.before.vma, model.before.entry)))
+            for name, read in shown.items()}
+    return steps | {"fresh": printer.digest(model.system.initial)} | told
 
 
 def functions(model: KernelSystem) -> list[str]:
