@@ -19,10 +19,10 @@ from model.kernel.editions import EDITIONS, Edition, UsageError, find_change, fi
     ("after-931298e103c2", "before"),
     ("v6.3+no-try", "v6.3-no-try"),
     ("v6.1.187-83abe2fd5b3a", "v6.1.170"),
-    ("v6.12.100+83abe2fd5b3a", "v6.12.107"),
+    ("v6.12.100+83abe2fd5b3a+scan-unpopulated+scan-hole", "v6.12.107"),
     ("v6.12.113-pmd-modify-dirty", "v6.12.107"),
     ("v6.12-requeue-split+pmd-modify-dirty", "v6.12-8a8ca142a488"),
-    ("v6.12.100+83abe2fd5b3a+pmd-modify-dirty", "v6.12.113"),
+    ("v6.12.100+83abe2fd5b3a+scan-unpopulated+scan-hole+pmd-modify-dirty", "v6.12.113"),
     ("v6.1+931298e103c2-f369b07c8614", "v6.1-f369b07c8614+931298e103c2"),
     ("v6.12.117-f369b07c8614deadbeef", "v6.12-f369b07c8614"),
 ])
