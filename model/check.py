@@ -102,6 +102,8 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                      help="processes at once; default: one for each CPU")
     how.add_argument("--no-cache", dest="cache", action="store_false",
                      help=f"prove anew what an earlier run has proved; ${OFF} says it too")
+    how.add_argument("--causes", action="store_true",
+                     help="of each violation all causes: each is taken away, and what is left proved")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
                      help=", ".join(FORMATS))
@@ -187,7 +189,7 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
     """Settle them, tell it, and what the run ends with."""
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs(),
-                      at_hand() if args.cache else None)
+                      at_hand() if args.cache else None, args.causes)
     store = Folder(out, options, _pictures(args), args.resume) if out else Store()
     first = _first if _is_main_job(args) else None
     progress = Progress(cells, args.quiet, first if args.format == "text" else None)

@@ -73,6 +73,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """One cause of a violation in words, and the shortest calls by which it breaks the promise where
+    those before it are taken away. What takes it away is `remedy`, a change ("-ID": one that is
+    dropped) or remedies of findings with + between; or that the call `excused` is not made; or, as
+    far as is known, nothing."""
+
+    name: str
+    calls: tuple[str, ...]
+    remedy: str | None = None
+    excused: str | None = None
+
+
+@dataclass(frozen=True)
 class CellResult:
     """The answer, as plain data.
 
@@ -108,6 +121,10 @@ class CellResult:
     role: str = "promise"
     news: str = ""
     open: str = ""
+    causes: tuple[Cause, ...] | None = None
+    """Of a violation, where they were asked for: all that is found to cause it."""
+    rest: str | None = None
+    """The verdict where all causes are taken away."""
     cached: bool = False
     """Whether a proof was taken from what an earlier run has proved."""
 

@@ -27,7 +27,10 @@ def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
         "depth": r.depth, "engine": r.engine, "expected": r.expected, "met": r.met,
         "seconds": r.seconds, "trace": f.trace, "certificate": f.certificate,
         "allow": list(r.allow), "calls": None if r.trace is None else list(r.trace),
-        "reason": r.reason or None, "cached": r.cached,
+        "reason": r.reason or None,
+        "causes": None if r.causes is None else [
+            {"name": c.name, "calls": list(c.calls), "remedy": c.remedy} for c in r.causes],
+        "rest": r.rest, "cached": r.cached,
         **({"base": r.base, "patch": r.patch} if r.patch else {}),
         **({"promise": r.promise} if r.promise else {}),
     } for r, f in zip(results, files, strict=True)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache, partial
 
 from model.certificate import Answers, Certifier
+from model.checking.causes import with_causes
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
@@ -25,13 +26,15 @@ CLAIMS = {s.name: s.claim for s in LEMMAS} | {p.name: p.claim for p in PROPERTIE
 @dataclass(frozen=True)
 class Options:
     """`engine` by name; `depth` in steps and `timeout` in seconds a cell, None for no limit;
-    `earlier` is what the solver has answered in earlier runs, where that may be believed."""
+    `earlier` is what the solver has answered in earlier runs, where that may be believed; `causes`
+    says whether all that breaks a promise is looked for."""
 
     engine: str = "auto"
     depth: int | None = None
     timeout: float | None = None
     jobs: int = 1
     earlier: Answers | None = None
+    causes: bool = False
 
 
 @cache
@@ -76,9 +79,21 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
         verdict = system.engine(question, limits, lemmas)
         result = news(cell, system.kernel,
                       _checked(cell, system, question, verdict, limits), limits)
+        if options.causes and result.verdict == VIOLATED:
+            result = with_causes(cell, result, partial(_asked_again, options, limits))
     except (OutOfTime, TooManyStates) as stop:
         result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
     return system.counted(result)
+
+
+def _asked_again(options: Options, limits: Limits, cell: Cell) -> CellResult:
+    """The verdict on `cell`, whose causes are another's."""
+    return settled(cell, _system(cell, options), replace(options, causes=False), limits)
+
+
+@lru_cache(maxsize=64)
+def _system(cell: Cell, options: Options) -> CellSystem:
+    return CellSystem(cell, options)
 
 
 def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdict,
