@@ -246,8 +246,12 @@ def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Ef
 def fork_child(ed: Edition, s: State) -> Effect:
     """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
     mapped. What the parent has stored stands in its own page tables."""
+    def twin(entry: Entry) -> Entry:
+        """The child's twin is the parent's page, which a pin keeps from being merged."""
+        return ite(conj(entry.pinned, entry.anon), entry, ksm_fork(ed, s.vma, entry))
+
     vma, _ = dup_mmap(ed, s.vma, s.entry)
-    child = _each(s, lambda entry: dup_mmap(ed, s.vma, ksm_fork(ed, s.vma, entry))[1])
+    child = _each(s, lambda entry: dup_mmap(ed, s.vma, twin(entry))[1])
     history = replace(s.history, stored=False)
     return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
 
