@@ -103,7 +103,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     how.add_argument("--no-cache", dest="cache", action="store_false",
                      help=f"prove anew what an earlier run has proved; ${OFF} says it too")
     how.add_argument("--causes", action="store_true",
-                     help="of each violation all causes: each is taken away, and what is left proved")
+                     help="of each violation all causes: each is taken away, and the rest asked")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
                      help=", ".join(FORMATS))

@@ -51,8 +51,8 @@ class _Left:
 
 def with_causes(cell: Cell, result: CellResult,
                 settle: Callable[[Cell], CellResult]) -> CellResult:
-    """`result`, a violation of `cell`, with all its causes and the verdict on what is left; `settle`
-    answers what is asked again."""
+    """`result`, a violation of `cell`, with all its causes and the verdict on what is left;
+    `settle` answers what is asked again."""
     found: list[Cause] = []
     left, now = _Left(cell), result
     while now.verdict == VIOLATED and now.trace is not None and len(found) < MOST:
@@ -117,8 +117,8 @@ def _remedied(left: _Left, calls: tuple[str, ...]) -> _Way:
 
 
 def _as_newest(left: _Left, calls: tuple[str, ...], because: str) -> _Way:
-    """The fewest of the changes that the newest edition has which keep these calls from breaking the
-    promise: each that can be left out is."""
+    """The fewest of the changes that the newest edition has which keep these calls from breaking
+    the promise: each that can be left out is."""
     def having(changes: tuple[str, ...]) -> _Left:
         edition = left.cell.edition
         for change in changes:
@@ -129,8 +129,11 @@ def _as_newest(left: _Left, calls: tuple[str, ...], because: str) -> _Way:
                   and c not in left.cell.edition.changes)
     if not taken or not having(taken).keeps(calls):
         return
-    for change in taken:
-        fewer = tuple(c for c in taken if c != change)
-        if having(fewer).keeps(calls):
-            taken = fewer
+    before: tuple[str, ...] = ()
+    while taken != before:  # what one makes needful may go with it
+        before = taken
+        for change in reversed(taken):  # what another needs comes before it
+            fewer = tuple(c for c in taken if c != change)
+            if having(fewer).keeps(calls):
+                taken = fewer
     yield because, "+".join(taken), having(taken)

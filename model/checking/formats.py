@@ -46,10 +46,26 @@ def story(r: CellResult) -> str:
         told += f": no violation up to {r.depth} calls, which is not a proof"
     if r.reason:
         told += f" ({r.reason})"
+    if r.causes:
+        told += "; " + by_causes(r)
     if r.news or r.open:
         return f"{told}; {r.news or r.open}"
     return (told if r.met or r.expected is None else
             f"{told}; expected{' of ' * bool(r.base)}{r.base}: {r.expected}")
+
+
+def by_causes(r: CellResult) -> str:
+    """"by A (3 calls), by B (5 calls); nothing else, proved"."""
+    told = ", ".join(f"by {c.name or 'what is not known'} ({len(c.calls)} calls)"
+                     for c in r.causes or ())
+    return f"{told}; {left(r)}"
+
+
+def left(r: CellResult) -> str:
+    """What is left when all causes are taken away."""
+    return ("nothing else, proved" if r.rest == "proved" else
+            "what is left is violated too: nothing known takes it away" if r.rest == "violated" else
+            f"what is left: {r.rest}")
 
 
 def passes(r: CellResult, strict: bool) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from model.checking.cells import CellResult, judged
+from model.checking.cells import Cause, CellResult, judged
 from model.checking.compared import KINDS, OTHER_CALLS, Compared, Pair, compared
 from model.checking.diff_report import COLOURS, signed
-from model.checking.formats import passes, story
+from model.checking.formats import left, passes, story
 from model.checking.table import Table
 from model.kernel.editions import find_edition
 
@@ -143,7 +143,8 @@ class TextReport:
         return sorted(flat, key=lambda group: all(map(self._passes, group)))
 
     def _story_key(self, r: CellResult) -> tuple[Hashable, ...]:
-        return r.trace, r.because, r.loss, r.news, r.open, r.met, self._passes(r)
+        return (r.trace, r.because, r.causes, r.rest, r.loss, r.news, r.open, r.met,
+                self._passes(r))
 
     def _violation(self, group: Sequence[CellResult]) -> list[str]:
         r = group[0]
@@ -167,8 +168,19 @@ class TextReport:
         return self._wrap(f"{label}{_calls(r)}", "    ", "      ")
 
     def _why(self, r: CellResult) -> list[str]:
-        """The kind of loss, and why it is expected."""
-        return [*([f"    {r.loss}"] if r.loss else []), *self._wrap(r.because, "    ", "    ")]
+        """The kind of loss, and why it is expected; or all causes, where they were asked for."""
+        loss = [f"    {r.loss}"] if r.loss else []
+        if r.causes is None:
+            return [*loss, *self._wrap(r.because, "    ", "    ")]
+        lines = [line for n, c in enumerate(r.causes, start=1)
+                 for line in self._wrap(self._cause(c), f"    {n}. ", "       ")]
+        return [*loss, *lines, *self._wrap(left(r), "    ", "    ")]
+
+    def _cause(self, c: Cause) -> str:
+        away = (f"; without {c.remedy[1:]} it is not" if c.remedy and c.remedy[0] == "-" else
+                f"; taken away by {c.remedy}" if c.remedy else
+                f"; excused: {c.excused} is not called" if c.excused else "")
+        return f"{c.name or 'not known'}: {', '.join(c.calls) or 'the fresh mapping'}{away}"
 
     def _others(self, between: Sequence[Compared]) -> list[str]:
         """What was not settled or not as expected, alike in one line; with -v also what each proof
@@ -207,7 +219,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _key(p: Pair) -> Hashable:
     return (p.after.prop, p.before.verdict, p.before.trace, p.after.trace, p.after.because,
-            p.after.loss, p.after.news, p.after.open, p.after.met)
+            p.after.causes, p.after.rest, p.after.loss, p.after.news, p.after.open, p.after.met)
 
 
 def _short(r: CellResult) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
-from model.checking.cells import Cell, CellResult
+from model.checking.cells import Cause, Cell, CellResult
 from model.checking.run import Store
 from model.checking.settle import Options
 from model.engines.base import PROVED, VIOLATED
@@ -102,6 +102,9 @@ class Folder(Store):
         fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                                   for name, value in kept["result"].items()}
         fields["certificate"] = texts[CERTIFICATE].decode() if fields["certificate"] else None
+        if fields["causes"] is not None:
+            fields["causes"] = tuple(Cause(**c | {"calls": tuple(c["calls"])})
+                                     for c in fields["causes"])
         result = CellResult(**fields)
         drawn = kept["pictures"] >= self.pictures.value or result.verdict == PROVED
         return result if drawn else None
@@ -117,7 +120,7 @@ class Folder(Store):
     def _key(self, cell: Cell) -> str:
         o = self.options
         return repr((cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
-                     cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
+                     cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout, o.causes,
                      cell.edition.patch and cell.edition.patch.digest,
                      cell.prop.own and cell.prop.own.digest))
 
