@@ -75,9 +75,9 @@ class Cell:
 @dataclass(frozen=True)
 class Cause:
     """One cause of a violation in words, and the shortest calls by which it breaks the promise
-    where those before it are taken away. What takes it away is `remedy`, a change ("-ID": one that is
-    dropped) or remedies of findings with + between; or that the call `excused` is not made; or, as
-    far as is known, nothing."""
+    where those before it are taken away. What takes it away is `remedy`, a change ("-ID": one that
+    is dropped) or remedies of findings with + between; or that the call `excused` is not made; or,
+    as far as is known, nothing."""
 
     name: str
     calls: tuple[str, ...]

@@ -120,8 +120,8 @@ class Folder(Store):
     def _key(self, cell: Cell) -> str:
         o = self.options
         return repr((cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
-                     cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout, o.causes,
-                     cell.edition.patch and cell.edition.patch.digest,
+                     cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
+                     o.causes, cell.edition.patch and cell.edition.patch.digest,
                      cell.prop.own and cell.prop.own.digest))
 
     def _file(self, cell: Cell) -> Path:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 
 from model.certificate import Answers, Certifier
-from model.checking.causes import with_causes
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
@@ -80,6 +79,8 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
         result = news(cell, system.kernel,
                       _checked(cell, system, question, verdict, limits), limits)
         if options.causes and result.verdict == VIOLATED:
+            from model.checking.causes import with_causes  # slow to import, for one cell
+
             result = with_causes(cell, result, partial(_asked_again, options, limits))
     except (OutOfTime, TooManyStates) as stop:
         result = as_result(cell, Verdict(UNKNOWN, options.engine, reason=str(stop)), 0.0)
