@@ -49,6 +49,7 @@ CALLS = {
                     " ? errno : 0", ("scan",)),
     "copy": Call("copy(0)", ("uffd", "copy")),
     "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
+    "zeropage": Call("UFFD(ZEROPAGE, zero)", ("uffd", "zero")),
     "fork:stay": Call("fork_and_stay()", ("child", "fork:stay")),
     "fork:write": Call("fork_and_store()", ("child", "fork:write")),
     "fork:child": Call("become_child()", ("fork:child",)),

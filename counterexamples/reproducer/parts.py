@@ -326,4 +326,7 @@ static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPRO
     "unwp": Part((), """\
 static struct uffdio_writeprotect unwp = { .range = RANGE, .mode = 0 };
 """),
+    "zero": Part((), """\
+static struct uffdio_zeropage zero = { .range = RANGE };
+"""),
 }

@@ -1,4 +1,4 @@
-"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy.
+"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy, zero.
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4 (where all is in mm/userfaultfd.c), for one VMA wholly
 inside the range and one userfaultfd. Left out: mode RWP, range and mode checks (the arguments are
@@ -32,8 +32,10 @@ from model.kernel.mprotect import change_protection
 from model.kernel.pgtable import (
     maybe_mkwrite,
     pte_mkdirty,
+    pte_mkspecial,
     pte_mkuffd_wp,
     pte_mkwrite,
+    pte_none,
     pte_none_mostly,
     pte_wrprotect,
     vm_get_page_prot,
@@ -162,14 +164,20 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
 
 
 @mirrors(_MM, ":__mcopy_atomic")
-def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> tuple[Vma, Entry, BV]:
-    """UFFDIO_COPY with or without MODE_WP: ENOENT where the VMA is not registered, EINVAL where
-    MODE_WP is asked for without write-protect mode, EEXIST where there is a page already. A private
-    VMA gets its anon_vma before that, and since 867a43a34ff8 before anything is asked of it."""
+def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
+                 zeropage: bool = False) -> tuple[Vma, Entry, BV]:
+    """UFFDIO_COPY with or without MODE_WP, or UFFDIO_ZEROPAGE: ENOENT where the VMA is not
+    registered, EINVAL where MODE_WP is asked for without write-protect mode and for zeroes of
+    hugetlb memory, EEXIST where there is a page already. A private VMA gets its anon_vma before
+    that, and since 867a43a34ff8 before anything is asked of it."""
     filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
         ed, vma, entry, wp)
-    refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular)
+    refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular,
+                   zeropage and vma.mapping.hugetlb)
     exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache))
+    if zeropage and not vma.mapping.shared:
+        filled = mfill_atomic_pte_zeropage(ed, vma, entry)
+        exists = negate(pte_none(entry.pte))
     result = ite(negate(userfaultfd_armed(vma)), outcome(Outcome.ENOENT),
                  ite(refused, outcome(Outcome.EINVAL),
                      ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
@@ -194,6 +202,13 @@ def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> E
         before = ite(may_write, pte_mkwrite(ed, dirty), pte_wrprotect(ed, dirty))
     pte = ite(ed.has("f1eb1bacfba9"), since, before)
     return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
+
+
+@mirrors(_MM, ":mfill_zeropage_pte")
+def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """The zero page in a private mapping, of a file too, as vm_page_prot says: not accessed before.
+    A shared one gets a page of zeroes as if it were copied in."""
+    return replace(entry.unmapped(pte_mkspecial(vma.vm_page_prot)), zero_page=True)
 
 
 @mirrors(_MM)

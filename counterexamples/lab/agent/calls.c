@@ -382,6 +382,13 @@ static const char *copy(unsigned long mode)
 	return result(ioctl(uffd, UFFDIO_COPY, &arg));
 }
 
+static const char *fill_with_zeroes(void)
+{
+	struct uffdio_zeropage arg = { .range = { (unsigned long)place, length } };
+
+	return result(ioctl(uffd, UFFDIO_ZEROPAGE, &arg));
+}
+
 /* --- calls that change, drop or move memory --- */
 
 static const char *map_anew(void);
@@ -774,6 +781,8 @@ static const char *operate_uffd(const char *op)
 		return copy(0);
 	if (!strcmp(op, "copy:wp"))
 		return copy(UFFDIO_COPY_MODE_WP);
+	if (!strcmp(op, "zeropage"))
+		return fill_with_zeroes();
 	if (!strcmp(op, "close"))
 		return close_userfaultfd();
 	if (!strcmp(op, "open"))

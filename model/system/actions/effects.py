@@ -227,6 +227,12 @@ def copy(ed: Edition, s: State, wp: bool) -> Effect:
     return _ioctl(s, Effect(copied, result))
 
 
+def zeropage(ed: Edition, s: State) -> Effect:
+    """No store, and by its documentation no end of a protection."""
+    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
+    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry), result))
+
+
 def dontneed(ed: Edition, s: State) -> Effect:
     """The program gives the page up, and with it whether it was stored to."""
     done = _each(s, lambda entry: unmap_single_vma(ed, s.vma, entry))

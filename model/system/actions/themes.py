@@ -16,6 +16,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
+    "fills": ("copy", "copy:wp", "zeropage", "register:missing", "register:wp+missing",
+              "dontneed"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -49,7 +51,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp"}
+        left_out |= {"copy", "copy:wp", "zeropage"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
