@@ -237,4 +237,17 @@ FINDINGS: tuple[Finding, ...] = (
             "Call an empty entry written in a VMA that is registered for write-protect mode, as "
             "pagemap_page_category() does, so that a scan that protects what is written protects "
             "it too.", "hugetlb_scans_holes"),
+    Finding("a second userfaultfd un-protects what the first has protected",
+            (Broken("owner-only", "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb",
+                    ("other:unwp",)),),
+            (Shown("v5.7 on", "owner-only", "anon", "store register wp other:unwp"),),
+            "mwriteprotect_range", "mm/userfaultfd.c",
+            "Refuse UFFDIO_WRITEPROTECT where the VMA is registered with another userfaultfd, as "
+            "userfaultfd_unregister() does since 6.17.", "unprotect_asks_owner"),
+    Finding("UFFDIO_ZEROPAGE takes the place of a uffd-wp marker",
+            (Broken("uffd-wp-complete", "shmem", ("zeropage",)),),
+            (Shown("v5.19 on", "uffd-wp-complete", "shmem", "register wp zeropage store"),),
+            "mfill_atomic_install_pte", "mm/userfaultfd.c",
+            "Protect the page where it takes the place of a marker: UFFDIO_ZEROPAGE has no mode WP "
+            "by which a program could ask for it.", "zeropage_keeps_marker"),
 )

@@ -71,6 +71,7 @@ TOLD_BY: dict[str, Told] = {
     "ksm-soft-dirty": Told(_SOFT_DIRTY, "anon", ("ksm",), "v6.12.118"),
     "f1879e8a0c60": Told("softdirty-armed", "anon", ("ksm", "pageout", "pin"), "v7.3"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
+    "unregister-owner": Told("owner-only", "anon", ("other:unregister",), "v7.3"),
     "scan-unpopulated": Told("async-precise", "anon", _SCANNED, "v7.3"),
     "scan-hole": Told("async-precise", "thp", _SCANNED, "v7.3"),
     "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),
@@ -89,7 +90,6 @@ NOT_TOLD: dict[str, str] = {
     "dd47ac428c3f": "a page that is protected while khugepaged collapses: collapse is one step",
     "bc70fbf269fd": "before it a marker that fork met was taken for a page: the kernel crashed",
     "d82d09e48219": "marks PMDs of the huge zero page special, which nobody here asks",
-    "userfaultfd: prevent unregistering VMAs through a different userfaultfd": "there is one here",
     "6707915e030a": "VMAs that merge take over VM_SOFTDIRTY: there is one VMA here",
     "mm/vma: avoid broken uffd merge on mremap": "VMAs that merge: there is one here",
     "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "

@@ -40,6 +40,8 @@ PROPERTY = Property(
         Violated("anon thp", (), _MARKERS),
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("private-shmem", (), MERGED, by="ksm"),
+        Violated("shmem", (), "UFFDIO_ZEROPAGE maps an unprotected page in the place of a marker, "
+                 "and has no mode WP", by="zeropage"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
                  "where there is no page table yet, there is no place for a marker"),

@@ -296,6 +296,12 @@ static int open_uffd(int features)
 	return failed;
 }
 """),
+    "other": Part((), """
+/* A second userfaultfd of this process makes the call. */
+static int ours, failed;
+#define BY_OTHER(call) (ours = uffd, uffd = -1, open_uffd(0), failed = call, close(uffd), \\
+	uffd = ours, failed)
+"""),
     "copy": Part((), """
 static int copy(int mode)
 {

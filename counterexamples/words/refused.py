@@ -12,6 +12,8 @@ _REASONS = {
     ("unregister", "EINVAL"): "a userfaultfd takes no regular file without WP_ASYNC",
     ("wp", "ENOENT"): _UNREGISTERED,
     ("unwp", "ENOENT"): _UNREGISTERED,
+    ("other", "ENOENT"): _UNREGISTERED,
+    ("other", "EINVAL"): "another userfaultfd has registered the mapping, or none can",
     ("copy", "ENOENT"): "the mapping is not registered",
     ("copy", "EINVAL"): _UNREGISTERED,
     ("copy", "EEXIST"): "there is a page already",

@@ -221,6 +221,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
            "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
            "soft-dirty, and clear_refs spares it where it is pinned"),
+    Change("unregister-owner", "userfaultfd: prevent unregistering VMAs through a different "
+           "userfaultfd", "v6.17", "dropped: who has not registered memory can unregister it"),
     Change("9cb28da54643", "mm/gup: handle hugetlb in the generic follow_page_mask code", "v6.10",
            "none here: process_vm_writev leaves the entry of hugetlb memory as it is, of which no "
            "promise speaks"),
@@ -286,7 +288,7 @@ _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
-_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad"}
+_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
 _V6_19 = _V6_18 | {"prot-numa-skip"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}

@@ -96,14 +96,21 @@ def userfaultfd_register_range(ed: Edition, vma: Vma, entry: Entry, mode: int) -
 
 
 @mirrors(_FS)
-def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
+def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry,
+                           other: bool = False) -> tuple[Vma, Entry, BV]:
     """UFFDIO_UNREGISTER (6.12: its core is userfaultfd_clear_vma). Succeeds on a VMA that is not
-    registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP."""
+    registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP.
+    `other`: asked of a userfaultfd, without WP_ASYNC, that has not registered the VMA, which since
+    "unregister-owner" is EINVAL where another has."""
     armed = userfaultfd_armed(vma)
     resolved = ite(conj(ed.has("f369b07c8614"), userfaultfd_wp(vma)),
                    uffd_wp_range(ed, vma, entry, False), entry)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     able = vma_can_userfault(ed, vma, vma.vm_flags)
+    if other:
+        owned = conj(ed.has("unregister-owner"), armed)
+        able = conj(vma_can_userfault(ed, replace(vma, wp_async=False), vma.vm_flags),
+                    negate(owned))
     cleared = conj(able, armed)
     return (ite(cleared, new, vma), ite(cleared, resolved, entry),
             ite(able, outcome(Outcome.ok), outcome(Outcome.EINVAL)))
@@ -212,8 +219,10 @@ def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 @mirrors(_MM)
-def mwriteprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool) -> tuple[Entry, BV]:
-    """UFFDIO_WRITEPROTECT with or without MODE_WP; ENOENT where the VMA is not registered."""
+def mwriteprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool,
+                        other: bool = False) -> tuple[Entry, BV]:
+    """UFFDIO_WRITEPROTECT with or without MODE_WP; ENOENT where the VMA is not registered. Whether
+    it was by an `other` userfaultfd is not asked."""
     registered = userfaultfd_wp(vma)
     changed = uffd_wp_range(ed, vma, entry, enable_wp)
     return (ite(registered, changed, entry),

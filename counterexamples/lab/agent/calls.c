@@ -368,6 +368,26 @@ static const char *unregister_range(void)
 	return result(ioctl(uffd, UFFDIO_UNREGISTER, &range));
 }
 
+static const char *unprotect(void)
+{
+	return writeprotect(0);
+}
+
+/* Another userfaultfd of this process, for this call. */
+static const char *by_another(const char *(*call)(void))
+{
+	int ours = uffd;
+	const char *done;
+
+	uffd = -1;
+	done = open_with(0);
+	if (!strcmp(done, "ok"))
+		done = call();
+	close(uffd);
+	uffd = ours;
+	return done;
+}
+
 static const char *copy(unsigned long mode)
 {
 	static char *source;
@@ -781,6 +801,10 @@ static const char *operate_uffd(const char *op)
 		return copy(0);
 	if (!strcmp(op, "copy:wp"))
 		return copy(UFFDIO_COPY_MODE_WP);
+	if (!strcmp(op, "other:unwp"))
+		return by_another(unprotect);
+	if (!strcmp(op, "other:unregister"))
+		return by_another(unregister_range);
 	if (!strcmp(op, "zeropage"))
 		return fill_with_zeroes();
 	if (!strcmp(op, "close"))

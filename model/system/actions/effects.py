@@ -161,23 +161,28 @@ def _disarmed(before: Vma, after: Vma) -> Bool:
     return conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP)))
 
 
-def unregister(ed: Edition, s: State) -> Effect:
-    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry)
+def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
+    """By the userfaultfd of the run, or by an `other` one that is opened for it."""
+    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry, other)
     done = _protected(ed, s, _disarmed(s.vma, vma),
-                      lambda entry: userfaultfd_unregister(ed, s.vma, entry)[1])
+                      lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
+    if other:
+        return Effect(_unprotected(replace(done, vma=vma), as_term(result == OK)), result)
     return _ioctl(s, Effect(_unprotected(replace(done, vma=vma)), result))
 
 
-def writeprotect(ed: Edition, s: State, enable_wp: bool) -> Effect:
-    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp)
+def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) -> Effect:
+    """As `unregister`, by either."""
+    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp, other)
     done = _protected(ed, s, as_term(result == OK),
-                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp)[0])
+                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp, other)[0])
     populated = conj(enable_wp, pte_present(done.entry.pte))
     sync = conj(enable_wp, negate(s.vma.wp_async))
     history = replace(s.history, protected=sync,
                       protected_populated=conj(sync, populated),
                       protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
-    return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
+    effect = Effect(replace(done, history=ite(result == OK, history, s.history)), result)
+    return effect if other else _ioctl(s, effect)
 
 
 def scan_wp(ed: Edition, s: State) -> Effect:

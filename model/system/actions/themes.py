@@ -16,6 +16,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
+    "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "register:missing", "register:wp+missing",
               "dontneed"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),

@@ -355,7 +355,7 @@ class StepView:
         """A VMA is registered for the modes that the last UFFDIO_REGISTER that succeeded asked for,
         which takes nothing away where it asks for some of those that stand; until what ends it."""
         before, after = self.before, self.after
-        ended = disj(conj(self.op("unregister"), self.ok),
+        ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
                      self.op("close", "mremap", "fork:child", "mmap"))
 
         def registered(was: Bool, now: Bool, alone: str, other: str, others: Bool) -> Bool:
