@@ -42,6 +42,7 @@ CALLS = {
     "close": Call("close(uffd) ? errno : (uffd = -1, 0)", ("uffd",)),
     "open": Call("open_uffd(0)", ("uffd", "open")),
     "dontneed": Call("madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0", ()),
+    "remove": Call("madvise(PLACE, LENGTH, MADV_REMOVE) ? errno : 0", ()),
     "fork": Call("fork_and_wait()", ("fork",)),
     "mremap": Call("move()", ("mremap",)),
     "mmap": Call("map_anew()", ("mmap",)),

@@ -23,6 +23,8 @@ _REASONS = {
     ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
     ("scan", "EPERM"): "the mapping is not registered in write-protect mode with WP_ASYNC",
     ("scan", "ENOTTY"): "PAGEMAP_SCAN is of v6.7",
+    ("remove", "EINVAL"): "there is no file",
+    ("remove", "EACCES"): "the mapping is private, or may not be written to",
     ("mprotect", "EACCES"): "the mapping may never have that access",
     ("collapse", "EINVAL"): "this is not to become a huge page",
     ("collapse", "EBUSY"): "a page is missing, and a userfaultfd may wait for it",

@@ -221,6 +221,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("f1879e8a0c60", "mm, swap: never bypass the swap cache even for SWP_SYNCHRONOUS_IO",
            "v7.0", "dropped: a page that KSM merged comes back from swap writable and not "
            "soft-dirty, and clear_refs spares it where it is pinned"),
+    Change("e8e17ee90eaf", "mm: drop the assumption that VM_SHARED always implies writable",
+           "v6.7 (6.1 stable)", "none here: MADV_REMOVE is refused where mprotect has taken write "
+           "permission"),
     Change("unregister-owner", "userfaultfd: prevent unregistering VMAs through a different "
            "userfaultfd", "v6.17", "dropped: who has not registered memory can unregister it"),
     Change("9cb28da54643", "mm/gup: handle hugetlb in the generic follow_page_mask code", "v6.10",
@@ -266,7 +269,7 @@ _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977"
                  "f96f7a40874d", "914eedcb9ba0"}
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
                      "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
-                     "2ff559f31a5d"}
+                     "2ff559f31a5d", "e8e17ee90eaf"}
 _V6_1_187 = _V6_1_170 | {"83abe2fd5b3a"}
 _V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3", "fe6cf984939d"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
@@ -276,7 +279,7 @@ _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e"}
 _V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty"}
-_V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9"}
+_V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",

@@ -858,6 +858,8 @@ const char *operate(const char *op, long *faults)
 		return protect(op + 9);
 	if (!strcmp(op, "dontneed"))
 		return result(madvise(place, length, MADV_DONTNEED));
+	if (!strcmp(op, "remove"))
+		return result(madvise(place, length, MADV_REMOVE));
 	if (!strcmp(op, "mremap"))
 		return move();
 	if (!strcmp(op, "mmap"))

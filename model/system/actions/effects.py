@@ -16,6 +16,7 @@ from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate, number
+from model.kernel.madvise import madvise_remove
 from model.kernel.memory import (
     copy_page_range,
     stored_by_child,
@@ -245,6 +246,12 @@ def dontneed(ed: Edition, s: State) -> Effect:
         return Effect(done)
     freed = try_to_free_pte(ed, done.entry, done.rest or done.entry)
     return Effect(_each(done, lambda entry: replace(entry, huge=disj(entry.huge, freed))))
+
+
+def remove(ed: Edition, s: State) -> Effect:
+    """As `dontneed`, with the content of the file."""
+    _, result = madvise_remove(ed, s.vma, s.entry)
+    return Effect(_each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0]), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:

@@ -16,6 +16,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
+    "holes": ("remove", "dontneed", "mremap", "register:missing", "register:wp+missing",
+              "fork:stay"),
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "register:missing", "register:wp+missing",
               "dontneed"),
@@ -52,7 +54,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp", "zeropage"}
+        left_out |= {"copy", "copy:wp", "zeropage", "remove"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
