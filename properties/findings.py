@@ -75,9 +75,10 @@ FINDINGS: tuple[Finding, ...] = (
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
-    Finding("MADV_DONTNEED forgets soft-dirty",
+    Finding("MADV_DONTNEED and MADV_REMOVE forget soft-dirty",
             (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
+             Broken("softdirty-complete", "shmem file", ("remove",)),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),

@@ -60,6 +60,8 @@ PROPERTY = Property(
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "
                  "either way, and not soft-dirty", by="dontneed"),
+        Violated("shmem file", (), "MADV_REMOVE drops the entry and its soft-dirty bit with the "
+                 "page: what was stored to reads as zeroes, and not soft-dirty", by="remove"),
     ),
     of_stores=True,
 )

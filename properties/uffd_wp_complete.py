@@ -54,7 +54,7 @@ PROPERTY = Property(
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
         Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
-                 by="pageout dontneed"),
+                 by="pageout dontneed remove"),
         Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),
     ),
     of_stores=True,

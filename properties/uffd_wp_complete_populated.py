@@ -39,7 +39,7 @@ PROPERTY = Property(
         Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
         Violated("thp", ("-24bf08c4376b",), UNSAVED, by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
-                 by="pageout dontneed"),
+                 by="pageout dontneed remove"),
         Violated("anon shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED,
                  by="copy:wp"),
         Violated("thp", ("-42b2af2c9b7e",), "the PTEs of a huge zero page that is split do not "
