@@ -4,6 +4,7 @@ from model.mutation.mutant import Mutant
 from model.mutation.rows import (
     bits_of_entries,
     faults,
+    fills,
     kernel_accesses,
     moves,
     newer,
@@ -23,4 +24,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *moves.MUTANTS,
     *newer.MUTANTS,
     *scans.MUTANTS,
+    *fills.MUTANTS,
 )
