@@ -42,7 +42,7 @@ KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1.192", "v6.12.100": 
            "v6.12": "debian:6.12.117", "v6.18": "debian:6.18.15", "v7.3": "debian:7.3.4"}
 """The editions and their kernels, oldest first."""
 ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "open", "fork:child",
-           "pageout", "migrate", "split", "ksm", "pin:write")
+           "pageout", "migrate", "split", "ksm", "pin:write", "remove", "zeropage", "other:unwp")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
 KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
@@ -117,11 +117,13 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
 
 
 def _told(trace: Path, work: Path) -> tuple[object, ...]:
-    """The promise, the mapping, the calls, and what a program sees of each."""
+    """The promise, the mapping, the calls, and what a program sees of each but by PAGEMAP_SCAN,
+    which 7.3 answers otherwise before anything has happened."""
     prop, edition, name, _ = trace.relative_to(work).parts
     ops = itf.calls(trace.read_text()).ops
     kernel = kernel_system(find_edition(edition), MAPPINGS[name.split("+")[0]], set(ops) - {*CORE})
-    return prop, name, ops, tuple(repr(kernel.observe(step)) for step in kernel.run(ops))
+    seen = [kernel.observe(step) for step in kernel.run(ops)]
+    return prop, name, ops, tuple(repr({**step, "scan": None}) for step in seen)
 
 
 def _kept(found: Path, entry: Path) -> Path:

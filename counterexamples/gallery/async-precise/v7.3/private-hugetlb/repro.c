@@ -1,0 +1,162 @@
+/*
+ * async-precise on private-hugetlb: With WP_ASYNC, a load does not make a page read as written
+ * (PAGEMAP_SCAN).
+ * The steps are those of v7.3 (7.3.4 as Debian ships it), where they break the promise. Exit 1:
+ * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
+ *
+ *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/userfaultfd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NAME "async-precise on private-hugetlb"
+#define PLACE ((char *)0x100000000UL) /* holes on both sides: the VMA never merges */
+#define PAGE 4096UL
+#define LENGTH (2UL << 20)
+static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, PM_FILE = 1ULL << 61,
+	PM_UFFD_WP = 1ULL << 57, PM_MMAP_EXCLUSIVE = 1ULL << 56,
+	PM_WRITTEN = 1ULL << 0;
+#define COMPARED (PM_PRESENT | PM_SWAP | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE)
+
+#ifndef PAGEMAP_SCAN
+struct page_region { uint64_t start, end, categories; };
+struct pm_scan_arg { uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages,
+	category_inverted, category_mask, category_anyof_mask, return_mask; };
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
+static int pagemap;
+
+/* How many ranges are written (PAGE_IS_WRITTEN). */
+static int scan(unsigned long length, int flags)
+{
+	struct page_region found;
+	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags, .start = (uint64_t)PLACE,
+		.end = (uint64_t)PLACE + length, .vec = (uint64_t)&found, .vec_len = 1,
+		.category_mask = 2, .return_mask = 2 };
+
+	return ioctl(pagemap, PAGEMAP_SCAN, &arg);
+}
+
+#define SKIP(why, error) (printf("ok 1 " NAME " # SKIP " why ": %s\n", strerror(error)), exit(4))
+static int pagemap, steps, parted, faults;
+
+/* Compare what a call did with what the model says. `got` is 0, an errno, or minus a signal. */
+static void step(const char *call, int got, int outcome, int minor, unsigned long long bits)
+{
+	unsigned long long entry;
+	int other;
+
+	if (pread(pagemap, &entry, sizeof(entry), (long)PLACE / PAGE * sizeof(entry)) < 0)
+		SKIP("pagemap", errno);
+	entry = (entry & COMPARED) | scan(PAGE, 0);
+	other = got != outcome || faults != minor || entry != bits;
+	printf("# %d %s: %s, %d faults, pagemap %016llx%s\n", steps++, call,
+		got < 0 ? strsignal(-got) : strerror(got), faults, entry, other ? " <- other" : "");
+	parted |= other;
+	faults = 0;
+}
+
+static sigjmp_buf back;
+static struct rusage before, after;
+
+/* An access that faults for ever is given up; one that only takes long is not. */
+static void on_signal(int signal)
+{
+	getrusage(RUSAGE_THREAD, &after);
+	if (signal != SIGALRM || after.ru_minflt - before.ru_minflt > 1000)
+		siglongjmp(back, signal);
+	alarm(1);
+}
+
+/* A hole first, for the faults of our own pages. */
+static int touch(int write)
+{
+	static volatile char *at;
+	static int caught;
+
+	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
+		alarm(1);
+		getrusage(RUSAGE_THREAD, &before);
+		caught = sigsetjmp(back, 1);
+		if (!caught)
+			write ? (void)(*at = 1) : (void)*at;
+		getrusage(RUSAGE_THREAD, &after);
+	}
+	alarm(0);
+	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
+	return -caught;
+}
+#define FEATURES (UFFD_FEATURE_SIGBUS | 1 << 12 /* UFFD_FEATURE_WP_HUGETLBFS_SHMEM */)
+static int uffd;
+static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
+#define UFFD(call, arg) (ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
+#define RANGE { (long)PLACE, LENGTH }
+
+static int open_uffd(int features)
+{
+	int failed;
+
+	if (uffd >= 0)
+		return 0;
+	api.api = UFFD_API; /* the call before put there what the kernel has, or nothing */
+	api.features = FEATURES | features;
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
+	if (failed) {
+		close(uffd);
+		uffd = -1;
+	}
+	return failed;
+}
+static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
+
+int main(void)
+{
+	printf("KTAP version 1\n1..1\n");
+	pagemap = open("/proc/self/pagemap", O_RDONLY);
+	if (scan(PAGE, 0) < 0)
+		SKIP("PAGEMAP_SCAN", errno);
+	/* A page beside it, for page tables that are there before the first fault. */
+	if (mmap(PLACE + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_PRIVATE
+			| MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		SKIP("a page beside", errno);
+	signal(SIGBUS, on_signal);
+	signal(SIGSEGV, on_signal);
+	signal(SIGALRM, on_signal);
+	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)
+		SKIP("huge pages", errno);
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		SKIP("userfaultfd that write-protects shmem", errno);
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
+		SKIP("mmap", errno);
+	step("mmap", 0, 0, 0, 0);
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	step("close", close(uffd) ? errno : (uffd = -1, 0), 0, 0, 0);
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	step("open:async", open_uffd(1 << 15 /* UFFD_FEATURE_WP_ASYNC */), 0, 0, 0);
+	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	step("register", UFFD(REGISTER, reg), 0, 0, 0);
+	/* pte: read-only; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	step("load", touch(0), 0, 1, PM_PRESENT | PM_MMAP_EXCLUSIVE | PM_WRITTEN);
+
+	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");
+	return !parted;
+}
