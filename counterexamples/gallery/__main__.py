@@ -123,7 +123,7 @@ def _told(trace: Path, work: Path) -> tuple[object, ...]:
     ops = itf.calls(trace.read_text()).ops
     kernel = kernel_system(find_edition(edition), MAPPINGS[name.split("+")[0]], set(ops) - {*CORE})
     seen = [kernel.observe(step) for step in kernel.run(ops)]
-    return prop, name, ops, tuple(repr({**step, "scan": None}) for step in seen)
+    return prop, name, ops, *(repr({k: v for k, v in step.items() if k != "scan"}) for step in seen)
 
 
 def _kept(found: Path, entry: Path) -> Path:
