@@ -9,10 +9,10 @@ from counterexamples import itf
 from counterexamples.lab.compare import BY_KERNEL, Row, abilities, rows
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import Kernel, edition_said
-from counterexamples.lab.observe import Difference, differences, seen_by_model
+from counterexamples.lab.observe import Difference, Seen, differences, seen_by_model
 from counterexamples.lab.session import Session
 from counterexamples.sides import DIFFERENCE
-from counterexamples.trace import run_trace
+from counterexamples.trace import SCANNING, run_trace
 from counterexamples.words.fixed import fixed_edition
 from counterexamples.words.visible import made_visible
 from model.cli import patched
@@ -165,10 +165,13 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     for step in model.run(plan.ops):
         if step.op in BY_KERNEL and step.outcome == Outcome.refault.name:
             raise CannotRun(f"{step.op} would never return, and no signal could end it")
-    compared = list(rows(model, plan.ops, session.run(plan.mapping, plan.ops), able.ignored))
     base = plan.edition.patch.base if plan.edition.patch else plan.edition
     own = (kernel.edition == plan.edition.name if kernel.edition
            else claimed and edition_said(session.release, session.version) == base.name)
+    seen: Sequence[Seen] = session.run(plan.mapping, plan.ops)
+    if not own and SCANNING.isdisjoint(plan.ops):  # of which nobody there would ask
+        seen = [replace(step, scan=None) for step in seen]
+    compared = list(rows(model, plan.ops, seen, able.ignored))
     other = "" if own or kernel.edition or not claimed else (
         f"; the kernel says that it is {session.release}: {base.name} is another's model")
     verdict = (_verdict(compared, None, "model wrong") if own

@@ -29,24 +29,16 @@ static void step(const char *call, int got, int outcome, int minor, unsigned lon
 }
 """
 
-SCAN = Part(("linux/fs.h", "stdint.h", "sys/ioctl.h"), """
-#ifndef PAGEMAP_SCAN
-struct page_region { uint64_t start, end, categories; };
-struct pm_scan_arg { uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages,
-	category_inverted, category_mask, category_anyof_mask, return_mask; };
-#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-#endif
+SCAN = Part(("sys/ioctl.h",), """
 static int pagemap;
 
-/* How many ranges are written (PAGE_IS_WRITTEN). */
+/* PAGEMAP_SCAN: how many ranges are written. Asked for that alone it counts what is empty too. */
 static int scan(unsigned long length, int flags)
 {
-	struct page_region found;
-	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags, .start = (uint64_t)PLACE,
-		.end = (uint64_t)PLACE + length, .vec = (uint64_t)&found, .vec_len = 1,
-		.category_mask = 2, .return_mask = 2 };
+	unsigned long found[3], arg[12] = { /* struct pm_scan_arg */ sizeof(arg), flags, (long)PLACE,
+		(long)PLACE + length, 0, (long)found, 1, 0, 0, 2, 0, flags ? 2 : 2 | 8 };
 
-	return ioctl(pagemap, PAGEMAP_SCAN, &arg);
+	return ioctl(pagemap, _IOWR('f', 16, arg), arg);
 }
 """)
 """Stands before COMMON, which may ask it after each step."""
@@ -55,7 +47,7 @@ SCANNED = Part((), "", """\
 		SKIP("PAGEMAP_SCAN", errno);
 """)
 _ALONE = "entry &= COMPARED;"
-_WITH_SCAN = "entry = (entry & COMPARED) | scan(PAGE, 0);"
+_WITH_SCAN = "entry = (entry & COMPARED) | (scan(PAGE, 0) ? PM_WRITTEN : 0);"
 
 
 def common(scanned: bool) -> str:
@@ -67,10 +59,11 @@ _THP = '\n#define THP "/sys/kernel/mm/transparent_hugepage"\n'
 
 PARTS = {
     "tables": Part((), "", """\
-	/* A page beside it, for page tables that are there before the first fault. */
-	if (mmap(PLACE + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_PRIVATE
-			| MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) == MAP_FAILED)
-		SKIP("a page beside", errno);
+	/* A page beside each place, for page tables that are there before the first fault. */
+	for (char *at = PLACE; at < PLACE + (1L << 34); at += 1L << 30)
+		if (mmap(at + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_FIXED |
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+			SKIP("a page beside", errno);
 """),
     "touch": Part(("setjmp.h", "signal.h", "sys/resource.h"), """
 static sigjmp_buf back;
@@ -298,9 +291,9 @@ static int open_uffd(int features)
 """),
     "other": Part((), """
 /* A second userfaultfd of this process makes the call. */
-static int ours, failed;
-#define BY_OTHER(call) (ours = uffd, uffd = -1, open_uffd(0), failed = call, close(uffd), \\
-	uffd = ours, failed)
+static int own_uffd, answered;
+#define BY_OTHER(call) (own_uffd = uffd, uffd = -1, open_uffd(0), answered = call, close(uffd), \\
+	uffd = own_uffd, answered)
 """),
     "copy": Part((), """
 static int copy(int mode)

@@ -108,12 +108,15 @@ def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
             for ops in drawn(mapping):
                 source = tmp_path / f"p{len(programs)}.c"
                 source.write_text(text(other, mapping, ops))
-                told, here = ([(s.outcome, s.faults, s.pagemap) for s in
-                               run_trace(whole_system(find_edition(e), kind), ops, prop="",
-                                         claim="").steps] for e in (other, edition))
-                expected[source.stem] = int(told == here)
+                traces = [run_trace(whole_system(find_edition(e), kind), ops, prop="", claim="")
+                          for e in (other, edition)]
+                scanned = traces[0].scanned
+                told, here = ([(s.outcome, s.faults, s.pagemap, scanned and s.written)
+                               for s in trace.steps] for trace in traces)
+                lacks = scanned and not find_edition(edition).has("52526ca7fdb9")
+                expected[source.stem] = SKIP if lacks else int(told == here)
                 programs[source.stem] = built(source, "-static", option)
-    assert set(expected.values()) == {0, 1}
+    assert set(expected.values()) >= {0, 1}
     with at_hand(named(KERNELS[edition]), print).start(files=programs) as session:
         session.probe("anon")  # turns swap on, as a block device
         said: dict[str, list[str]] = {name: [] for name in programs}

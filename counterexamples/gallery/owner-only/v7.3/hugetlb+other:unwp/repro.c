@@ -70,9 +70,9 @@ static int open_uffd(int features)
 }
 
 /* A second userfaultfd of this process makes the call. */
-static int ours, failed;
-#define BY_OTHER(call) (ours = uffd, uffd = -1, open_uffd(0), failed = call, close(uffd), \
-	uffd = ours, failed)
+static int own_uffd, answered;
+#define BY_OTHER(call) (own_uffd = uffd, uffd = -1, open_uffd(0), answered = call, close(uffd), \
+	uffd = own_uffd, answered)
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 static struct uffdio_writeprotect unwp = { .range = RANGE, .mode = 0 };
