@@ -23,3 +23,7 @@ class KernelFailed(Exception):
 class NotTried(KernelFailed, CannotRun):
     """Nothing can be told of the kernel: it did not come up, was too slow, or was not understood.
     A SKIP."""
+
+
+class Panicked(NotTried):
+    """The kernel panicked before the first word of the agent."""

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from counterexamples.lab.errors import CannotRun
+from counterexamples.lab.errors import CannotRun, Panicked
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import static_program
 from model.machine import cache_folder, capture, kept, need
@@ -89,7 +89,8 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
          boot_limit: float | None = None, cpus: int = 1) -> Session:
     """A session with `image`; `files` are put at the root of its file system, executable, and
     `modules` are loaded in order. With more `cpus` than one they run at once. `limit` is for each
-    answer, in seconds, and `boot_limit` (BOOTS times that) for the first.
+    answer, in seconds, and `boot_limit` (BOOTS times that) for the first. Where the kernel panics
+    before that, it is booted once more.
 
     Raises CannotRun where it cannot be tried, KernelFailed where the agent does not come up.
     """
@@ -108,15 +109,27 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
             plain.write_bytes(unpacked(module))
         _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
               work / "root", initrd)
-        # Software emulation: the same everywhere, and faults are counted the same.
-        process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
-             "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
-             "-initrd", str(initrd), "-append", _APPEND,
-             "-serial", f"file:{console}", "-serial", "stdio"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            process_group=group())
-        return Session(process, console, limit, (boot_limit or BOOTS * limit) * cpus)
+        command = ["qemu-system-x86_64", "-accel", "tcg", *_nodes(cpus), "-display", "none",
+                   "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
+                   "-initrd", str(initrd), "-append", _APPEND,
+                   "-serial", f"file:{console}", "-serial", "stdio"]
+        first = (boot_limit or BOOTS * limit) * cpus
+        try:
+            return start(command, console, limit, first)
+        except Panicked:
+            # A good kernel does so once in some hundred boots under software emulation.
+            return start(command, console, limit, first)
+
+
+def start(command: Sequence[str], console: Path, limit: float, first: float) -> Session:
+    """A virtual machine by its QEMU command; `first` is the limit for the first word, in seconds.
+
+    Raises Panicked, and KernelFailed where else the agent does not come up.
+    """
+    # Software emulation: the same everywhere, and faults are counted the same.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, process_group=group())
+    return Session(process, console, limit, first)
 
 
 def _nodes(cpus: int) -> list[str]:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,9 @@ from counterexamples import conform, gallery, replay
 from counterexamples.gallery import __main__ as gallery_command
 from counterexamples.lab import guest
 from counterexamples.lab.compare import UNFORCED
-from counterexamples.lab.errors import CannotRun, NotTried
+from counterexamples.lab.errors import CannotRun, NotTried, Panicked
 from counterexamples.lab.kernels import at_hand, named
+from counterexamples.lab.session import Session
 from counterexamples.lab.tools import static_program
 from model.kernel.editions import UsageError, find_edition
 from model.system.actions.themes import modelled
@@ -224,6 +226,22 @@ def test_a_kernel_that_fails_ends_in_one_line_with_its_log(kind: str, tmp_path: 
     assert caught.value.console is not None
     assert caught.value.console.exists()
     caught.value.console.unlink()
+
+
+def test_a_panic_before_the_first_word_is_not_yet_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Software emulation fails a good kernel now and then."""
+    started, start = [], guest.start
+
+    def panics_once(*given: Any) -> Session:
+        started.append(given)
+        if len(started) == 1:
+            raise Panicked("panicked (Kernel panic) before the first word of the agent")
+        return start(*given)
+
+    monkeypatch.setattr(guest, "start", panics_once)
+    with guest.boot(image("debian:6.1.192")) as session:
+        assert [seen.outcome for seen in session.run("anon", ("store",))] == ["ok"]
+    assert len(started) == 2
 
 
 def test_a_damaged_image_does_not_run_for_ever(tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ int main(void)
 	if (scan(PAGE, 0) < 0)
 		SKIP("PAGEMAP_SCAN", errno);
 	/* A page beside each place, for page tables that are there before the first fault. */
-	for (char *at = PLACE; at < PLACE + (1L << 34); at += 1L << 30)
+	char *at;
+
+	for (at = PLACE; at < PLACE + (1L << 34); at += 1L << 30)
 		if (mmap(at + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_FIXED |
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
 			SKIP("a page beside", errno);
