@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from counterexamples.lab.errors import CannotRun, Panicked
+from counterexamples.lab.errors import CannotRun, NotTried
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import static_program
 from model.machine import cache_folder, capture, kept, need
@@ -116,15 +116,17 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
         first = (boot_limit or BOOTS * limit) * cpus
         try:
             return start(command, console, limit, first)
-        except Panicked:
-            # A good kernel does so once in some hundred boots under software emulation.
+        except NotTried as error:
+            if not error.panicked:
+                raise
+            # Under software emulation a good kernel does so now and then.
             return start(command, console, limit, first)
 
 
 def start(command: Sequence[str], console: Path, limit: float, first: float) -> Session:
     """A virtual machine by its QEMU command; `first` is the limit for the first word, in seconds.
 
-    Raises Panicked, and KernelFailed where else the agent does not come up.
+    Raises NotTried where the agent does not come up.
     """
     # Software emulation: the same everywhere, and faults are counted the same.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from counterexamples.lab.errors import KernelFailed, NotTried, Panicked
+from counterexamples.lab.errors import KernelFailed, NotTried
 from counterexamples.lab.observe import Seen, run_by_kernel
 from counterexamples.lab.pulse import Pulse
 from model.processes import release
@@ -29,7 +29,6 @@ _SHOWN = 60
 """Characters of what was said, or asked."""
 _LOOK = 0.5
 """Seconds between two looks at how the other side is."""
-_PANICKED = "panicked"
 _LONGEST = 1 << 20
 """Bytes of a line; an answer of the longest run has a tenth."""
 
@@ -81,8 +80,7 @@ class Session:
                 raise self._garbage(hello, "the first word of the agent")
         except KernelFailed as error:
             self._stop()
-            failure = Panicked if error.reason.startswith(_PANICKED) else NotTried
-            raise failure(error.reason, error.console) from error
+            raise NotTried(error.reason, error.console, panicked=error.panicked) from error
         except BaseException:
             self._stop()
             raise
@@ -206,7 +204,8 @@ class Session:
             for line in self._console.read_text(errors="replace").splitlines():
                 if "Kernel panic" in line:
                     panic = line[line.index("Kernel panic"):].strip()
-                    return KernelFailed(f"{_PANICKED} ({panic}) before {wanted}", self._console)
+                    return KernelFailed(f"panicked ({panic}) before {wanted}", self._console,
+                                        panicked=True)
         killed = self._process.wait() < 0
         said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
         how = "was killed" if killed else "ended"

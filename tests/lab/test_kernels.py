@@ -15,7 +15,7 @@ from counterexamples import conform, gallery, replay
 from counterexamples.gallery import __main__ as gallery_command
 from counterexamples.lab import guest
 from counterexamples.lab.compare import UNFORCED
-from counterexamples.lab.errors import CannotRun, NotTried, Panicked
+from counterexamples.lab.errors import CannotRun, NotTried
 from counterexamples.lab.kernels import at_hand, named
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import static_program
@@ -235,7 +235,8 @@ def test_a_panic_before_the_first_word_is_not_yet_the_end(monkeypatch: pytest.Mo
     def panics_once(*given: Any) -> Session:
         started.append(given)
         if len(started) == 1:
-            raise Panicked("panicked (Kernel panic) before the first word of the agent")
+            raise NotTried("panicked (Kernel panic) before the first word of the agent",
+                           panicked=True)
         return start(*given)
 
     monkeypatch.setattr(guest, "start", panics_once)
