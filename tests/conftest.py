@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from model.checking.proofs import OFF
 from tests.survey import CELLS
 
 os.environ[OFF] = "1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False  # hundreds of processes import the model: it is compiled once
 gc.set_threshold(200_000)  # as in model/cli.py
 LAB = Path(__file__).parent / "lab"
 

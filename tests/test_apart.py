@@ -94,7 +94,8 @@ def test_what_was_told_before_stays_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_a_signal_reaches_it_and_is_told_once(number: signal.Signals, to_all: bool,
                                               tmp_path: Path) -> None:
-    file = patched(tmp_path, "import time; os.write(1, b'in it\\n'); time.sleep(1e6)")
+    file = patched(tmp_path, "import time; os.write(1, b'in it\\n')\n"
+                   "        while True: time.sleep(0.01)  # what comes between two calls is heard")
     with started("-c", f"import os, runpy, sys; os.setpgid(0, 0); os.chdir({str(tmp_path)!r}); "
                  f"sys.argv = ['it', '--mapping', 'shmem', {file!r}, 'store']; "
                  "runpy.run_module('model.simulate', run_name='__main__')") as process:

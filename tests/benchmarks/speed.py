@@ -7,6 +7,7 @@ meant to stay under. Single times depend on the machine and on what else it does
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import statistics
@@ -17,6 +18,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if name != "PYTHONDONTWRITEBYTECODE"}
+"""Modules are compiled once, as Z3's were when it was installed."""
 BARE = [sys.executable, "-c", "import z3; z3.Solver().check()"]
 CHECK = [sys.executable, "-m", "model.check", "-q", "--no-cache"]
 CELL = ["--mapping", "shmem", "--property", "softdirty-complete"]
@@ -37,7 +41,7 @@ def batch_file(folder: Path, runs: int, length: int) -> Path:
 def cpu(command: list[str]) -> float:
     """User and system seconds of a command and of what it waited for."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.DEVNULL,
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=False, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -48,7 +52,7 @@ def headline_seconds() -> float:
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
         with subprocess.Popen([sys.executable, "-m", "model.check", "--no-cache", "--out", out],
-                              cwd=ROOT, stdout=subprocess.PIPE,
+                              cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL) as job:
             assert job.stdout is not None
             job.stdout.readline()

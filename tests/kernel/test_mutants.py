@@ -121,12 +121,14 @@ SAMPLE = (
 )
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.name in SAMPLE], ids=named)
 def test_a_row_asked_anew_is_the_same(mutant: Mutant) -> None:
     """Of every kind of function, on every kind of memory."""
     assert asked(mutant) == ROWS[mutant.name]
 
 
+@pytest.mark.lab
 def test_everywhere_names_the_mapping_on_which_a_mutant_is_told(
         monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its own tells it not; one that is told there is asked nowhere else."""
@@ -197,6 +199,7 @@ def test_every_promise_tells_something() -> None:
 # --- those that no promise tells ------------------------------------------------------------------
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mutant", SHOWN, ids=named)
 def test_what_no_promise_tells_is_shown_by_what_it_names(mutant: Mutant) -> None:
     with applied(mutant) as edition:
@@ -207,6 +210,7 @@ def test_what_no_promise_tells_is_shown_by_what_it_names(mutant: Mutant) -> None
 CONTROLS = sorted({(m.shown, m.edition, m.mapping) for m in SHOWN})
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(("catcher", "edition", "mapping"), CONTROLS)
 def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
                                                     mapping: str) -> None:
@@ -214,6 +218,7 @@ def test_catcher_is_silent_about_the_right_function(catcher: str, edition: str,
     assert not complaint(catcher, right(edition, mapping, actions(catcher)))
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mapping", ["anon", "shmem"])
 @pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
@@ -230,6 +235,7 @@ def test_survivor_changes_no_step(mutant: Mutant, mapping: str) -> None:
                 assert kernel.machine.step(state, action) == control.machine.step(state, action)
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mutant", SURVIVORS, ids=named)
 def test_survivor_breaks_no_law(mutant: Mutant) -> None:
     """A survivor that a law catches is shown by it."""
