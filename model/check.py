@@ -102,7 +102,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
                      help="processes at once; default: one for each CPU")
     how.add_argument("--no-cache", dest="cache", action="store_false",
                      help=f"prove anew what an earlier run has proved; ${OFF} says it too")
-    how.add_argument("--causes", action="store_true",
+    how.add_argument("--causes", action=argparse.BooleanOptionalAction, default=True,
                      help="of each violation all causes: each is taken away, and the rest asked")
     say = p.add_argument_group("what to say")
     say.add_argument("--format", type=one_of("format", FORMATS), default="text",
@@ -189,7 +189,8 @@ def _checked(args: argparse.Namespace, cells: Sequence[Cell], out: Path | None) 
     """Settle them, tell it, and what the run ends with."""
     start = time.monotonic()
     options = Options(args.engine, args.depth, args.timeout, args.jobs or default_jobs(),
-                      at_hand() if args.cache else None, args.causes)
+                      at_hand() if args.cache else None,
+                      args.causes and not args.bisect)
     store = Folder(out, options, _pictures(args), args.resume) if out else Store()
     first = _first if _is_main_job(args) else None
     progress = Progress(cells, args.quiet, first if args.format == "text" else None)

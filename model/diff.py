@@ -11,7 +11,8 @@ have shown themselves different is not compared.
 A class is an operation that shows the difference, the fields that change with their direction, and
 the promises that tell the editions apart. It is a fix or a regression where one of them can lose
 what was stored (data-kept) or breaks a promise there, precision where only faults are fewer
-(gained) or more (lost), else neutral.
+(gained) or more (lost), else neutral. What can lose data comes first, then what loses records of
+stores, then events. Of each class the fewest changes are named that make A show it.
 
 Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was
 found but the search was cut short, and where a signal cut the run short, 2 where what --out asks

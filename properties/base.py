@@ -100,7 +100,8 @@ class Property:
     device, which asks no page table (unrecorded), or by any other step (forgetting).
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
-    see; or "precision", what a program may expect to cost nothing.
+    see; or "precision", what a program may expect to cost nothing. `loses` says what a program
+    loses where a promise to it is broken: the record of a store, or the event of one.
 
     `own` is for a promise of a user's: what is expected of it nobody has said, unless its
     `violated` does.
@@ -118,6 +119,7 @@ class Property:
     memory: str = ""
     of_stores: bool = False
     role: Literal["promise", "ground", "precision"] = "promise"
+    loses: Literal["", "record", "event"] = ""
     parts: tuple[tuple[str, Callable[[StepView], Bool]], ...] = ()
     own: Own | None = None
 

@@ -5,6 +5,7 @@ from properties.base import Property, Violated
 
 PROPERTY = Property(
     name="mmap-marks-new",
+    loses="record",
     claim="What is mapped anew reads as soft-dirty, whatever was tracked at its place.",
     origin="Documentation/admin-guide/mm/soft-dirty.rst, on VM_SOFTDIRTY; d9104d1ca966",
     allowed=lambda t: implies(t.op("mmap"), t.after.pagemap.soft_dirty),

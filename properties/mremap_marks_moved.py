@@ -9,6 +9,7 @@ _WHOLE = ("a page table that covers the 2M that are moved is moved as it is (mov
 
 PROPERTY = Property(
     name="mremap-marks-moved",
+    loses="record",
     claim="A page that mremap has moved reads as soft-dirty at its new place.",
     origin="mm/mremap.c, move_soft_dirty_pte()",
     allowed=lambda t: implies(conj(t.op("mremap"), t.before.present), t.after.pagemap.soft_dirty),

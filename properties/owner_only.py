@@ -7,6 +7,7 @@ _ALL = "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb"
 
 PROPERTY = Property(
     name="owner-only",
+    loses="event",
     claim="No userfaultfd but the one that has registered memory unregisters or un-protects it.",
     origin="userfaultfd: prevent unregistering VMAs through a different userfaultfd",
     allowed=lambda t: implies(t.op("other:unwp", "other:unregister"), conj(

@@ -12,6 +12,7 @@ UNWANTED = ("soft-dirty tracking is no reason for writenotify, so a load maps a 
 
 PROPERTY = Property(
     name="softdirty-complete",
+    loses="record",
     claim="After a store that followed clear_refs, pagemap says soft-dirty until the next "
           "clear_refs.",
     origin="Documentation/admin-guide/mm/soft-dirty.rst; the loss is what 931298e103c2 mends",

@@ -5,6 +5,7 @@ from properties.base import Property
 
 PROPERTY = Property(
     name="uffd-wp-async-complete",
+    loses="record",
     claim="With WP_ASYNC, a page that was stored to since `wp` returned does not read as "
           "write-protected.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, asynchronous write protection",

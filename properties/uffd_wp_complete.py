@@ -29,6 +29,7 @@ FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migra
 
 PROPERTY = Property(
     name="uffd-wp-complete",
+    loses="event",
     claim="After `wp` returned, no store takes effect without an event until `unwp`, "
           "`unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, Write Protect Notifications",

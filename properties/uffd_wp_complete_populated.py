@@ -20,6 +20,7 @@ from properties.uffd_wp_complete import (
 
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
+    loses="event",
     claim="After `wp` returned on a page that is mapped, no store takes effect without an event "
           "until `unwp`, `unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",

@@ -97,13 +97,13 @@ ASKED = ["--kernel", NEWEST, "--mapping", "anon", "--property", "uffd-wp-complet
 def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """And a run that is taken up again."""
     out = ["--out", str(tmp_path), "--no-pictures"]
-    assert check.main([*ASKED, "--causes", *out]) == 0
+    assert check.main([*ASKED, *out]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "2. MADV_DONTNEED drops the protection of anonymous memory: register, wp, dontneed, " \
         "store; taken away by anon_markers_stay" in text
     assert "nothing else, proved" in text
     for extra in ([], [*out, "--resume"]):
-        assert check.main([*ASKED, "--causes", "--format", "json", *extra]) == 0
+        assert check.main([*ASKED, "--format", "json", *extra]) == 0
         told = json.loads(capsys.readouterr().out)
         jsonschema.validate(told, json.loads(
             Path(check.__file__).with_name("checking").joinpath("results.schema.json").read_text()))
@@ -111,10 +111,10 @@ def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         assert [(" ".join(c["calls"]), c["remedy"]) for c in row["causes"]] \
             == [(calls, remedy) for calls, remedy, _ in ALL_OF_THEM]
         assert row["rest"] == "proved"
-    assert check.main([*ASKED, "--causes", "--format", "ktap"]) == 0
+    assert check.main([*ASKED, "--format", "ktap"]) == 0
     assert ("by anonymous memory takes no markers (3 calls), by MADV_DONTNEED drops the "
             "protection of anonymous memory (4 calls), by KSM drops soft-dirty and uffd-wp (5 "
             "calls); nothing else, proved") in capsys.readouterr().out
-    assert check.main([*ASKED, "--format", "json"]) == 0
+    assert check.main([*ASKED, "--no-causes", "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["results"]
     assert (row["causes"], row["rest"]) == (None, None)

@@ -53,15 +53,15 @@ def test_the_patch_in_classes() -> None:
     assert shmem.complete
     assert anon.complete
     assert told(shmem) == [
-        (LOST, (), ("unprotect-precise",), FOUR, [("faults", 0, 1)]),
         (FIX, ("softdirty-complete",), (), FIVE,
-         [("faults", 0, 1), ("pagemap.soft_dirty", False, True)])]
+         [("faults", 0, 1), ("pagemap.soft_dirty", False, True)]),
+        (LOST, (), ("unprotect-precise",), FOUR, [("faults", 0, 1)])]
     assert told(anon) == [(GAINED, ("unprotect-precise",), (), FOUR, [("faults", 1, 0)])]
 
 
 def test_the_other_way_round_a_fix_is_a_regression() -> None:
     assert [(c.kind, c.breaks, c.operations) for c in compared("after", "before", "shmem").classes
-            ] == [(GAINED, (), FOUR), (REGRESSION, ("softdirty-complete",), FIVE)]
+            ] == [(REGRESSION, ("softdirty-complete",), FIVE), (GAINED, (), FOUR)]
 
 
 def test_the_pair_that_the_lab_builds_differs_as_the_patch_does() -> None:
@@ -73,13 +73,13 @@ def test_the_pair_that_the_lab_builds_differs_as_the_patch_does() -> None:
 @pytest.mark.parametrize(("a", "b", "mapping", "expected"), [
     ("v5.18", "v5.19", "shmem", [(NEUTRAL, (), (), ("register",))]),
     ("v6.2", "v6.3", "private-hugetlb", [
-        (FIX, ("uffd-wp-complete",), (), ("register", "wp", "store")),
         (FIX, ("softdirty-complete", "uffd-wp-complete"), (),
-         ("clear_refs", "register", "wp", "store"))]),
+         ("clear_refs", "register", "wp", "store")),
+        (FIX, ("uffd-wp-complete",), (), ("register", "wp", "store"))]),
     ("v5.19", "v6.0", "shmem", [
+        (REGRESSION, (), ("softdirty-complete",), FIVE),
         (FIX, ("no-stale-uffd-wp",), (), ("register", "wp", "unregister")),
         (FIX, ("no-stale-uffd-wp",), (), ("store", "register", "wp", "unregister")),
-        (REGRESSION, (), ("softdirty-complete",), FIVE),
         (REGRESSION, ("no-stale-uffd-wp",), ("softdirty-armed",),
          ("store", "clear_refs", "register", "wp", "unregister")),
         (GAINED, ("unprotect-precise",), (), (
@@ -90,10 +90,46 @@ def test_the_pair_that_the_lab_builds_differs_as_the_patch_does() -> None:
 ])
 def test_what_a_release_changed(a: str, b: str, mapping: str,
                                 expected: list[tuple[object, ...]]) -> None:
-    """A new mode is neutral; what f369b07c8614 mended and broke at once is told as both."""
+    """A new mode is neutral; what f369b07c8614 mended and broke at once is told as both. What loses
+    records comes first."""
     result = compared(a, b, mapping)
     assert result.complete
     assert [(c.kind, c.mends, c.breaks, c.operations) for c in result.classes] == expected
+
+
+@pytest.mark.parametrize(("a", "b", "mapping", "expected"), [
+    ("v6.1", "v6.12", "shmem", [("+931298e103c2",)] * 2),
+    ("v6.12", "v6.1", "shmem", [("-931298e103c2",)] * 2),
+    ("v6.1", "v6.12", "thp", [("+931298e103c2", "+c27f479ef542")]),
+    ("v6.12", "v6.12-931298e103c2", "shmem", [("-931298e103c2",)] * 2),
+])
+def test_each_class_has_the_fewest_changes_that_make_it(a: str, b: str, mapping: str,
+                                                        expected: list[tuple[str, ...]]) -> None:
+    """Run by the simulator alone: with them A shows what B does, with fewer it does not."""
+    classes = compared(a, b, mapping).classes
+    assert [c.causes for c in classes] == expected
+    for c in classes:
+        for left_out in (None, *c.causes):
+            edition = find_edition(a)
+            for change in c.causes:
+                if change != left_out:
+                    edition = (edition.with_change(change[1:]) if change[0] == "+" else
+                               edition.without_change(change[1:]))
+            kernel = kernel_system(edition, find_mapping(mapping))
+            shown = kernel.observe(kernel.run(c.operations)[-1])
+            assert all((shown[name] == c.b[name]) for name in ("outcome", "faults", "pagemap")
+                       ) == (left_out is None)
+
+
+def test_a_patch_file_is_the_cause_of_what_it_does(capsys: pytest.CaptureFixture[str],
+                                                   tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def can_change_pte_writable(ed, vma, entry):\n    return False\n")
+    _, text = run(capsys, "v6.12", "v6.12", "--mapping", "anon", "--format", "json", "--patch",
+                  str(tmp_path / "mine.py"))
+    classes = json.loads(text)["results"][0]["classes"]
+    assert classes
+    assert all(c["causes"] == [str(tmp_path / "mine.py")] for c in classes)
 
 
 @pytest.mark.parametrize(("a", "b", "kind"), [
@@ -261,7 +297,7 @@ def test_what_is_written_can_be_replayed(capsys: pytest.CaptureFixture[str],
     assert (document["a"], document["b"]) == ("before", "after")
     (result,) = document["results"]
     assert (result["mapping"], result["complete"]) == ("shmem", True)
-    assert result["classes"][1]["fields"] == {
+    assert result["classes"][0]["fields"] == {
         "faults": [0, 1], "pagemap.soft_dirty": [False, True]}
     for found in result["classes"]:
         for side, edition in (("a", "before"), ("b", "after")):
@@ -322,7 +358,7 @@ def test_a_folder_has_the_last_diff_alone(capsys: pytest.CaptureFixture[str],
     """What else lies there stays, whatever an edited report names."""
     args = ("before", "after", "--mapping", "shmem", "--out", str(tmp_path / "out"))
     run(capsys, *args)
-    (tmp_path / "out/shmem/2-fix/notes").write_text("mine")
+    (tmp_path / "out/shmem/1-fix/notes").write_text("mine")
     report = json.loads((tmp_path / "out/diff.json").read_text())
     outside = tmp_path / "trace.itf.json"
     outside.write_text("mine")
@@ -331,7 +367,7 @@ def test_a_folder_has_the_last_diff_alone(capsys: pytest.CaptureFixture[str],
     run(capsys, "before", "after", "--mapping", "anon", "--out", str(tmp_path / "out"))
     assert outside.read_text() == "mine"
     assert there(tmp_path / "out") == {
-        "diff.json", "shmem/2-fix/notes", *(f"anon/1-precision-gained/{name}" for name in (
+        "diff.json", "shmem/1-fix/notes", *(f"anon/1-precision-gained/{name}" for name in (
             "trace.txt", "before/trace.itf.json", "after/trace.itf.json"))}
 
 
@@ -349,5 +385,5 @@ def test_a_disk_that_fills_costs_no_report(capsys: pytest.CaptureFixture[str], t
     assert "classes: 1 fix, 1 precision lost; these are all" in told.out
     assert told.err.splitlines()[-1] == (
         f"model.diff: {tmp_path}: evidence is missing: "
-        f"{tmp_path}/shmem/1-precision-lost/before/trace.itf.json: No space left on device")
+        f"{tmp_path}/shmem/1-fix/before/trace.itf.json: No space left on device")
     assert not there(tmp_path)

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from model.checking.cells import Cause, Cell, CellResult
 from model.checking.remedies import remedied
-from model.engines.base import VIOLATED
+from model.engines.base import UNKNOWN, VIOLATED, OutOfTime
+from model.engines.minimal import fewest
 from model.kernel.changes import CHANGES, NEWEST
 from model.kernel.editions import find_edition
-from model.system.actions.operations import CORE, with_needed
+from model.system.actions.operations import with_needed
 from model.system.actions.themes import modelled
-from model.system.relation.kernel import kernel_system
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.library import library
+from model.system.relation.reach import TooManyStates
 from model.system.relation.replay import keeps
 from properties.findings import FINDINGS
 
@@ -44,8 +48,8 @@ class _Left:
         cell = self.asked
         if not set(cell.operations) <= set(modelled(cell.edition, cell.mapping)):
             return False
-        beyond = tuple(op for op in calls if op not in CORE)
-        kernel = kernel_system(cell.edition, cell.mapping, (*cell.prop.about, *beyond))
+        kernel = KernelSystem(cell.edition, cell.mapping,
+                              tuple(dict.fromkeys((*cell.prop.about, *calls))), library())
         return keeps(kernel.machine, cell.prop.question(kernel), calls)
 
 
@@ -61,7 +65,10 @@ def with_causes(cell: Cell, result: CellResult,
         if without is None:
             break
         left = without
-        now = settle(left.asked)
+        try:
+            now = settle(left.asked)
+        except (OutOfTime, TooManyStates):
+            return replace(result, causes=tuple(found), rest=UNKNOWN)
     return replace(result, causes=tuple(found), rest=now.verdict)
 
 
@@ -71,9 +78,9 @@ def _taken_away(left: _Left, calls: tuple[str, ...]) -> tuple[Cause, _Left | Non
     cell = left.cell
     rules = cell.prop.causes(cell.edition, cell.mapping, calls)
     because = rules[0].because if rules else ""
-    for name, remedy, without in (
-            *_changed(left, calls, "-"), *_remedied(left, calls), *_as_newest(left, calls, because),
-            *_changed(left, calls, "+")):
+    for name, remedy, without in chain(
+            _changed(left, calls, "-"), _remedied(left, calls), _as_newest(left, calls, because),
+            _changed(left, calls, "+")):
         if without.keeps(calls):
             return Cause(name, calls, remedy), without
     named = [op for rule in rules for op in rule.by.replace("&", " ").split()]
@@ -129,11 +136,5 @@ def _as_newest(left: _Left, calls: tuple[str, ...], because: str) -> _Way:
                   and c not in left.cell.edition.changes)
     if not taken or not having(taken).keeps(calls):
         return
-    before: tuple[str, ...] = ()
-    while taken != before:  # what one makes needful may go with it
-        before = taken
-        for change in reversed(taken):  # what another needs comes before it
-            fewer = tuple(c for c in taken if c != change)
-            if having(fewer).keeps(calls):
-                taken = fewer
-    yield because, "+".join(taken), having(taken)
+    needed = fewest(taken, lambda some: having(some).keeps(calls))  # what needs another is after it
+    yield because, "+".join(needed), having(needed)

@@ -18,9 +18,9 @@ from model.checking.difference import (
     Comparison,
     DifferenceClass,
     Field,
+    apart,
 )
 from model.cli import tool
-from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 
 WIDTH = 72
@@ -59,7 +59,8 @@ def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, An
     return {"kind": found.kind, "mends": list(found.mends), "breaks": list(found.breaks),
             "operations": list(found.operations),
             "fields": {f.name: [f.a, f.b] for f in found.fields}, "a": found.a, "b": found.b,
-            "members": found.members, "trace": written and {"a": written.a, "b": written.b}}
+            "members": found.members, "causes": list(found.causes),
+            "trace": written and {"a": written.a, "b": written.b}}
 
 
 def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, asked: int,
@@ -78,11 +79,8 @@ def as_text(a: Edition, b: Edition, comparisons: Sequence[Comparison], *, asked:
 
 
 def signed(a: Edition, b: Edition) -> str:
-    """What lies between two editions: +ID that B alone has, -ID that A alone has, a patch file."""
-    apart = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
-    names = [*(f"{'+' if c in b.changes else '-'}{c}" for c in apart),
-             *([b.patch.file] if b.patch else [])]
-    return ", ".join(names) or "no change"
+    """What lies between two editions."""
+    return ", ".join(apart(a, b)) or "no change"
 
 
 def _key(c: Comparison, found: DifferenceClass) -> tuple[object, ...]:
@@ -106,6 +104,9 @@ def _comparison(c: Comparison, fresh: Sequence[DifferenceClass], colour: bool) -
                   f"    {c.b:{wide}}  {_side(found.fields, 'b')}"]
         lines += [f"    {edition} breaks {', '.join(names)}" for edition, names in
                   ((c.a, found.mends), (c.b, found.breaks)) if names]
+        lines += textwrap.wrap(f"by {', '.join(found.causes)}", WIDTH, initial_indent="    ",
+                               subsequent_indent="      ", break_on_hyphens=False,
+                               break_long_words=False)
     if len(fresh) < count:
         lines.append(f"  {count - len(fresh)} as above" if fresh else "  all as above")
     return "\n".join(lines)

@@ -7,25 +7,31 @@ change in the same direction, and the same promises tell the editions apart.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 from model.engines.base import Limits
+from model.engines.minimal import fewest
 from model.engines.product import Difference, Product, Side, product
+from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
 from model.system.asking.language import as_term
 from model.system.asking.view import View
 from model.system.relation.compiled import Values
+from model.system.relation.family import Family
 from model.system.relation.kernel import KernelSystem, Step, kernel_system
+from model.system.relation.library import library
 from properties import PROPERTIES
 from properties.base import Property
 from properties.data_kept import DATA_KEPT, dirty
 
 FIX, REGRESSION, NEUTRAL = "fix", "regression", "neutral"
 GAINED, LOST = "precision gained", "precision lost"
+LOSSES = ("data", "record", "event", "promise")
+"""What can be lost by a difference, the worst first: stored data; promises by what they lose."""
 FRESH = "mmap"
 
 _Kernels = tuple[KernelSystem, KernelSystem]
@@ -54,7 +60,8 @@ class DifferenceClass:
     mappings differ); `a` and `b` are that step as each edition shows it, in the form of
     `model.simulate`. `mends` are the promises that decide the kind and that A alone breaks,
     `breaks` those that B alone breaks. `members` counts the steps of the product graph that are
-    alike.
+    alike. `causes` are changes of B that are enough for A to show the same at the end of these
+    calls, of which none can be left out: +ID that B has, -ID that it lacks, or its patch file.
     """
 
     kind: str
@@ -65,6 +72,7 @@ class DifferenceClass:
     a: dict[str, Any]
     b: dict[str, Any]
     members: int
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,8 @@ def _observed(kernel: KernelSystem) -> Callable[[Values, Values | None], Hashabl
 
 def _classes(kernels: _Kernels, found: Product,
              promises: Sequence[Property]) -> list[DifferenceClass]:
-    """The classes in the order of their traces: the first member of each has the plainest."""
+    """The classes by what is lost, else in the order of their traces: the first member of each has
+    the plainest."""
     judges = [_Judge(k, promises) for k in kernels] if found.differences else []
     data = [_Data(found, side, k) for side, k in enumerate(kernels)] if found.differences else []
     members: dict[Hashable, list[_Judged]] = {}
@@ -130,9 +139,14 @@ def _classes(kernels: _Kernels, found: Product,
         a, b = (judge.broken(state, difference.action) | lost.by(difference)
                 for judge, lost, state in
                 zip(judges, data, found.pair(difference.before), strict=True))
-        judged = _Judged(difference, fields, *verdict(fields, a, b, promises))
+        told = verdict(fields, a, b, promises)
+        judged = _Judged(difference, fields, *told, _loss(told[1] + told[2], promises))
         members.setdefault(judged.key, []).append(judged)
-    return [_class(kernels, judges, promises, found, alike) for alike in members.values()]
+    ops = {kernels[0].actions[action] for alike in members.values()
+           for action in found.path(alike[0].difference)}
+    between = _Between(kernels, ops)
+    return [_class(kernels, judges, promises, found, alike, between)
+            for alike in sorted(members.values(), key=lambda alike: alike[0].loss)]
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,8 @@ class _Judged:
     kind: str
     mends: tuple[str, ...]
     breaks: tuple[str, ...]
+    loss: int
+    """The place in LOSSES of the worst that one side alone loses."""
 
     @property
     def key(self) -> Hashable:
@@ -150,7 +166,7 @@ class _Judged:
 
 
 def _class(kernels: _Kernels, judges: Sequence[_Judge], promises: Sequence[Property],
-           found: Product, alike: Sequence[_Judged]) -> DifferenceClass:
+           found: Product, alike: Sequence[_Judged], between: _Between) -> DifferenceClass:
     first = alike[0]
     path = found.path(first.difference)
     mends, breaks = first.mends, first.breaks
@@ -160,9 +176,61 @@ def _class(kernels: _Kernels, judges: Sequence[_Judge], promises: Sequence[Prope
             mends = _named(a - b, "precision", promises)
         else:
             breaks = _named(b - a, "precision", promises)
-    return DifferenceClass(first.kind, mends, breaks,
-                           tuple(kernels[0].actions[action] for action in path), first.fields,
-                           *_seen(kernels, first.difference), len(alike))
+    calls = tuple(kernels[0].actions[action] for action in path)
+    one, other = _seen(kernels, first.difference)
+    return DifferenceClass(first.kind, mends, breaks, calls, first.fields, one, other, len(alike),
+                           between.causes(calls, other))
+
+
+def apart(a: Edition, b: Edition) -> tuple[str, ...]:
+    """What lies between two editions: +ID that B alone has, -ID that A alone has, a patch file."""
+    changes = [c for c in CHANGES if (c in a.changes) != (c in b.changes)]
+    return (*(f"{'+' if c in b.changes else '-'}{c}" for c in changes),
+            *([b.patch.file] if b.patch else []))
+
+
+class _Between:
+    """The editions on the way from one side of a comparison to the other, on these operations."""
+
+    def __init__(self, kernels: _Kernels, ops: Collection[str]) -> None:
+        self._a, self._b = (k.edition for k in kernels)
+        self._mapping = kernels[0].mapping
+        self._ops = tuple(op for op in kernels[0].actions if op in ops)
+        self._apart = apart(self._a, self._b)
+
+    @cached_property
+    def _family(self) -> Family:
+        changes = self._a.changes ^ self._b.changes
+        return Family(self._a, self._mapping, self._ops, changes)
+
+    def causes(self, calls: tuple[str, ...], shown: dict[str, Any]) -> tuple[str, ...]:
+        """The fewest of what lies between that make A show what B shows last."""
+        def shows(some: tuple[str, ...]) -> bool:
+            last = self._last(self._edition(some), calls)
+            return all(last[name] == said for name, said in shown.items() if name != "scan")
+
+        return (fewest(self._apart, shows) if len(self._apart) > 1 and shows(self._apart)
+                else self._apart)
+
+    def _edition(self, some: tuple[str, ...]) -> Edition:
+        edition = self._a
+        for change in some:
+            if change[0] in "+-":
+                edition = (edition.with_change(change[1:]) if change[0] == "+" else
+                           edition.without_change(change[1:]))
+            else:
+                edition = replace(edition, overrides=self._b.overrides, patch=self._b.patch)
+        return edition
+
+    def _last(self, edition: Edition, calls: tuple[str, ...]) -> dict[str, Any]:
+        kernel = KernelSystem(edition, self._mapping, self._ops, library())
+        machine = kernel.machine if self._b.patch else self._family.member(
+            edition.changes & {*self._family.changes})
+        values, outcome, faults = machine.initial, int(Outcome.ok), 0
+        for op in calls:
+            values, (outcome, faults) = machine.step(values, op)
+        return kernel.observe(Step(calls[-1] if calls else FRESH, Outcome(outcome).name, faults,
+                                   values))
 
 
 def _seen(kernels: _Kernels, difference: Difference) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -215,6 +283,12 @@ def _named(names: frozenset[str], role: str, promises: Sequence[Property]) -> tu
     if role == "data":
         return (DATA_KEPT.name,) if DATA_KEPT.name in names else ()
     return tuple(p.name for p in promises if p.role == role and p.name in names)
+
+
+def _loss(names: Sequence[str], promises: Sequence[Property]) -> int:
+    losses: set[str] = {p.loses or p.role for p in promises if p.name in names}
+    losses |= {"data"} if DATA_KEPT.name in names else set()
+    return min((LOSSES.index(loss) for loss in losses if loss in LOSSES), default=len(LOSSES))
 
 
 class _Data:

@@ -64,7 +64,7 @@ def by_causes(r: CellResult) -> str:
 def left(r: CellResult) -> str:
     """What is left when all causes are taken away."""
     return ("nothing else, proved" if r.rest == "proved" else
-            "what is left is violated too: nothing known takes it away" if r.rest == "violated" else
+            "nothing known takes it away" if r.rest == "violated" else
             f"what is left: {r.rest}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from model.checking.cells import Cause, CellResult, judged
@@ -27,7 +27,8 @@ def headline(results: Sequence[CellResult], width: int) -> str:
     wide = max(len(r.kernel) for r in results)
     lines = [f"{results[0].prop} on {results[0].scope}"]
     for r in results:
-        told = f"{r.word} at every depth" if r.verdict == "proved" else story(r)
+        told = f"{r.word} at every depth" if r.verdict == "proved" else story(
+            replace(r, causes=None))
         lines += _wrapped(f"{r.kernel:{wide}}  {told}", width, "  ", " " * (wide + 4))
     return "\n".join(lines)
 
@@ -172,15 +173,16 @@ class TextReport:
         loss = [f"    {r.loss}"] if r.loss else []
         if r.causes is None:
             return [*loss, *self._wrap(r.because, "    ", "    ")]
+        if len(r.causes) == 1:
+            told = f"{r.because or r.causes[0].name or 'no known cause'}{_away(r.causes[0])}"
+            return [*loss, *self._wrap(f"{told}; {left(r)}", "    ", "    ")]
         lines = [line for n, c in enumerate(r.causes, start=1)
                  for line in self._wrap(self._cause(c), f"    {n}. ", "       ")]
         return [*loss, *lines, *self._wrap(left(r), "    ", "    ")]
 
     def _cause(self, c: Cause) -> str:
-        away = (f"; without {c.remedy[1:]} it is not" if c.remedy and c.remedy[0] == "-" else
-                f"; taken away by {c.remedy}" if c.remedy else
-                f"; excused: {c.excused} is not called" if c.excused else "")
-        return f"{c.name or 'not known'}: {', '.join(c.calls) or 'the fresh mapping'}{away}"
+        return (f"{c.name or 'no known cause'}: {', '.join(c.calls) or 'the fresh mapping'}"
+                f"{_away(c)}")
 
     def _others(self, between: Sequence[Compared]) -> list[str]:
         """What was not settled or not as expected, alike in one line; with -v also what each proof
@@ -220,6 +222,12 @@ def _listed(names: Iterable[str]) -> str:
 def _key(p: Pair) -> Hashable:
     return (p.after.prop, p.before.verdict, p.before.trace, p.after.trace, p.after.because,
             p.after.causes, p.after.rest, p.after.loss, p.after.news, p.after.open, p.after.met)
+
+
+def _away(c: Cause) -> str:
+    return (f"; without {c.remedy[1:]} it is not" if c.remedy and c.remedy[0] == "-" else
+            f"; taken away by {c.remedy}" if c.remedy else
+            f"; excused: {c.excused} is not called" if c.excused else "")
 
 
 def _short(r: CellResult) -> str:

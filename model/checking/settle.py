@@ -9,6 +9,7 @@ from model.certificate import Answers, Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.checking.news import news
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
+from model.engines.explicit import NAME as EXPLICIT
 from model.engines.explicit import Exhausted, reaches
 from model.engines.induction import Kept
 from model.engines.registry import ENGINES, Auto
@@ -88,8 +89,18 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
 
 
 def _asked_again(options: Options, limits: Limits, cell: Cell) -> CellResult:
-    """The verdict on `cell`, whose causes are another's."""
-    return settled(cell, _system(cell, options), replace(options, causes=False), limits)
+    """The verdict on `cell`, whose causes are another's: by its graph, where that can be
+    exhausted."""
+    system = _system(cell, options)
+    try:
+        if options.engine == "auto" and options.depth is None:
+            trace = system.exhausted.violation(cell.prop.question(system.kernel), limits)
+            status = VIOLATED if trace is not None else \
+                VACUOUS if _untested(cell, system, limits) else PROVED
+            return as_result(cell, Verdict(status, EXPLICIT, trace=trace), 0.0)
+    except TooManyStates:
+        pass
+    return settled(cell, system, replace(options, causes=False), limits)
 
 
 @lru_cache(maxsize=64)

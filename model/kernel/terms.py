@@ -37,6 +37,7 @@ _not, _bvnot = (c_function(f"Z3_mk_{name}", POINTER) for name in ("not", "bvnot"
 _bvand, _bvor, _bvadd, _bvlshr, _eq = (c_function(f"Z3_mk_{name}", POINTER, POINTER) for name in (
     "bvand", "bvor", "bvadd", "bvlshr", "eq"))
 _ite = c_function("Z3_mk_ite", POINTER, POINTER, POINTER)
+_substitute = c_function("Z3_substitute", POINTER, ctypes.c_uint, POINTER, POINTER)
 _and, _or = (c_function(f"Z3_mk_{name}", ctypes.c_uint, POINTER) for name in ("and", "or"))
 
 
@@ -172,6 +173,14 @@ def if_(cond: z3.BoolRef, then: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
         if type(a) is Truth:
             return Truth(_ite(REF, c.handle, a.handle, b.handle))
     return z3.If(cond, then, other)
+
+
+def substituted(formula: z3.BoolRef, old: Sequence[z3.ExprRef],
+                new: Sequence[z3.ExprRef]) -> z3.BoolRef:
+    """`formula` with each of `old` replaced by the term of `new` at its place, of the same sort."""
+    before, after = ((ctypes.c_void_p * len(terms))(*(t.as_ast().value for t in terms))
+                     for terms in (old, new))
+    return Truth(_substitute(REF, formula.as_ast().value, len(old), before, after))
 
 
 def shifted_right(value: z3.BitVecRef, by: z3.BitVecRef) -> z3.BitVecRef:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import z3
+
+from model.kernel.terms import substituted
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class TransitionSystem:
     @cached_property
     def primed(self) -> tuple[z3.ExprRef, ...]:
         """The variables after the step, as constants."""
-        return tuple(z3.Const(f"{v}'", v.sort()) for v in self.variables)
+        return tuple(_constant(f"{v.decl().name()}'", v.sort()) for v in self.variables)
 
     @cached_property
     def action(self) -> z3.BitVecRef:
@@ -75,6 +77,11 @@ class TransitionSystem:
         """The truth of each formula in the initial state."""
         values = substitute(packed(formulas), self.variables, self.initial)
         return [decided(value) for value in z3.simplify(values).children()]
+
+
+@lru_cache(maxsize=10_000)
+def _constant(name: str, sort: z3.SortRef) -> z3.ExprRef:
+    return z3.Const(name, sort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +144,5 @@ def packed(terms: Sequence[z3.ExprRef]) -> z3.BoolRef:
 
 def substitute(formula: z3.BoolRef, old: Sequence[z3.ExprRef],
                new: Sequence[z3.ExprRef]) -> z3.BoolRef:
-    result = z3.substitute(formula, *zip(old, new, strict=True))
-    assert isinstance(result, z3.BoolRef)
-    return result
+    """`formula` with each of `old` replaced by the term of `new` at its place."""
+    return substituted(formula, old, new)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import z3
@@ -102,5 +103,9 @@ def rebuild(shape: R, values: Sequence[Any]) -> R:
 
 def variables_like(shape: R) -> R:
     """The same record with a Z3 constant named after its field for every leaf."""
-    consts = [lean(z3.Const(name, as_term(v).sort())) for name, v in _leaves(shape)]
-    return rebuild(shape, consts)
+    return rebuild(shape, [_constant(name, as_term(v).sort()) for name, v in _leaves(shape)])
+
+
+@lru_cache(maxsize=10_000)
+def _constant(name: str, sort: z3.SortRef) -> z3.ExprRef:
+    return lean(z3.Const(name, sort))
