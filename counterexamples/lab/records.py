@@ -111,16 +111,16 @@ def _row(result: Result) -> dict[str, Any]:
 
 
 def covered(model: KernelSystem, printer: Printer | None = None) -> dict[str, str]:
-    """The digest of what each operation of the model does in its edition, of what pagemap and
-    PAGEMAP_SCAN show, and of the fresh mapping. A `printer` that has read terms of other models is
-    quicker."""
+    """The digest of what each operation of the model does in its edition to the facts that it
+    follows, of what pagemap and PAGEMAP_SCAN show, and of the fresh mapping. A `printer` that has
+    read terms of other models is quicker."""
     printer = printer or Printer()
-    steps = {op: printer.digest(branch)
+    steps = {op: printer.digest(model.followed(branch))
              for op, branch in zip(model.actions, model.system.branches, strict=True)}
     shown = {"pagemap": pagemap_read} | ({"scan": do_pagemap_scan} if model.scans else {})
     told = {name: printer.digest(flatten(read(model.edition, model.before.vma, model.before.entry)))
             for name, read in shown.items()}
-    return steps | {"fresh": printer.digest(model.system.initial)} | told
+    return steps | {"fresh": printer.digest(model.followed(model.system.initial))} | told
 
 
 def functions(model: KernelSystem) -> list[str]:

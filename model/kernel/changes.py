@@ -143,6 +143,11 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0f230bc24b6e", "mm/hugetlb: fix uffd-wp bit lost when unsharing happens", "v6.4",
            "dropped: a protected page of private hugetlb memory that a child has too loses its "
            "protection when another process reads it"),
+    Change("474098edac26", "mm/gup: replace FOLL_NUMA by gup_can_follow_protnone()", "v6.1",
+           "none here: until d7c0e68dab98 follow_page() does not see a page of PROT_NONE memory, "
+           "and break_ksm() leaves it merged"),
+    Change("d7c0e68dab98", "mm/ksm: convert break_ksm() to use walk_page_range_vma()", "v6.2",
+           "none here: break_ksm() leaves a page of PROT_NONE memory merged"),
     Change("d74943a2f3cd", "mm/gup: reintroduce FOLL_NUMA as FOLL_HONOR_NUMA_FAULT", "v6.5",
            "none: only where another process reads a page is its NUMA hint left as it is"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
@@ -269,12 +274,12 @@ _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977"
                  "f96f7a40874d", "914eedcb9ba0"}
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
                      "0e678153f5be", "44f86392bdd1", "49d6d7fb6313", "24bf08c4376b",
-                     "2ff559f31a5d", "e8e17ee90eaf"}
+                     "2ff559f31a5d", "e8e17ee90eaf", "474098edac26"}
 _V6_1_187 = _V6_1_170 | {"83abe2fd5b3a"}
 _V6_1 = _V6_1_187 | {"c88033efe9a3", "0cef0bb836e3", "fe6cf984939d"}
 _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c", "7ea7e333842e",
                  "c27f479ef542", "b9086fde6d44", "15520a3f0469", "0e678153f5be", "44f86392bdd1",
-                 "49d6d7fb6313", "6cce3314b928"}
+                 "49d6d7fb6313", "6cce3314b928", "474098edac26", "d7c0e68dab98"}
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e"}

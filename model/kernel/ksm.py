@@ -17,6 +17,7 @@ from model.kernel.pgtable import (
     is_swap_slot,
     pte_mksoft_dirty,
     pte_present,
+    pte_protnone,
     pte_soft_dirty,
 )
 from model.kernel.records import Entry, Vma
@@ -36,10 +37,20 @@ def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def break_ksm(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The KSM page gives way to a copy: by a write fault that is made up, which ends at a uffd-wp
-    event, and since 6cce3314b928 by a fault that unshares and keeps the bits of the entry."""
+    event, and since 6cce3314b928 by a fault that unshares and keeps the bits of the entry.
+    follow_page(), by which it is found until d7c0e68dab98, sees no page of PROT_NONE memory since
+    474098edac26 (gup_can_follow_protnone): that stays, and is astray where it moves, because its
+    rmap_item has the old address."""
     broken = ite(ed.has("6cce3314b928"), unsharing_copy(ed, vma, entry),
                  do_wp_page(ed, vma, entry).entry)
-    return ite(conj(entry.ksm, pte_present(entry.pte)), broken, entry)
+    unseen = conj(protnone_keeps_ksm(ed), pte_protnone(entry.pte))
+    kept = replace(entry, astray=disj(entry.astray, unseen))
+    return ite(conj(entry.ksm, pte_present(entry.pte)), ite(unseen, kept, broken), entry)
+
+
+def protnone_keeps_ksm(ed: Edition) -> Bool:
+    """Whether break_ksm() passes PROT_NONE memory by."""
+    return conj(ed.has("474098edac26"), negate(ed.has("d7c0e68dab98")))
 
 
 def _asked_for(vma: Vma, entry: Entry) -> Bool:
@@ -67,7 +78,8 @@ def ksm_fork(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def try_to_merge_one_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """Of an anonymous page of a private mapping that nobody has pinned (write_protect_page). The
     entry that is made read-only first is the one that is replaced. The twin that a child has is
-    merged into the same page, which the child maps then too."""
-    merged = ite(entry.ksm, entry, replace_page(ed, vma, entry))
+    merged into the same page, which the child maps then too. One that was astray is found again
+    (stable_tree_append)."""
+    merged = ite(entry.ksm, replace(entry, astray=False), replace_page(ed, vma, entry))
     return ite(conj(_asked_for(vma, entry), negate(entry.pinned)),
                replace(merged, in_child=entry.twin_in_child), entry)

@@ -63,15 +63,15 @@ class Entry:
     """One PTE (64 bits), the facts of the page it maps, and of the file behind it.
 
     `anon` is PageAnon, `anon_exclusive` PageAnonExclusive, `zero_page` is_zero_pfn(), `ksm` is
-    PageKsm, `in_child` says that a living child maps the page too; all are false where the entry
-    maps no page. `pinned`: the process holds a long-term pin of the page, which a page of the file
-    keeps where it is unmapped. `slot_in_child`: a living child
-    refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out is in memory
-    all the same. `huge`: the entry is a PMD, with no page table below; `large`: the page is a part
-    of a huge one, though a PTE maps it, and that one has lost a mapping of another where
-    `partially_mapped` (PG_partially_mapped); `unused`: the anonymous page holds zeroes, as that
-    which a collapse has made of the zero page; `no_tables`: the place is empty, and no page table
-    of any level leads there.
+    PageKsm, which rmap does not find here where it is `astray`, `in_child` says that a living child
+    maps the page too; all are false where the entry maps no page. `pinned`: the process holds a
+    long-term pin of the page, which a page of the file keeps where it is unmapped. `slot_in_child`:
+    a living child refers to the swap slot of the page; `in_swap_cache`: a page that is swapped out
+    is in memory all the same. `huge`: the entry is a PMD, with no page table below; `large`: the
+    page is a part of a huge one, though a PTE maps it, and that one has lost a mapping of another
+    where `partially_mapped` (PG_partially_mapped); `unused`: the anonymous page holds zeroes, as
+    that which a collapse has made of the zero page; `no_tables`: the place is empty, and no page
+    table of any level leads there.
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
@@ -89,6 +89,7 @@ class Entry:
     cache_swapped: Bool = False
     cache_in_child: Bool = False
     ksm: Bool = False
+    astray: Bool = False
     pinned: Bool = False
     in_child: Bool = False
     slot_in_child: Bool = False
@@ -108,8 +109,8 @@ class Entry:
     def unmapped(self, pte: BV) -> Entry:
         """No page: `pte` is empty or not present."""
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
-                       ksm=False, pinned=conj(self.pinned, negate(self.anon)), in_child=False,
-                       slot_in_child=False, in_swap_cache=False, large=False,
+                       ksm=False, astray=False, pinned=conj(self.pinned, negate(self.anon)),
+                       in_child=False, slot_in_child=False, in_swap_cache=False, large=False,
                        partially_mapped=False, unused=False, no_tables=False)
 
     @property

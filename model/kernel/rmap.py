@@ -43,7 +43,7 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child, unused=entry.unused)
     unmapped = folio_unmapped(ed, entry)
     dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
-    return ite(entry.anon, swapped, dropped)
+    return ite(entry.astray, entry, ite(entry.anon, swapped, dropped))
 
 
 @mirrors(_C)
@@ -58,7 +58,8 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     swp = migrating(ed, pte, entry.anon_exclusive, ed.has("f45ec5ff16a7"))
     swp = ite(entry.huge, set_pmd_migration_entry(ed, entry), swp)
     normal_page = negate(disj(pte_special(pte), entry.zero_page))
-    moving = conj(pte_present(pte), normal_page, negate(conj(entry.pinned, entry.anon_exclusive)))
+    moving = conj(pte_present(pte), normal_page, negate(entry.astray),
+                  negate(conj(entry.pinned, entry.anon_exclusive)))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
     moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty))
     queued = ite(ed.has("8a8ca142a488"), folio_remove_rmap_pte(ed, moved), moved)

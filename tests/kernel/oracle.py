@@ -45,7 +45,7 @@ OPS = ("store", "load", "clear_refs", "register", "unregister", "wp", "unwp",
        "mprotect:none", "mprotect:r", "mprotect:rw")
 
 NEVER = ("anon_vma", "wp_unpopulated", "wp_async", "cache_dirty", "cache_swapped", "cache_in_child",
-         "ksm", "pinned", "in_child", "slot_in_child", "in_swap_cache", "huge", "large",
+         "ksm", "astray", "pinned", "in_child", "slot_in_child", "in_swap_cache", "huge", "large",
          "partially_mapped", "no_tables", "unused", "protected_async", "stored_since_wp",
          "mergeable", "twin_in_child", "twin_in_slot")
 """Facts that these operations do not need."""

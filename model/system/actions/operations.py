@@ -124,7 +124,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("migrate:end", "the page has migrated", partial(effects.migrate, begin=False),
               by_kernel=True, after=("migrate:begin",)),
     Operation("ksm", "KSM merges the page with an equal one", effects.ksm, by_kernel=True,
-              tracks=("ksm", "twin_in_child", "twin_in_slot")),
+              tracks=("ksm", "astray", "twin_in_child", "twin_in_slot")),
     Operation("writeback", "the page is written to its file, as by msync(2)", effects.writeback,
               by_kernel=True, tracks=("cache_dirty",)),
     Operation("split", "the page table of the huge page is split, as by madvise(2) of a part",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
+from itertools import zip_longest
 from typing import Any
 
 import z3
@@ -12,6 +13,7 @@ import z3
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
+from model.kernel.ksm import protnone_keeps_ksm
 from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
@@ -69,6 +71,8 @@ class KernelSystem:
             followed |= {"huge", "large"}
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
+        if protnone_keeps_ksm(edition) is False:
+            followed.discard("astray")
         self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
@@ -79,6 +83,11 @@ class KernelSystem:
         return rebuild(self.initial, [
             first if name in self._fixed else value for name, first, value in zip(
                 self.names, leaves(self.initial), leaves(state), strict=True)])
+
+    def followed(self, terms: Sequence[z3.ExprRef]) -> list[z3.ExprRef]:
+        """Of terms that begin as the variables do, all but those of facts that no action here
+        needs."""
+        return [term for name, term in zip_longest(self.names, terms) if name not in self._fixed]
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
