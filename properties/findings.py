@@ -251,4 +251,22 @@ FINDINGS: tuple[Finding, ...] = (
             "mfill_atomic_install_pte", "mm/userfaultfd.c",
             "Protect the page where it takes the place of a marker: UFFDIO_ZEROPAGE has no mode WP "
             "by which a program could ask for it.", "zeropage_keeps_marker"),
+    Finding("UFFDIO_WRITEPROTECT passes poison by",
+            (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
+                    ("poison", "dontneed")),
+             Broken("uffd-wp-complete", "shmem hugetlb", ("poison", "remove"))),
+            (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
+            "change_softleaf_pte, hugetlb_change_protection (6.12: change_pte_range)",
+            "mm/mprotect.c, mm/hugetlb.c",
+            "Refuse it where the range has poison, which holds no second marker: so a program "
+            "does not believe what is given up and comes back to be protected.",
+            "poison_refuses_wp", "a range with poison is protected around it"),
+    Finding("PAGEMAP_SCAN protects poison",
+            (Broken("no-stale-uffd-wp", "anon shmem private-shmem",
+                    ("close", "open:async", "poison", "scan:wp")),),
+            (Shown("v6.7 on", "no-stale-uffd-wp", "anon",
+                   "close open:async register poison scan:wp unregister"),),
+            "make_uffd_wp_pte", "fs/proc/task_mmu.c",
+            "Leave markers other than that of uffd-wp as they are, as make_uffd_wp_huge_pte() "
+            "does.", "scan_spares_poison"),
 )

@@ -22,6 +22,9 @@ PROPERTY = Property(
               Violated(EVERY, ("-register-ebusy",), REREGISTERED, by="register:missing"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
+              Violated("anon shmem private-shmem", ("+fc71884a5f59", "+52526ca7fdb9"),
+                       "PAGEMAP_SCAN sets the uffd-wp bit of a poison marker, which un-protecting "
+                       "passes by", by="poison&scan:wp"),
               Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,

@@ -45,6 +45,8 @@ ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "ope
            "pageout", "migrate", "split", "ksm", "pin:write", "remove", "zeropage", "other:unwp")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
+TOGETHER = (("dontneed", "poison"), ("close", "open:async", "poison", "scan:wp"))
+"""And those that do so together."""
 KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
 ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}
 
@@ -94,7 +96,7 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
                     if p.concerns(edition, mapping)]
         broken = {p.name for p in promises if p.expected(edition, mapping) == "violated"}
         cells: dict[tuple[str, ...], set[str]] = {(): broken}
-        for allow in (with_needed(op) for op in ALLOWED):
+        for allow in (*map(with_needed, ALLOWED), *TOGETHER):
             if set(allow) <= known:
                 cells[allow] = {
                     p.name for p in promises if p.name not in broken
@@ -108,9 +110,9 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
                                  *chosen])
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda words: subprocess.run(
-            [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-pictures", "--quiet",
-             "--out", str(work)], check=True, stdin=subprocess.DEVNULL, process_group=group()),
-            commands))
+            [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-causes",
+             "--no-pictures", "--quiet", "--out", str(work)], check=True, stdin=subprocess.DEVNULL,
+            process_group=group()), commands))
     newest = {_told(trace, work): trace.parent for name in KERNELS
               for trace in work.glob(f"*/{name}/*/{itf.FILE}")}
     return sorted(newest.values())

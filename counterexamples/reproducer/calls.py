@@ -54,6 +54,8 @@ CALLS = {
     "copy": Call("copy(0)", ("uffd", "copy")),
     "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
     "zeropage": Call("UFFD(ZEROPAGE, zero)", ("uffd", "zero")),
+    "poison": Call("ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0",
+                   ("uffd", "poison")),
     "fork:stay": Call("fork_and_stay()", ("child", "fork:stay")),
     "fork:write": Call("fork_and_store()", ("child", "fork:write")),
     "fork:child": Call("become_child()", ("fork:child",)),

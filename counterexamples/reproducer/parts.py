@@ -330,4 +330,7 @@ static struct uffdio_writeprotect unwp = { .range = RANGE, .mode = 0 };
     "zero": Part((), """\
 static struct uffdio_zeropage zero = { .range = RANGE };
 """),
+    "poison": Part((), """\
+static struct { struct uffdio_range range; __u64 mode; __s64 updated; } poison = { .range = RANGE };
+"""),
 }

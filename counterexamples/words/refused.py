@@ -20,6 +20,8 @@ _REASONS = {
     ("zeropage", "ENOENT"): "the mapping is not registered",
     ("zeropage", "EINVAL"): "a userfaultfd has zeroes for anonymous memory and shmem alone",
     ("zeropage", "EEXIST"): "there is a page already, or a marker",
+    ("poison", "ENOENT"): "the mapping is not registered",
+    ("poison", "EEXIST"): "the entry is not empty",
     ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
     ("scan", "EPERM"): "the mapping is not registered in write-protect mode with WP_ASYNC",
     ("scan", "ENOTTY"): "PAGEMAP_SCAN is of v6.7",
@@ -53,6 +55,9 @@ def refused(trace: Trace, number: int) -> str:
         if "missing" in step.op:
             return "a userfaultfd takes a regular file for write-protect mode alone"
         return "no write-protect mode on a regular file without WP_ASYNC"
+    if (call, step.outcome) == ("poison", "EINVAL"):
+        return ("no page of a regular file can be poisoned"
+                if trace.edition.has("fc71884a5f59") else "UFFDIO_POISON is of v6.6")
     if (call, step.outcome) == ("copy", "EINVAL") and mapping.regular:
         return "the pages of a regular file are read from the file alone"
     return _REASONS.get((call, step.outcome), "")

@@ -234,6 +234,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("9cb28da54643", "mm/gup: handle hugetlb in the generic follow_page_mask code", "v6.10",
            "none here: process_vm_writev leaves the entry of hugetlb memory as it is, of which no "
            "promise speaks"),
+    Change("fc71884a5f59", "mm: userfaultfd: add new UFFDIO_POISON ioctl", "v6.6",
+           "none here: UFFDIO_POISON is refused, and promises about it are not made"),
     Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
            "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused, and promises about it are "
            "not made"),
@@ -283,7 +285,7 @@ _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c",
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e"}
-_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty"}
+_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59"}
 _V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643"}

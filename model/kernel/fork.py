@@ -28,6 +28,7 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import make_poison_marker
 from model.kernel.userfaultfd import dup_userfaultfd
 from model.kernel.userfaultfd_k import userfaultfd_wp
 
@@ -84,8 +85,9 @@ def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 
 
 def _marker(ed: Edition, entry: Entry, dropped: Bool) -> BV:
-    """The child of a marker: it is registered with no userfaultfd."""
-    return ite(dropped, word(0), entry.pte)
+    """The child of a marker: it is registered with no userfaultfd, and what is poisoned stays so
+    (copy_pte_marker)."""
+    return ite(entry.poison, make_poison_marker(ed), ite(dropped, word(0), entry.pte))
 
 
 def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entry:

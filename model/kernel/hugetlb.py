@@ -104,7 +104,7 @@ def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """handle_mm_fault() for hugetlb: the uffd-wp event before anything is copied. A bit that raises
-    none is dropped, since "hugetlb-leftover" where nobody is registered too."""
+    none is dropped, since "hugetlb-leftover" where nobody is registered too. Poison ends it."""
     pte = entry.pte
     young = entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte))
     present = Fault(young, outcome(Outcome.ok))
@@ -118,8 +118,9 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
         resolved = ite(pte_write(pte), young, hugetlb_wp(ed, vma, entry))
         present = ite(event, Fault(entry, outcome(Outcome.event)),
                       Fault(resolved, outcome(Outcome.ok)))
-    return ite(disj(pte_none(pte), is_pte_marker(ed, pte)),
-               hugetlb_no_page(ed, vma, entry, write), present)
+    missing = ite(entry.poison, Fault(entry, outcome(Outcome.bus)),
+                  hugetlb_no_page(ed, vma, entry, write))
+    return ite(disj(pte_none(pte), is_pte_marker(ed, pte)), missing, present)
 
 
 @mirrors(_C)

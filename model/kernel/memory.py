@@ -142,7 +142,7 @@ def do_pte_missing(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """A uffd-wp marker is dropped where the VMA is no longer registered, else handled as an empty
-    entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS."""
+    entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS, as for poison."""
     bus = Fault(entry, outcome(Outcome.bus))
     marker = conj(disj(not vma.mapping.anonymous, ed.has("2bad466cc9d9")),
                   pte_marker_uffd_wp(ed, entry.pte))

@@ -73,6 +73,8 @@ class Entry:
     that which a collapse has made of the zero page; `no_tables`: the place is empty, and no page
     table of any level leads there.
 
+    `poison`: the entry is a PTE marker that UFFDIO_POISON has left (PTE_MARKER_POISONED).
+
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
 
@@ -99,6 +101,7 @@ class Entry:
     partially_mapped: Bool = False
     unused: Bool = False
     no_tables: Bool = False
+    poison: Bool = False
     twin_in_child: Bool = False
     twin_in_slot: Bool = False
 
@@ -111,7 +114,7 @@ class Entry:
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, astray=False, pinned=conj(self.pinned, negate(self.anon)),
                        in_child=False, slot_in_child=False, in_swap_cache=False, large=False,
-                       partially_mapped=False, unused=False, no_tables=False)
+                       partially_mapped=False, unused=False, no_tables=False, poison=False)
 
     @property
     def child_maps(self) -> Bool:

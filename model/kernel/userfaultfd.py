@@ -41,6 +41,7 @@ from model.kernel.pgtable import (
     vm_get_page_prot,
 )
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
+from model.kernel.swapops import make_poison_marker
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 _FS = "fs/userfaultfd.c"
@@ -172,10 +173,10 @@ def _try_change_writable(ed: Edition, vma: Vma) -> Bool:
 
 @mirrors(_MM, ":__mcopy_atomic")
 def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
-                 zeropage: bool = False) -> tuple[Vma, Entry, BV]:
-    """UFFDIO_COPY with or without MODE_WP, or UFFDIO_ZEROPAGE: ENOENT where the VMA is not
-    registered, EINVAL where MODE_WP is asked for without write-protect mode and for zeroes of
-    hugetlb memory, EEXIST where there is a page already. A private VMA gets its anon_vma before
+                 zeropage: bool = False, poison: bool = False) -> tuple[Vma, Entry, BV]:
+    """UFFDIO_COPY with or without MODE_WP, UFFDIO_ZEROPAGE or UFFDIO_POISON: ENOENT where the VMA
+    is not registered, EINVAL where MODE_WP is asked for without write-protect mode and for zeroes
+    of hugetlb memory, EEXIST where there is a page already. A private VMA gets its anon_vma before
     that, and since 867a43a34ff8 before anything is asked of it."""
     filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
         ed, vma, entry, wp)
@@ -184,6 +185,9 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
     exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache))
     if zeropage and not vma.mapping.shared:
         filled = mfill_atomic_pte_zeropage(ed, vma, entry)
+    elif poison:
+        filled = mfill_atomic_pte_poison(ed, entry)
+    if poison or (zeropage and not vma.mapping.shared):
         exists = negate(pte_none(entry.pte))
     result = ite(negate(userfaultfd_armed(vma)), outcome(Outcome.ENOENT),
                  ite(refused, outcome(Outcome.EINVAL),
@@ -216,6 +220,21 @@ def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The zero page in a private mapping, of a file too, as vm_page_prot says: not accessed before.
     A shared one gets a page of zeroes as if it were copied in."""
     return replace(entry.unmapped(pte_mkspecial(vma.vm_page_prot)), zero_page=True)
+
+
+@mirrors(_MM, "mm/hugetlb.c:hugetlb_mfill_atomic_pte", "include/linux/swapops.h:make_pte_marker")
+def mfill_atomic_pte_poison(ed: Edition, entry: Entry) -> Entry:
+    """A marker, in an empty entry alone."""
+    return replace(entry.unmapped(make_poison_marker(ed)), poison=True)
+
+
+@mirrors(_FS)
+def userfaultfd_poison(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
+    """UFFDIO_POISON. Before fc71884a5f59 there is no such ioctl: EINVAL."""
+    prepared, filled, result = mfill_atomic(ed, vma, entry, False, poison=True)
+    known = ed.has("fc71884a5f59")
+    return (ite(known, prepared, vma), ite(known, filled, entry),
+            ite(known, result, outcome(Outcome.EINVAL)))
 
 
 @mirrors(_MM)

@@ -60,6 +60,7 @@ struct pm_scan_arg {
 #define OTHER_PLACE ((char *)0x140000000ul)
 #define BESIDE (1ul << 18)	/* within what one page table maps */
 #define LOOK 20000		/* microseconds between two looks at an access that does not end */
+#define POISONED 1000		/* SIGBUS because of poison; above all signals */
 #define ENDLESS 1000		/* faults of one access: it will never end */
 #define MOST_FAULTS 4		/* are told of such an access */
 #define CHILDREN 32		/* of one run, at most, that live on */
@@ -226,12 +227,13 @@ static volatile char sink;
 static struct rusage before, after;
 
 /* An access that faults for ever is given up; one that the machine is slow with is not. */
-static void on_signal(int sig)
+static void on_signal(int sig, siginfo_t *info, void *context)
 {
+	(void)context;
 	getrusage(RUSAGE_THREAD, &after);
 	if (sig == SIGALRM && after.ru_minflt - before.ru_minflt < ENDLESS)
 		return;
-	caught = sig;
+	caught = sig == SIGBUS && info->si_code == BUS_MCEERR_AR ? POISONED : sig;
 	siglongjmp(back, 1);
 }
 
@@ -270,7 +272,7 @@ static const char *access_page(int write, long *faults)
 	*faults = after.ru_minflt - before.ru_minflt;
 	if (caught == SIGALRM && *faults > MOST_FAULTS)
 		*faults = MOST_FAULTS;
-	return caught == 0 ? "ok" : caught == SIGBUS ? "event" :
+	return caught == 0 ? "ok" : caught == SIGBUS ? "event" : caught == POISONED ? "bus" :
 	       caught == SIGALRM ? "refault" : "segv";
 }
 
@@ -407,6 +409,17 @@ static const char *fill_with_zeroes(void)
 	struct uffdio_zeropage arg = { .range = { (unsigned long)place, length } };
 
 	return result(ioctl(uffd, UFFDIO_ZEROPAGE, &arg));
+}
+
+static const char *poison(void)
+{
+	struct {
+		struct uffdio_range range;
+		__u64 mode;
+		__s64 updated;
+	} arg = { { (unsigned long)place, length }, 0, 0 };
+
+	return result(ioctl(uffd, _IOWR(UFFDIO, 8, arg) /* UFFDIO_POISON */, &arg));
 }
 
 /* --- calls that change, drop or move memory --- */
@@ -807,6 +820,8 @@ static const char *operate_uffd(const char *op)
 		return by_another(unregister_range);
 	if (!strcmp(op, "zeropage"))
 		return fill_with_zeroes();
+	if (!strcmp(op, "poison"))
+		return poison();
 	if (!strcmp(op, "close"))
 		return close_userfaultfd();
 	if (!strcmp(op, "open"))
@@ -1015,7 +1030,7 @@ void drop(void)
 
 void prepare_calls(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
 
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);

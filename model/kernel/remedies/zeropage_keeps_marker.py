@@ -11,8 +11,8 @@ from model.kernel.userfaultfd_k import userfaultfd_wp
 
 
 def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
-                 zeropage: bool = False) -> tuple[Vma, Entry, BV]:
-    prepared, filled, result = userfaultfd.mfill_atomic(ed, vma, entry, wp, zeropage)
+                 zeropage: bool = False, poison: bool = False) -> tuple[Vma, Entry, BV]:
+    prepared, filled, result = userfaultfd.mfill_atomic(ed, vma, entry, wp, zeropage, poison)
     armed = conj(zeropage, as_term(result == outcome(Outcome.ok)), userfaultfd_wp(vma),
                  pte_marker_uffd_wp(ed, entry.pte))
     protected = filled.with_pte(pte_wrprotect(ed, pte_mkuffd_wp(ed, filled.pte)))

@@ -36,7 +36,7 @@ MUTANTS = (
            "a read-only page is written to", allow="process_vm_writev"),
     Mutant("gup", "follow_page_pte", "conj(pte_present(pte), ", "conj(",
            "a page that is not there is accessed", mapping="private-shmem",
-           allow="process_vm_readv", untold=_SHARED, shown="recorded"),
+           allow="process_vm_readv"),
     Mutant("gup", "unsharing_copy", "pte_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)",
            "False, pte, pte)", "the copy is not soft-dirty", mapping="anon",
            allow="process_vm_readv fork:stay"),

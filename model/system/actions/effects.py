@@ -39,6 +39,7 @@ from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
     userfaultfd_api,
+    userfaultfd_poison,
     userfaultfd_register,
     userfaultfd_register_range,
     userfaultfd_release,
@@ -228,7 +229,8 @@ def copy(ed: Edition, s: State, wp: bool) -> Effect:
     done = as_term(result == OK)
     sync = conj(wp, negate(s.vma.wp_async))
     history = replace(_stored(s, True), protected=sync, protected_populated=sync,
-                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False)
+                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False,
+                      poisoned=False)
     copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
     return _ioctl(s, Effect(copied, result))
 
@@ -236,12 +238,26 @@ def copy(ed: Edition, s: State, wp: bool) -> Effect:
 def zeropage(ed: Edition, s: State) -> Effect:
     """No store, and by its documentation no end of a protection."""
     vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
-    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry), result))
+    filled = _cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
+    return _ioctl(s, Effect(filled, result))
+
+
+def poison(ed: Edition, s: State) -> Effect:
+    vma, entry, result = userfaultfd_poison(ed, s.vma, s.entry)
+    poisoned = disj(s.history.poisoned, as_term(result == OK))
+    history = replace(s.history, poisoned=poisoned)
+    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
+
+
+def _cured(s: State, ended: Bool = True) -> State:
+    """What was poisoned has been given up, or filled."""
+    poisoned = conj(s.history.poisoned, negate(ended))
+    return replace(s, history=replace(s.history, poisoned=poisoned))
 
 
 def dontneed(ed: Edition, s: State) -> Effect:
     """The program gives the page up, and with it whether it was stored to."""
-    done = _each(s, lambda entry: unmap_single_vma(ed, s.vma, entry))
+    done = _cured(_each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
     if not s.vma.mapping.thp:
         return Effect(done)
     freed = try_to_free_pte(ed, done.entry, done.rest or done.entry)
@@ -251,7 +267,8 @@ def dontneed(ed: Edition, s: State) -> Effect:
 def remove(ed: Edition, s: State) -> Effect:
     """As `dontneed`, with the content of the file."""
     _, result = madvise_remove(ed, s.vma, s.entry)
-    return Effect(_each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0]), result)
+    done = _each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
+    return Effect(_cured(done, as_term(result == OK)), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
@@ -270,7 +287,8 @@ def fork_child(ed: Edition, s: State) -> Effect:
 
     vma, _ = dup_mmap(ed, s.vma, s.entry)
     child = _each(s, lambda entry: dup_mmap(ed, s.vma, twin(entry))[1])
-    history = replace(s.history, stored=False)
+    history = replace(s.history, stored=False,
+                      poisoned=conj(s.history.poisoned, not s.vma.mapping.shared))
     return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
 
 
@@ -283,7 +301,8 @@ def mmap(ed: Edition, s: State) -> Effect:
     fresh = replace(_each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
-    return Effect(_unprotected(replace(fresh, history=replace(s.history, stored=False))))
+    return Effect(_unprotected(replace(fresh, history=replace(
+        s.history, stored=False, poisoned=False))))
 
 
 def swapoff(ed: Edition, s: State) -> Effect:

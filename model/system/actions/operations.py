@@ -103,6 +103,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("copy", "UFFDIO_COPY", partial(effects.copy, wp=False)),
     Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(effects.copy, wp=True)),
     Operation("zeropage", "UFFDIO_ZEROPAGE", effects.zeropage),
+    Operation("poison", "UFFDIO_POISON", effects.poison, tracks=("poison", "poisoned")),
     Operation("fork:stay", "fork(2), the child lives on", partial(effects.fork, lives=True),
               tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma", "mergeable")),
     Operation("fork:write", "fork(2), the child stores one byte and exits",

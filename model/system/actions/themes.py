@@ -19,7 +19,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "holes": ("remove", "dontneed", "mremap", "register:missing", "register:wp+missing",
               "fork:stay"),
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
-    "fills": ("copy", "copy:wp", "zeropage", "register:missing", "register:wp+missing",
+    "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
@@ -54,7 +54,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp", "zeropage", "remove"}
+        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES

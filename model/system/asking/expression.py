@@ -60,7 +60,8 @@ _HISTORY = {
     "protected": "wp has returned ok, and no call that ends it by its documentation since",
     "protected_populated": "likewise, and the page was mapped when that wp returned",
     "protected_async": "likewise, with WP_ASYNC, where a store raises no event",
-    "stored_since_wp": "a store has completed since the last such wp"}
+    "stored_since_wp": "a store has completed since the last such wp",
+    "poisoned": "poison has returned ok, and nothing since that gives the memory up or fills it"}
 _QUESTIONS: dict[str, tuple[str, Callable[[View], Bool]]] = {
     "readable": ("the CPU lets a load through without a fault", lambda v: v.readable),
     "writable": ("the CPU lets a store through without a fault", lambda v: v.writable),

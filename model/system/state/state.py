@@ -27,7 +27,8 @@ class History:
     `unwp`, `unregister`, `close`, `mremap`, or registering anew without write-protect mode.
     `protected_populated`: likewise, and the page was mapped when that `wp` returned.
     `protected_async`: likewise, with WP_ASYNC, where a store raises no event; `stored_since_wp`: a
-    store has completed since the last such `wp`.
+    store has completed since the last such `wp`. `poisoned`: `poison` has returned ok, and nothing
+    since that gives the memory up or fills it, as does going on in a child whose memory is shared.
     """
 
     stored: Bool
@@ -35,6 +36,7 @@ class History:
     protected_populated: Bool
     protected_async: Bool = False
     stored_since_wp: Bool = False
+    poisoned: Bool = False
 
 
 @dataclass(frozen=True)
