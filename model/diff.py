@@ -10,7 +10,7 @@ have shown themselves different is not compared.
 
 A class is an operation that shows the difference, the fields that change with their direction, and
 the promises that tell the editions apart. It is a fix or a regression where one of them can lose
-what was stored (data-kept) or breaks a promise there, precision where only faults are fewer
+what was stored (dirty-kept) or breaks a promise there, precision where only faults are fewer
 (gained) or more (lost), else neutral. What can lose data comes first, then what loses records of
 stores, then events. Of each class the fewest changes are named that make A show it.
 

@@ -101,7 +101,7 @@ class Property:
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
     see; or "precision", what a program may expect to cost nothing. `loses` says what a program
-    loses where a promise to it is broken: the record of a store, or the event of one.
+    loses where a promise to it is broken: what was stored, the record of a store, or the event.
 
     `own` is for a promise of a user's: what is expected of it nobody has said, unless its
     `violated` does.
@@ -119,7 +119,7 @@ class Property:
     memory: str = ""
     of_stores: bool = False
     role: Literal["promise", "ground", "precision"] = "promise"
-    loses: Literal["", "record", "event"] = ""
+    loses: Literal["", "data", "record", "event"] = ""
     parts: tuple[tuple[str, Callable[[StepView], Bool]], ...] = ()
     own: Own | None = None
 

@@ -1,13 +1,59 @@
-"""What `diff` asks of two editions before any promise: whether what was stored can be lost.
-
-Not among PROPERTIES: it is judged of what one edition does beside another, on the same calls.
+"""The least that memory owes: what was stored is there. And what `diff` asks of two editions before
+any promise, by dirty bits alone.
 """
 
 from __future__ import annotations
 
+from model.system.actions.operations import STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
 from model.system.asking.view import StepView, View
-from properties.base import Property
+from properties.base import Property, Violated
+
+_COPIED = ("copy", "copy:wp")
+
+
+def held(s: View) -> Bool:
+    """What was stored last is where a load would find it, and where reclaim leaves it: in an
+    anonymous page of the entry or in its swap slot; of shared memory in the page cache, which is
+    dirty or is where an entry is, swapped out, or mapped by another process. Reclaim takes no page
+    of hugetlb."""
+    e = s.entry
+    if not s.mapping.shared:
+        return disj(s.swapped, conj(e.anon, negate(e.unused)))
+    kept = disj(e.cache_dirty, e.cache_swapped, e.cache_in_child, s.dirty)
+    return conj(e.in_cache, negate(e.anon), True if s.mapping.hugetlb else kept)
+
+
+def _given_up(t: StepView) -> Bool:
+    """By what the calls are documented to do."""
+    dropped = () if t.before.mapping.shared else ("dontneed",)
+    return disj(t.op("mmap", *dropped), conj(t.op("remove"), t.ok))
+
+
+def _stored(t: StepView) -> Bool:
+    return disj(conj(t.op(*STORES, *_COPIED), t.ok),
+                conj(t.op("pin:write"), t.before.entry.pinned))
+
+
+PROPERTY = Property(
+    name="data-kept",
+    loses="data",
+    claim="What was stored last is there, in memory or in swap, until a call that gives it up.",
+    origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
+           "MADV_FREE alone lose what was stored",
+    allowed=lambda t: implies(
+        disj(_stored(t), conj(held(t.before), negate(_given_up(t)))), held(t.after)),
+    witness=lambda t: conj(held(t.before), t.op("pageout")),
+    violated=(
+        Violated("hugetlb", ("-1d8d14641fd9",), "hugetlb_wp() does not ask whether the mapping is "
+                 "shared: a store to a page that mprotect has made read-only goes to a copy that "
+                 "nobody shares"),
+        Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
+                 "does not mark the page: reclaim takes it for clean, and drops it",
+                 by="pin:write"),
+    ),
+    about=("pageout",),
+)
 
 
 def dirty(s: View) -> Bool:
@@ -22,8 +68,8 @@ def _kept(t: StepView) -> Bool:
     return implies(conj(dirty(t.before), there), dirty(t.after))
 
 
-DATA_KEPT = Property(
-    name="data-kept",
+DIRTY_KEPT = Property(
+    name="dirty-kept",
     claim="No call takes the dirty bit from a page that stays: reclaim would drop what was stored.",
     origin="x86/mm: Fix user-space data loss with MADV_FREE and THP",
     witness=lambda t: conj(dirty(t.before), t.after.present),

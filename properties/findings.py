@@ -115,6 +115,13 @@ FINDINGS: tuple[Finding, ...] = (
             "a pinned page reads as soft-dirty after each clear_refs, written to or not: no page "
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
+    Finding("what a device writes through its pin is taken for clean",
+            (Broken("data-kept", "shmem", ("pin", "pin:write")),),
+            (Shown("v5.7 on", "data-kept", "shmem", "load pin pin:write"),),
+            "io_buffer_unmap, pin_user_pages", "io_uring/rsrc.c, mm/gup.c",
+            "Mark each page of a buffer dirty that is pinned for writing, as FOLL_TOUCH does, or "
+            "before it is unpinned, as Documentation/core-api/pin_user_pages.rst asks.",
+            "pins_dirty", "a buffer that nobody wrote to is written to swap all the same"),
     Finding("splitting the PMD of shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp"),),
             (Shown("v5.19 on", "softdirty-complete", "shmem-thp",

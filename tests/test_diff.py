@@ -139,7 +139,7 @@ def test_data_that_can_be_lost_counts_before_all_else(a: str, b: str, kind: str)
     kernel, which splits a page that is dirty, calls it soft-dirty."""
     (found,) = compared(a, b, "thp", "pageout").classes
     assert found.kind == kind
-    assert {*found.mends, *found.breaks} == {"data-kept"}
+    assert {*found.mends, *found.breaks} == {"dirty-kept"}
     assert found.operations == ("store", "mprotect:none", "clear_refs", "pageout")
 
 
@@ -212,9 +212,9 @@ DONE = Field("outcome", "EINVAL", "ok")
      "softdirty-complete"),
     ([SOFT_DIRTY], "uffd-wp-complete", "softdirty-armed", FIX, "uffd-wp-complete", ""),
     ([SOFT_DIRTY], "", "", NEUTRAL, "", ""),
-    ([SOFT_DIRTY], "data-kept", "softdirty-precise", FIX, "data-kept", ""),
-    ([SOFT_DIRTY], "softdirty-complete", "data-kept", REGRESSION, "", "data-kept"),
-    ([faults(0, 1)], "data-kept", "", FIX, "data-kept", ""),
+    ([SOFT_DIRTY], "dirty-kept", "softdirty-precise", FIX, "dirty-kept", ""),
+    ([SOFT_DIRTY], "softdirty-complete", "dirty-kept", REGRESSION, "", "dirty-kept"),
+    ([faults(0, 1)], "dirty-kept", "", FIX, "dirty-kept", ""),
 ])
 def test_promises_decide_before_precision_and_the_ground_after(
         fields: list[Field], a: str, b: str, kind: str, mends: str, breaks: str) -> None:

@@ -26,7 +26,7 @@ from model.system.relation.kernel import KernelSystem, Step, kernel_system
 from model.system.relation.library import library
 from properties import PROPERTIES
 from properties.base import Property
-from properties.data_kept import DATA_KEPT, dirty
+from properties.data_kept import DIRTY_KEPT, dirty
 
 FIX, REGRESSION, NEUTRAL = "fix", "regression", "neutral"
 GAINED, LOST = "precision gained", "precision lost"
@@ -110,7 +110,8 @@ def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
     one, other = (Side(k.machine, _observed(k)) for k in kernels)
     found = product(one, other, limits)
     promises = [p for p in (*PROPERTIES.values(), *own)
-                if p.concerns(a, mapping) and p.concerns(b, mapping)]
+                if set(p.about) <= set(allow)
+                and p.concerns(a, mapping) and p.concerns(b, mapping)]
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
         found.graph.complete, len(found.graph.states), found.graph.diameter, found.reason,
@@ -281,13 +282,13 @@ def verdict(fields: Sequence[Field], broken_a: frozenset[str], broken_b: frozens
 def _named(names: frozenset[str], role: str, promises: Sequence[Property]) -> tuple[str, ...]:
     """Those of a role, in the order of reports."""
     if role == "data":
-        return (DATA_KEPT.name,) if DATA_KEPT.name in names else ()
+        return (DIRTY_KEPT.name,) if DIRTY_KEPT.name in names else ()
     return tuple(p.name for p in promises if p.role == role and p.name in names)
 
 
 def _loss(names: Sequence[str], promises: Sequence[Property]) -> int:
     losses: set[str] = {p.loses or p.role for p in promises if p.name in names}
-    losses |= {"data"} if DATA_KEPT.name in names else set()
+    losses |= {"data"} if DIRTY_KEPT.name in names else set()
     return min((LOSSES.index(loss) for loss in losses if loss in LOSSES), default=len(LOSSES))
 
 
@@ -296,7 +297,7 @@ class _Data:
 
     def __init__(self, found: Product, side: int, kernel: KernelSystem) -> None:
         self._found, self._side = found, side
-        self._kept = kernel.machine.step_predicate(DATA_KEPT.question(kernel).allowed)
+        self._kept = kernel.machine.step_predicate(DIRTY_KEPT.question(kernel).allowed)
         self._dirty = kernel.machine.predicate(
             as_term(dirty(View(kernel.edition, kernel.before))))
         self._lost: dict[int, bool] = {0: False}
@@ -305,7 +306,7 @@ class _Data:
         """The name of what is broken where it has, on the way to a difference or at it."""
         lost = self._before(difference.before) or (
             difference.action is not None and self._at(difference.before, difference.action))
-        return frozenset({DATA_KEPT.name} if lost else ())
+        return frozenset({DIRTY_KEPT.name} if lost else ())
 
     def _at(self, number: int, action: int) -> bool:
         return not self._kept(self._found.pair(number)[self._side], action)

@@ -118,7 +118,7 @@ def _breaks(edition: Edition, shown: Shown) -> bool:
     prop, mapping, calls = PROPERTIES[shown.promise], find_mapping(shown.mapping), shown.ops
     if not prop.concerns(edition, mapping) or not {*calls} <= {*modelled(edition, mapping)}:
         return False
-    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys(calls)), library())
+    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys((*prop.about, *calls))), library())
     return violates(kernel.machine, prop.question(kernel), calls)
 
 

@@ -20,7 +20,7 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     Without ZAP_FLAG_DROP_MARKER: uffd-wp markers stay."""
     unmapped = unmap_single_vma(ed, vma, entry)
     punched = replace(unmapped, in_cache=False, cache_dirty=False, cache_swapped=False,
-                      cache_in_child=False)
+                      cache_in_child=False, pinned=False)
     if vma.mapping.anonymous:
         return entry, outcome(Outcome.EINVAL)
     if not vma.mapping.shared:

@@ -25,7 +25,7 @@ from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.base import Own, Property, Violated
 from properties.claims import CLAIMS
-from properties.data_kept import DATA_KEPT
+from properties.data_kept import DIRTY_KEPT
 from properties.lemmas import LEMMAS
 
 OPTION = "--promise"
@@ -33,7 +33,7 @@ _PACKAGE = "properties."
 _LONGEST = 100
 """Characters of a name: folders are called by it."""
 _QUESTIONS = ("witness", "safe", "allowed")
-_TAKEN = {*PROPERTIES, DATA_KEPT.name, *CLAIMS, *(lemma.name for lemma in LEMMAS)}
+_TAKEN = {*PROPERTIES, DIRTY_KEPT.name, *CLAIMS, *(lemma.name for lemma in LEMMAS)}
 _ROLES = ("promise", "ground", "precision")
 
 

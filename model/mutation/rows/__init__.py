@@ -3,6 +3,7 @@
 from model.mutation.mutant import Mutant
 from model.mutation.rows import (
     bits_of_entries,
+    data,
     faults,
     fills,
     kernel_accesses,
@@ -25,4 +26,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *newer.MUTANTS,
     *scans.MUTANTS,
     *fills.MUTANTS,
+    *data.MUTANTS,
 )

@@ -83,5 +83,5 @@ MUTANTS = (
     Mutant("process_vm_access", "process_vm_rw_single_vec",
            "conj(write, not vma.mapping.hugetlb, negate(got.anon))", "False",
            "the page that was written to stays clean", edition="v7.3",
-           allow="process_vm_writev pageout", untold=_DIRTY, shown="recorded"),
+           allow="process_vm_writev pageout"),
 )
