@@ -20,7 +20,7 @@ def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Boo
     because of poison."""
     signal = Outcome.bus if refused == Outcome.event else refused
     return implies(conj(t.op(*ops), allowed), disj(
-        t.ok, conj(t.ended(refused), wanted), conj(t.ended(signal), t.before.history.poisoned)))
+        t.ok, conj(t.ended(refused), wanted), conj(t.ended(signal), t.before.entry.poison)))
 
 
 PROPERTY = Property(

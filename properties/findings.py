@@ -261,7 +261,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("UFFDIO_WRITEPROTECT passes poison by",
             (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
                     ("poison", "dontneed")),
-             Broken("uffd-wp-complete", "shmem hugetlb", ("poison", "remove"))),
+             Broken("uffd-wp-complete", "hugetlb", ("poison", "remove"))),
             (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
             "change_softleaf_pte, hugetlb_change_protection (6.12: change_pte_range)",
             "mm/mprotect.c, mm/hugetlb.c",

@@ -45,7 +45,9 @@ PROPERTY = Property(
                  "and has no mode WP", by="zeropage"),
         Violated("shmem private-shmem hugetlb private-hugetlb", ("+fc71884a5f59",),
                  "UFFDIO_WRITEPROTECT passes poison by, and what gives the memory up leaves "
-                 "nothing that would protect it", by="poison&dontneed poison&remove"),
+                 "nothing that would protect it", by="poison&dontneed"),
+        Violated("hugetlb", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, and a hole "
+                 "in the file leaves nothing that would protect it", by="poison&remove"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
                  "where there is no page table yet, there is no place for a marker"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from model.kernel.bits import VM_MAYWRITE, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, as_term, has, ite
+from model.kernel.logic import BV, as_term, conj, has, ite
 from model.kernel.memory import unmap_single_vma
 from model.kernel.mirror import mirrors
 from model.kernel.records import Entry, Outcome, Vma, outcome
@@ -17,10 +17,13 @@ from model.kernel.records import Entry, Outcome, Vma, outcome
 def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """MADV_REMOVE: a hole in the file, whoever maps it. EINVAL where there is no file, EACCES in a
     private mapping, and in one that may never be written; before e8e17ee90eaf that may not be now.
-    Without ZAP_FLAG_DROP_MARKER: uffd-wp markers stay."""
+    Without ZAP_FLAG_DROP_MARKER: uffd-wp markers stay, and poison where only what is of the file is
+    zapped (should_zap_cows), which hugetlb does not ask."""
     unmapped = unmap_single_vma(ed, vma, entry)
     punched = replace(unmapped, in_cache=False, cache_dirty=False, cache_swapped=False,
                       cache_in_child=False, pinned=False)
+    kept = conj(entry.poison, not vma.mapping.hugetlb)
+    punched = ite(kept, replace(punched, pte=entry.pte, poison=True), punched)
     if vma.mapping.anonymous:
         return entry, outcome(Outcome.EINVAL)
     if not vma.mapping.shared:
