@@ -26,6 +26,7 @@ from counterexamples.lab.progress import say
 from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
+from counterexamples.trace import SCANNING
 from model.cli import Parser, entry, folder, one_of, writable_folder
 from model.files import write_whole
 from model.kernel.editions import find_edition
@@ -119,13 +120,15 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
 
 
 def _told(trace: Path, work: Path) -> tuple[object, ...]:
-    """The promise, the mapping, the calls, and what a program sees of each but by PAGEMAP_SCAN,
-    which 7.3 answers otherwise before anything has happened."""
+    """The promise, the mapping, the calls, and what its program compares of each: PAGEMAP_SCAN,
+    which 7.3 answers otherwise before anything has happened, only where it is called."""
     prop, edition, name, _ = trace.relative_to(work).parts
     ops = itf.calls(trace.read_text()).ops
     kernel = kernel_system(find_edition(edition), MAPPINGS[name.split("+")[0]], set(ops) - {*CORE})
     seen = [kernel.observe(step) for step in kernel.run(ops)]
-    return prop, name, ops, *(repr({k: v for k, v in step.items() if k != "scan"}) for step in seen)
+    scanned = not SCANNING.isdisjoint(ops)
+    return prop, name, ops, *(repr({k: v for k, v in step.items() if scanned or k != "scan"})
+                              for step in seen)
 
 
 def _kept(found: Path, entry: Path) -> Path:

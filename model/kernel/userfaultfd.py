@@ -228,7 +228,7 @@ def mfill_atomic_pte_poison(ed: Edition, entry: Entry) -> Entry:
     return replace(entry.unmapped(make_poison_marker(ed)), poison=True)
 
 
-@mirrors(_FS)
+@mirrors(_FS, "mm/userfaultfd.c")
 def userfaultfd_poison(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
     """UFFDIO_POISON. Before fc71884a5f59 there is no such ioctl: EINVAL."""
     prepared, filled, result = mfill_atomic(ed, vma, entry, False, poison=True)

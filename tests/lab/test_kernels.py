@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +109,12 @@ def test_a_short_campaign_finds_no_divergence(kernel: str,
 
 
 @pytest.mark.parametrize(("kernel", "runs"), [
-    ("debian:6.1.192", 80), ("debian:6.12.117", 80), ("debian:6.1.170", 40),
-    ("debian:6.12.100", 40), ("debian:7.3.4", 80)])
+    ("debian:6.1.192", 40), ("debian:6.12.117", 40), ("debian:6.1.170", 20),
+    ("debian:6.12.100", 20), ("debian:7.3.4", 40)])
 def test_runs_of_all_operations_together_agree(kernel: str, runs: int,
                                                capsys: pytest.CaptureFixture[str]) -> None:
-    """No theme has them all side by side: what conform does where no theme is named."""
+    """No theme has them all side by side: what conform does where no theme is named. The long
+    campaigns are in counterexamples/records."""
     code = conform.main(["--kernel", kernel, "--runs", str(runs), "--steps", "14", "--seed", "1",
                          "--jobs", "1", "--timeout", "60", "--format", "json", "--quiet"])
     told = json.loads(capsys.readouterr().out)
@@ -136,21 +139,26 @@ def test_a_divergence_is_shrunk_and_can_be_repeated(capsys: pytest.CaptureFixtur
     assert "4  store       faults: model 1, kernel 0" in text
 
 
-def test_the_gallery_has_what_is_found(tmp_path: Path) -> None:
-    """Every counterexample, byte for byte, and no other."""
-    folders = gallery_command.found(tmp_path, list(PROPERTIES))
-    found = {folder.relative_to(tmp_path) for folder in folders}
-    assert found == {trace.parent.relative_to(GALLERY) for trace in TRACES}
-    for folder in found:
-        for name in gallery_command.KEPT:
-            assert (tmp_path / folder / name).read_text() == (GALLERY / folder / name).read_text()
-
-
-def test_the_gallery_is_what_the_command_makes(tmp_path: Path) -> None:
-    """Byte for byte with what the kernels did, but for their versions: Debian's lines move on."""
+def test_the_gallery_is_what_the_command_makes(tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every counterexample, byte for byte, and no other; and of some promises what the kernels did
+    too, but for their versions: Debian's lines move on."""
     some = ("close-keeps-armed", "mremap-marks-moved", "softdirty-armed", "unprotect-precise")
+    work, out = tmp_path / "work", tmp_path / "out"
+    folders = gallery_command.found(work, list(PROPERTIES))
+    assert {f.relative_to(work) for f in folders} == {t.parent.relative_to(GALLERY) for t in TRACES}
+    for folder in folders:
+        kept = GALLERY / folder.relative_to(work)
+        for name in gallery_command.KEPT:
+            assert (folder / name).read_text() == (kept / name).read_text()
+
+    def found_before(to: Path, properties: Sequence[str]) -> list[Path]:
+        wanted = [f.relative_to(work) for f in folders if f.relative_to(work).parts[0] in properties]
+        return [shutil.copytree(work / folder, to / folder) for folder in wanted]
+
+    monkeypatch.setattr(gallery_command, "found", found_before)
     words = [word for name in some for word in ("--property", name)]
-    assert gallery_command.main(["--out", str(tmp_path), *words]) == 0
+    assert gallery_command.main(["--out", str(out), *words]) == 0
 
     def files(top: Path) -> dict[str, str]:
         return {str(f.relative_to(top)): re.sub(r"^\(linux-\S+-cloud-.*\)$", "", f.read_text(),
@@ -158,7 +166,7 @@ def test_the_gallery_is_what_the_command_makes(tmp_path: Path) -> None:
                 for name in some for trace in (top / name).rglob("trace.itf.json")
                 for f in trace.parent.iterdir()}
 
-    assert files(tmp_path) == files(GALLERY)
+    assert files(out) == files(GALLERY)
 
 
 def seen(trace: Path, kernel: str) -> bool:
@@ -182,8 +190,9 @@ def test_each_kernel_that_breaks_a_promise_is_seen_to(prop: str, name: str) -> N
     promise, memory = PROPERTIES[prop], MAPPINGS[mapping]
     for edition, kernel in gallery_command.KERNELS.items():
         ed = find_edition(edition)
-        by_core = bool(allow) and promise.expected(ed, memory) == "violated"
-        if promise.concerns(ed, memory) and {*allow} <= {*modelled(ed, memory)} and not by_core \
+        by_less = any(promise.expected(ed, memory, less) == "violated"
+                      for less in ([], allow[:1], allow[:-1]) if less != allow)
+        if promise.concerns(ed, memory) and {*allow} <= {*modelled(ed, memory)} and not by_less \
                 and promise.expected(ed, memory, allow) == "violated":
             assert any(seen(trace, kernel)
                        for trace in (GALLERY / prop).glob(f"*/{name}/trace.itf.json")), kernel

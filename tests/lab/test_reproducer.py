@@ -82,11 +82,11 @@ def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("path", KEPT, ids=lambda p: "-".join(p.parent.parts[-3:]))
 def test_they_are_short_and_read_well(path: Path) -> None:
     """A comment with the state above each step; and not long, but for KSM's twins and scans, which
-    end by what is seen, and for reclaim, which has its swap area to make."""
+    end by what is seen, for reclaim, which has its swap area to make, and for a device."""
     text = path.read_text()
     code = [line for line in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).split("\n")
             if line.strip()]
-    longer = {"ksm": 152, "pageout": 136}
+    longer = {"ksm": 152, "pageout": 136, "pin:write": 130}
     assert len(code) <= max((n for op, n in longer.items() if op in path.parent.name), default=125)
     lines = text.splitlines()
     assert max(len(line.expandtabs(8)) for line in lines) <= 112
@@ -94,8 +94,7 @@ def test_they_are_short_and_read_well(path: Path) -> None:
     assert all(re.match(r"\t/\* (by the kernel; )?pte: ", lines[n - 1]) for n in steps[1:])
 
 
-@pytest.mark.parametrize("option", ["-O0", "-O2"])
-@pytest.mark.parametrize("edition", KERNELS)
+@pytest.mark.parametrize(("edition", "option"), [("v6.1", "-O0"), ("v6.12", "-O2")])
 def test_they_tell_kernels_apart_as_the_model_does(edition: str, option: str,
                                                    tmp_path: Path) -> None:
     """A random run of either edition, as a program on this edition's kernel: exit 1 where the two
