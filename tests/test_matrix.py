@@ -17,12 +17,16 @@ from tests.survey import CELLS, verdict
 """`before` and `after` are the main job's, in test_commands.py."""
 ONCE = {e.changes: e.name for e in EDITIONS.values()}
 """A kernel of two names is asked once."""
+OFTEN = ["anon", "shmem"]
 
 
+@pytest.mark.parametrize("mappings", [
+    pytest.param(OFTEN, id="often"),
+    pytest.param([m for m in MAPPINGS if m not in OFTEN], marks=pytest.mark.lab, id="the rest")])
 def test_the_product_settles_every_cell_of_the_newest_edition(
-        record_property: Callable[[str, object], None]) -> None:
+        mappings: list[str], record_property: Callable[[str, object], None]) -> None:
     """In one run, each certificate checked and each trace run again."""
-    cells = plan([EDITIONS[NEWEST]], ["*"], ["*"])
+    cells = plan([EDITIONS[NEWEST]], mappings, ["*"])
     ran = run(cells, Options(jobs=default_jobs()), lambda _: None)
     assert [(r.kernel, r.mapping, r.prop, r.verdict, r.reason) for r in ran.results
             if not (r.met and r.settled)] == []

@@ -22,7 +22,8 @@ from tests.kernel.test_pgtable import RW, SD, UWP, P
 
 EDITIONS = ("v6.7", "v6.12.100", "v6.12", "v6.18", "v7.3")
 editions = pytest.mark.parametrize(
-    "ed", [pytest.param(find_edition(name), id=name) for name in EDITIONS])
+    "ed", [pytest.param(find_edition(name), id=name, marks=[pytest.mark.lab] * (name != "v7.3"))
+           for name in EDITIONS])
 WP, SOFTDIRTY = 12, 27
 SWP_UWP, SWP_SD = 2, 1
 MARKER = 31 << 59 | ((1 << 50) - 2) << 9
