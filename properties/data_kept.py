@@ -52,7 +52,7 @@ PROPERTY = Property(
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),
     ),
-    about=("pageout",),
+    about=("pageout", "swapoff"),
 )
 
 

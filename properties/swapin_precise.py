@@ -18,7 +18,7 @@ PROPERTY = Property(
         Violated("anon private-shmem private-file thp", ("-20dfa5b7adc5",),
                  "do_swap_page() maps the page writable for a store alone"),
     ),
-    about=("pageout",),
+    about=("pageout", "swapoff"),
     speaks_of=lambda _, m: not m.shared and not m.hugetlb,
     memory="private memory that is not hugetlb",
 )

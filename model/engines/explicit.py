@@ -6,7 +6,7 @@ Breadth first, actions in order, so that the first violation found is the plaine
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 import z3
 
@@ -20,6 +20,7 @@ from model.engines.base import (
     Proof,
     Verdict,
 )
+from model.kernel.terms import and_, lean, or_
 from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.reach import StateGraph, TooManyStates, explore
 from model.system.relation.transition import Lemma, Question
@@ -156,16 +157,21 @@ def reachable_states(variables: Sequence[z3.ExprRef], states: Sequence[Values]) 
     """The lemma "the state is one of those found", as a decision diagram: the states that agree so
     far, and how they may go on, are one term."""
     terms: dict[frozenset[Values], z3.BoolRef] = {}
+    true = lean(z3.BoolVal(True))
+
+    @cache
+    def equals(at: int, value: int | bool) -> z3.BoolRef:
+        return lean(_equals(variables[at], value))
 
     def one_of(found: frozenset[Values], at: int) -> z3.BoolRef:
         if at == len(variables):
-            return z3.BoolVal(True)
+            return true
         if found not in terms:
             parts: dict[int | bool, list[Values]] = {}
             for rest in found:
                 parts.setdefault(rest[0], []).append(rest[1:])
-            terms[found] = z3.Or([
-                z3.And(_equals(variables[at], value), one_of(frozenset(parts[value]), at + 1))
+            terms[found] = or_([
+                and_([equals(at, value), one_of(frozenset(parts[value]), at + 1)])
                 for value in sorted(parts)])
         return terms[found]
 
