@@ -13,6 +13,8 @@ from model.kernel.bits import (
     PAGE_SAVED_DIRTY,
     PTE_FLAG_NAMES,
     PTE_KNL_ERRATUM,
+    PTE_MARKER_GUARD,
+    PTE_MARKER_POISONED,
     PTE_MARKER_UFFD_WP,
     SWP_EXCLUSIVE,
     SWP_MIG_DIRTY,
@@ -132,7 +134,8 @@ def vm_flag_names(vm_flags: int) -> list[str]:
 
 
 def pte_state(pte: int) -> str:
-    """What an entry is: none, present, protnone, marker, migrating or swap."""
+    """What an entry is: none, present, protnone, marker (of uffd-wp), poison, guard, migrating or
+    swap."""
     if not pte & ~PTE_KNL_ERRATUM:
         return "none"
     if pte & (PAGE_PRESENT | PAGE_PROTNONE):
@@ -143,7 +146,12 @@ def pte_state(pte: int) -> str:
     # The type of a marker before 6.2 is that of a writable migration entry since: the frame number
     # tells them apart, which the model leaves 0, while a marker says in its place what it marks.
     marks = _swap_offset(pte) & ~SWP_MIG_DIRTY
-    return "marker" if kind in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) and marks else "migrating"
+    if kind not in (SWP_PTE_MARKER_6_1, SWP_PTE_MARKER) or not marks:
+        return "migrating"
+    return next((name for bit, name in _MARKERS.items() if marks & bit), "marker")
+
+
+_MARKERS = {PTE_MARKER_POISONED: "poison", PTE_MARKER_GUARD: "guard"}
 
 
 def _swap_type(pte: int) -> int:
@@ -166,7 +174,7 @@ def swap_flags(edition: Edition, pte: int) -> list[str]:
         first = SWP_MIGRATION_READ if edition.has("15520a3f0469") else SWP_MIGRATION_READ_6_1
         exclusive, writable = (_swap_type(pte) == first + kind for kind in (1, 2))
         flags += ["RW"] * writable + ["D"] * bool(_swap_offset(pte) & SWP_MIG_DIRTY)
-    if state in ("migrating", "swap"):
+    if state in ("migrating", "swap", "poison", "guard"):
         flags += ["SOFT_DIRTY"] * bool(pte & SWP_SOFT_DIRTY)
         flags += ["UFFD_WP"] * bool(pte & SWP_UFFD_WP)
     return flags + ["EXCLUSIVE"] * exclusive
@@ -178,6 +186,7 @@ def entry_flags(edition: Edition, pte: int) -> list[str]:
     return pte_flags(edition, pte) if mapped else swap_flags(edition, pte)
 
 
-ENTRY_WORDS = {"none": "empty", "marker": "uffd-wp marker", "swap": "swap entry",
+ENTRY_WORDS = {"none": "empty", "marker": "uffd-wp marker", "poison": "poison marker",
+               "guard": "guard marker", "swap": "swap entry",
                "migrating": "migration entry"}
 """What an entry without a page is, by `pte_state`."""

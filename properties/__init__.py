@@ -6,6 +6,7 @@ The order is that of reports: promises to programs, then what they rest on, then
 from properties import (
     access_completes,
     async_precise,
+    calls_return,
     close_keeps_armed,
     data_kept,
     entry_maps_page,
@@ -47,6 +48,7 @@ PROPERTIES: dict[str, Property] = {module.PROPERTY.name: module.PROPERTY for mod
     owner_only,
     poison_kept,
     swapoff_ends,
+    calls_return,
     data_kept,
     writable_allowed,
     private_exclusive,

@@ -17,17 +17,19 @@ def _missing(t: StepView) -> Bool:
 def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Bool,
                wanted: Bool) -> Bool:
     """What the VMA allowed, of `ops`, is done, or `refused` where an event is `wanted`, or a signal
-    because of poison."""
-    signal = Outcome.bus if refused == Outcome.event else refused
+    because of poison or a guard region."""
+    bus, segv = ((Outcome.bus, Outcome.segv) if refused == Outcome.event else (refused, refused))
     return implies(conj(t.op(*ops), allowed), disj(
-        t.ok, conj(t.ended(refused), wanted), conj(t.ended(signal), t.before.entry.poison)))
+        t.ok, conj(t.ended(refused), wanted), conj(t.ended(bus), t.before.entry.poison),
+        conj(t.ended(segv), t.before.entry.guard)))
 
 
 PROPERTY = Property(
     name="access-completes",
     claim="mprotect succeeds, and a store or load that the VMA allows completes, or raises an "
           "event for an entry that is write-protected or missing, or SIGBUS for one that is "
-          "poisoned, after at most four faults; one by the kernel ends in EFAULT there.",
+          "poisoned, or SIGSEGV in a guard region, after at most four faults; one by the kernel "
+          "ends in EFAULT there.",
     origin="arch/x86/mm/fault.c: a fault that changes nothing is retried for ever",
     allowed=lambda t: conj(
         _completes(t, ("store",), Outcome.event, t.before.may_write,

@@ -16,6 +16,8 @@ from model.system.asking.view import StepView, View
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.transition import Lemma, Question
 
+GUARDED = ("+662df3e5c376", "+f807123d578d")
+"""Of memory of a file, that it can have guard regions."""
 OPENING = "mprotect:rw mprotect:w mprotect:rwx"
 """How mprotect allows writing, for `Violated.by`."""
 UNPROTECTING = "unwp unregister close"

@@ -26,7 +26,7 @@ def held(s: View) -> Bool:
 
 def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do."""
-    dropped = () if t.before.mapping.shared else ("dontneed",)
+    dropped = () if t.before.mapping.shared else ("dontneed", "guard")
     return disj(t.op("mmap", *dropped), conj(t.op("remove"), t.ok))
 
 

@@ -4,8 +4,10 @@ Registered is what the calls have made it: that the VMA says so is part of the p
 """
 
 from model.system.asking.language import conj, implies
-from properties.base import REGISTRABLE, Property, Violated, registrable
+from properties.base import GUARDED, REGISTRABLE, Property, Violated, registrable
 from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
+
+SCANNED = "PAGEMAP_SCAN sets the uffd-wp bit of a guard marker, which un-protecting passes by"
 
 PROPERTY = Property(
     name="no-stale-uffd-wp",
@@ -25,6 +27,9 @@ PROPERTY = Property(
               Violated("anon shmem private-shmem", ("+fc71884a5f59", "+52526ca7fdb9"),
                        "PAGEMAP_SCAN sets the uffd-wp bit of a poison marker, which un-protecting "
                        "passes by", by="poison&scan:wp"),
+              Violated("anon", ("+662df3e5c376", "+52526ca7fdb9"), SCANNED, by="guard&scan:wp"),
+              Violated("shmem private-shmem", (*GUARDED, "+52526ca7fdb9"), SCANNED,
+                       by="guard&scan:wp"),
               Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,

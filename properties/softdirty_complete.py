@@ -1,7 +1,7 @@
 """The promise that CRIU lives on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import OPENING, UNPROTECTING, Property, Violated
+from properties.base import GUARDED, OPENING, UNPROTECTING, Property, Violated
 from properties.races import CLEAN, CLEANED, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 
 _UPGRADED = ("can_change_pte_writable() asks for soft-dirty exactly when tracking is off, so a "
@@ -61,6 +61,8 @@ PROPERTY = Property(
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "
                  "either way, and not soft-dirty", by="dontneed"),
+        Violated("shmem file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its soft-dirty bit "
+                 "with it, and shared memory keeps what was stored", by="guard"),
         Violated("shmem file", (), "MADV_REMOVE drops the entry and its soft-dirty bit with the "
                  "page: what was stored to reads as zeroes, and not soft-dirty", by="remove"),
     ),

@@ -2,7 +2,7 @@
 
 from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
-from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
+from properties.base import GUARDED, OPENING, REGISTRABLE, Property, Violated, registrable
 
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
             "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
@@ -48,6 +48,9 @@ PROPERTY = Property(
                  "nothing that would protect it", by="poison&dontneed"),
         Violated("hugetlb", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, and a hole "
                  "in the file leaves nothing that would protect it", by="poison&remove"),
+        Violated("shmem private-shmem", GUARDED, "UFFDIO_WRITEPROTECT passes a guard region by, "
+                 "and MADV_GUARD_REMOVE leaves nothing that would protect the memory",
+                 by="guard&unguard"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
                  "where there is no page table yet, there is no place for a marker"),

@@ -43,10 +43,12 @@ KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1.192", "v6.12.100": 
            "v6.12": "debian:6.12.117", "v6.18": "debian:6.18.15", "v7.3": "debian:7.3.4"}
 """The editions and their kernels, oldest first."""
 ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "open", "fork:child",
-           "pageout", "migrate", "split", "ksm", "pin:write", "remove", "zeropage", "other:unwp")
+           "pageout", "migrate", "split", "ksm", "pin:write", "remove", "zeropage", "other:unwp",
+           "guard")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
-TOGETHER = (("dontneed", "poison"), ("close", "open:async", "poison", "scan:wp"))
+TOGETHER = (("dontneed", "poison"), ("close", "open:async", "poison", "scan:wp"),
+            ("guard", "unguard"), ("close", "open:async", "guard", "scan:wp"))
 """And those that do so together."""
 KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
 ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}

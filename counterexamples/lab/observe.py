@@ -15,8 +15,8 @@ PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
 SCAN = ("wpallowed", "written", "file", "present", "swapped", "pfnzero", "huge", "soft_dirty",
         "guard", "accessed")
 """The PAGEMAP_SCAN categories, lowest bit first (include/uapi/linux/fs.h)."""
-_STEP = re.compile(r"(ok|event|segv|bus|refault|E[A-Z0-9]+) (\d+) ([01]{6})(?:\+([0-9a-f]+))? "
-                   r"(-|[a-z]{2}(?:,[a-z]{2})*)")
+_STEP = re.compile(r"(ok|event|segv|bus|refault|never|E[A-Z0-9]+) (\d+) ([01]{6})"
+                   r"(?:\+([0-9a-f]+))? (-|[a-z]{2}(?:,[a-z]{2})*)")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ _ROWS: tuple[tuple[str, str, _Read], ...] = (
     ("swap PTE", "RW", _swap("RW", "migrating")),
     ("swap PTE", "D", _swap("D", "migrating")),
     ("swap PTE", "SOFT_DIRTY", _swap("SOFT_DIRTY", "migrating", "swap")),
-    ("swap PTE", "UFFD_WP", _swap("UFFD_WP", "migrating", "swap", "marker")),
+    ("swap PTE", "UFFD_WP", _swap("UFFD_WP", "migrating", "swap", "marker", "poison", "guard")),
     ("swap PTE", "EXCLUSIVE", _swap("EXCLUSIVE", "migrating", "swap")),
     ("pagemap", "soft-dirty", _pagemap("soft_dirty")),
     ("pagemap", "uffd-wp", _pagemap("uffd_wp")),

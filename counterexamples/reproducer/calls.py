@@ -56,6 +56,8 @@ CALLS = {
     "zeropage": Call("UFFD(ZEROPAGE, zero)", ("uffd", "zero")),
     "poison": Call("ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0",
                    ("uffd", "poison")),
+    "guard": Call("guard(102 /* MADV_GUARD_INSTALL */)", ("touch", "guard")),
+    "unguard": Call("guard(103 /* MADV_GUARD_REMOVE */)", ("touch", "guard")),
     "fork:stay": Call("fork_and_stay()", ("child", "fork:stay")),
     "fork:write": Call("fork_and_store()", ("child", "fork:write")),
     "fork:child": Call("become_child()", ("fork:child",)),
@@ -100,7 +102,7 @@ MAPPINGS = {
 }
 
 OUTCOMES = {"ok": "0", "event": "-SIGBUS", "bus": "-SIGBUS", "segv": "-SIGSEGV",
-            "refault": "-SIGALRM"}
+            "refault": "-SIGALRM", "never": "-SIGALRM"}
 """Other outcomes are errno names, which C knows."""
 
 BITS = {"present": ("PM_PRESENT", 63), "swap": ("PM_SWAP", 62), "file": ("PM_FILE", 61),

@@ -103,6 +103,27 @@ static int touch(int write)
 	signal(SIGSEGV, on_signal);
 	signal(SIGALRM, on_signal);
 """),
+    "guard": Part((), """
+static void give_up(int signal)
+{
+	siglongjmp(back, signal);
+}
+
+/* A call that does not return is given up after five seconds. */
+static int guard(int advice)
+{
+	int caught;
+
+	signal(SIGALRM, give_up);
+	alarm(5);
+	caught = sigsetjmp(back, 1);
+	if (!caught)
+		caught = madvise(PLACE, LENGTH, advice) ? -errno : 0;
+	alarm(0);
+	signal(SIGALRM, on_signal);
+	return -caught;
+}
+"""),
     "transfer": Part((), """
 /* A byte of a file in memory into the page, or from it. */
 static int transfer(int into)

@@ -16,7 +16,8 @@ _TOLD = {"RW", "SOFT_DIRTY", "UFFD_WP", "PROTNONE", "EXCLUSIVE"}
 _LEFT_OUT = {"P", "US", "A", "NX", "PAT"}
 """Of an entry: what the form says, and what no promise speaks of."""
 _ACCESSES = ("store", "load")
-_ENTRY = {"none": "the entry empty", "marker": "a uffd-wp marker", "swap": "a swap entry"}
+_ENTRY = {"none": "the entry empty", "marker": "a uffd-wp marker", "swap": "a swap entry",
+          "poison": "a poison marker", "guard": "a guard marker"}
 _MIGRATING = ("a readable migration entry", "a writable migration entry")
 _PAGE, _ZERO_PAGE = "a page mapped", "the zero page mapped"
 

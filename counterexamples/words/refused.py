@@ -22,6 +22,8 @@ _REASONS = {
     ("zeropage", "EEXIST"): "there is a page already, or a marker",
     ("poison", "ENOENT"): "the mapping is not registered",
     ("poison", "EEXIST"): "the entry is not empty",
+    ("guard", "EINVAL"): "this memory can have no guard region, or this kernel has none",
+    ("unguard", "EINVAL"): "this memory can have no guard region, or this kernel has none",
     ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
     ("scan", "EPERM"): "the mapping is not registered in write-protect mode with WP_ASYNC",
     ("scan", "ENOTTY"): "PAGEMAP_SCAN is of v6.7",

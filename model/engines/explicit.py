@@ -20,7 +20,7 @@ from model.engines.base import (
     Proof,
     Verdict,
 )
-from model.kernel.terms import and_, lean, or_
+from model.system.asking.language import Bool, as_term, conj, disj
 from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.reach import StateGraph, TooManyStates, explore
 from model.system.relation.transition import Lemma, Question
@@ -156,26 +156,25 @@ def explicit(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -
 def reachable_states(variables: Sequence[z3.ExprRef], states: Sequence[Values]) -> Lemma:
     """The lemma "the state is one of those found", as a decision diagram: the states that agree so
     far, and how they may go on, are one term."""
-    terms: dict[frozenset[Values], z3.BoolRef] = {}
-    true = lean(z3.BoolVal(True))
+    terms: dict[frozenset[Values], Bool] = {}
 
     @cache
     def equals(at: int, value: int | bool) -> z3.BoolRef:
-        return lean(_equals(variables[at], value))
+        return _equals(variables[at], value)
 
-    def one_of(found: frozenset[Values], at: int) -> z3.BoolRef:
+    def one_of(found: frozenset[Values], at: int) -> Bool:
         if at == len(variables):
-            return true
+            return True
         if found not in terms:
             parts: dict[int | bool, list[Values]] = {}
             for rest in found:
                 parts.setdefault(rest[0], []).append(rest[1:])
-            terms[found] = or_([
-                and_([equals(at, value), one_of(frozenset(parts[value]), at + 1)])
-                for value in sorted(parts)])
+            terms[found] = disj(*(
+                conj(equals(at, value), one_of(frozenset(parts[value]), at + 1))
+                for value in sorted(parts)))
         return terms[found]
 
-    return Lemma("reachable-states", z3.simplify(one_of(frozenset(states), 0)))
+    return Lemma("reachable-states", z3.simplify(as_term(one_of(frozenset(states), 0))))
 
 
 def _equals(variable: z3.ExprRef, value: int | bool) -> z3.BoolRef:

@@ -236,12 +236,23 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "promise speaks"),
     Change("fc71884a5f59", "mm: userfaultfd: add new UFFDIO_POISON ioctl", "v6.6",
            "none here: UFFDIO_POISON is refused, and promises about it are not made"),
+    Change("662df3e5c376", "mm: madvise: implement lightweight guard page mechanism", "v6.13",
+           "none here: MADV_GUARD_INSTALL is refused"),
+    Change("f807123d578d", "mm: allow guard regions in file-backed and read-only mappings", "v6.15",
+           "none here: MADV_GUARD_INSTALL is refused for files", requires=("662df3e5c376",)),
+    Change("guard-flag", "mm: set the VM_MAYBE_GUARD flag on guard region install", "v6.19",
+           "none here: guard regions of files are copied by fork with an anon_vma",
+           requires=("662df3e5c376", "f807123d578d")),
+    Change("copy-marker", "mm: correctly handle UFFD PTE markers", "v6.19",
+           "none here: UFFDIO_COPY fills a guard region", requires=("662df3e5c376",)),
     Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
            "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused, and promises about it are "
            "not made"),
     Change("scan-huge-zero", "fs/proc/task_mmu: fix PAGE_IS_PFNZERO detection for the huge zero "
            "folio", "v6.16 (6.12.36)", "none here: PAGEMAP_SCAN does not know the huge zero page",
            requires=_SCAN),
+    Change("scan-guard", "fs/proc: extend the PAGEMAP_SCAN ioctl to report guard regions", "v6.16",
+           "none here: PAGEMAP_SCAN does not know guard regions", requires=_SCAN),
     Change("scan-unpopulated", "PAGEMAP_SCAN calls an empty entry written", "v7.2 (6.12.103)",
            "dropped: a page that is only read begins to read as written",
            requires=_SCAN),
@@ -297,10 +308,11 @@ _V6_12_107 = _V6_12_100 | {"83abe2fd5b3a", "scan-unpopulated", "scan-hole"}
 _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
-_V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc"}
+_V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc",
+                      "662df3e5c376", "f807123d578d", "scan-guard"}
 _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
-_V6_19 = _V6_18 | {"prot-numa-skip"}
+_V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d", "scan-unpopulated", "scan-hole"}
 _V7_2 = _V7_1 | {"f7491d7c81db", "huge-pte-vm-write"}

@@ -28,7 +28,7 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
-from model.kernel.swapops import make_poison_marker
+from model.kernel.swapops import make_guard_marker, make_poison_marker
 from model.kernel.userfaultfd import dup_userfaultfd
 from model.kernel.userfaultfd_k import userfaultfd_wp
 
@@ -85,9 +85,10 @@ def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 
 
 def _marker(ed: Edition, entry: Entry, dropped: Bool) -> BV:
-    """The child of a marker: it is registered with no userfaultfd, and what is poisoned stays so
-    (copy_pte_marker)."""
-    return ite(entry.poison, make_poison_marker(ed), ite(dropped, word(0), entry.pte))
+    """The child of a marker: it is registered with no userfaultfd, and what is poisoned or
+    a guard region stays so (copy_pte_marker)."""
+    kept = ite(entry.guard, make_guard_marker(ed), ite(dropped, word(0), entry.pte))
+    return ite(entry.poison, make_poison_marker(ed), kept)
 
 
 def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entry:

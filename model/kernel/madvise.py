@@ -1,5 +1,5 @@
-"""mm/madvise.c: memory that is given up with its content. Read from 6.1.192, 6.12.117, 7.2.12 and
-7.3.4; MADV_DONTNEED is in memory.py, MADV_PAGEOUT in vmscan.py."""
+"""mm/madvise.c: memory that is given up with its content, and guard regions. Read from 6.1.192,
+6.12.117, 7.2.13 and 7.3.4; MADV_DONTNEED is in memory.py, MADV_PAGEOUT in vmscan.py."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from model.kernel.bits import VM_MAYWRITE, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, as_term, conj, has, ite
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate, word
 from model.kernel.memory import unmap_single_vma
 from model.kernel.mirror import mirrors
+from model.kernel.pgtable import pte_none
 from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.swapops import make_guard_marker
 
 
 @mirrors("mm/madvise.c", "mm/shmem.c:shmem_fallocate", "fs/hugetlbfs/inode.c:hugetlbfs_punch_hole")
@@ -32,3 +34,38 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
                           has(vma.vm_flags, VM_WRITE)))
     return (ite(allowed, punched, entry),
             ite(allowed, outcome(Outcome.ok), outcome(Outcome.EACCES)))
+
+
+@mirrors("mm/madvise.c")
+def is_valid_guard_vma(ed: Edition, vma: Vma) -> Bool:
+    """Not hugetlb memory, and before f807123d578d no file."""
+    of_file = not vma.mapping.anonymous
+    return conj(ed.has("662df3e5c376"), not vma.mapping.hugetlb,
+                disj(not of_file, ed.has("f807123d578d")))
+
+
+@mirrors("mm/madvise.c")
+def madvise_guard_install(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
+    """MADV_GUARD_INSTALL: EINVAL where there can be none. A marker takes the place of an entry that
+    is empty, after what is mapped there has been zapped; what the zap leaves, as a uffd-wp marker,
+    it zaps again for ever (restart_syscall). Before "guard-flag" memory of a file got its anon_vma
+    too, so that fork copies what no fault would make."""
+    able = is_valid_guard_vma(ed, vma)
+    there = ite(disj(entry.guard, pte_none(entry.pte)), entry, unmap_single_vma(ed, vma, entry))
+    stuck = negate(disj(there.guard, pte_none(there.pte)))
+    installed = replace(there.unmapped(make_guard_marker(ed)), guard=True)
+    done = ite(disj(stuck, there.guard), there, installed)
+    prepared = disj(vma.mapping.anonymous, negate(ed.has("guard-flag")))
+    prepared = conj(able, prepared, not vma.mapping.hugetlb)
+    result = ite(stuck, outcome(Outcome.never), outcome(Outcome.ok))
+    return (replace(vma, anon_vma=disj(vma.anon_vma, prepared)), ite(able, done, entry),
+            ite(able, result, outcome(Outcome.EINVAL)))
+
+
+@mirrors("mm/madvise.c")
+def madvise_guard_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
+    """MADV_GUARD_REMOVE: what was a guard region is empty."""
+    able = is_valid_guard_vma(ed, vma)
+    removed = ite(entry.guard, entry.unmapped(word(0)), entry)
+    return (ite(able, removed, entry),
+            ite(able, outcome(Outcome.ok), outcome(Outcome.EINVAL)))

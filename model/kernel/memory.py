@@ -142,13 +142,14 @@ def do_pte_missing(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """A uffd-wp marker is dropped where the VMA is no longer registered, else handled as an empty
-    entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS, as for poison."""
+    entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS, as for poison. A
+    guard region is SIGSEGV."""
     bus = Fault(entry, outcome(Outcome.bus))
     marker = conj(disj(not vma.mapping.anonymous, ed.has("2bad466cc9d9")),
                   pte_marker_uffd_wp(ed, entry.pte))
     cleared = _retry(entry.unmapped(word(0)))
     handled = ite(userfaultfd_wp(vma), do_pte_missing(ed, vma, entry, write), cleared)
-    return ite(marker, handled, bus)
+    return ite(entry.guard, Fault(entry, outcome(Outcome.segv)), ite(marker, handled, bus))
 
 
 @mirrors(_C)
@@ -316,11 +317,11 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
 @mirrors(_C)
 def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """Drop the page; soft-dirty goes with it. Without ZAP_FLAG_DROP_MARKER: a uffd-wp marker of a
-    file mapping stays, whoever is registered."""
+    file mapping stays, whoever is registered, and every guard region."""
     kept = conj(pte_marker_uffd_wp(ed, entry.pte), not vma.mapping.anonymous)
     pte = ite(pte_none(entry.pte), entry.pte,
               ite(kept, entry.pte, pte_install_uffd_wp_if_needed(ed, vma, entry.pte)))
-    return folio_unmapped(ed, entry).unmapped(pte)
+    return ite(entry.guard, entry, folio_unmapped(ed, entry).unmapped(pte))
 
 
 @mirrors("mm/pt_reclaim.c", "mm/memory.c:zap_pte_table_if_empty")

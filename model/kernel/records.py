@@ -73,7 +73,8 @@ class Entry:
     that which a collapse has made of the zero page; `no_tables`: the place is empty, and no page
     table of any level leads there.
 
-    `poison`: the entry is a PTE marker that UFFDIO_POISON has left (PTE_MARKER_POISONED).
+    `poison`: the entry is a PTE marker that UFFDIO_POISON has left (PTE_MARKER_POISONED); `guard`:
+    one that MADV_GUARD_INSTALL has left (PTE_MARKER_GUARD).
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
@@ -102,6 +103,7 @@ class Entry:
     unused: Bool = False
     no_tables: Bool = False
     poison: Bool = False
+    guard: Bool = False
     twin_in_child: Bool = False
     twin_in_slot: Bool = False
 
@@ -114,7 +116,8 @@ class Entry:
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, astray=False, pinned=conj(self.pinned, negate(self.anon)),
                        in_child=False, slot_in_child=False, in_swap_cache=False, large=False,
-                       partially_mapped=False, unused=False, no_tables=False, poison=False)
+                       partially_mapped=False, unused=False, no_tables=False, poison=False,
+                       guard=False)
 
     @property
     def child_maps(self) -> Bool:
@@ -155,6 +158,8 @@ class Outcome(IntEnum):
     EINTR = 12
     EBUSY = 13
     ENOTTY = 14
+    never = 15
+    """The call does not return."""
 
 
 OUTCOME_BITS = 4

@@ -5,7 +5,12 @@ Read from 6.12.117 and 7.3.4 (there include/linux/leafops.h too).
 
 from __future__ import annotations
 
-from model.kernel.bits import PTE_MARKER_POISONED, SWP_OFFSET_MASK, SWP_OFFSET_SHIFT
+from model.kernel.bits import (
+    PTE_MARKER_GUARD,
+    PTE_MARKER_POISONED,
+    SWP_OFFSET_MASK,
+    SWP_OFFSET_SHIFT,
+)
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, folded, word
 from model.kernel.pgtable import swp_pte_marker
@@ -21,3 +26,8 @@ def make_pte_marker(ed: Edition, marker: int) -> BV:
 def make_poison_marker(ed: Edition) -> BV:
     """swapops.h: make_poisoned_swp_entry, as a PTE."""
     return make_pte_marker(ed, PTE_MARKER_POISONED)
+
+
+def make_guard_marker(ed: Edition) -> BV:
+    """mm/madvise.c: guard_install_set_pte, as a PTE."""
+    return make_pte_marker(ed, PTE_MARKER_GUARD)

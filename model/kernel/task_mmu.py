@@ -165,7 +165,8 @@ def pagemap_page_category(ed: Edition, vma: Vma, entry: Entry) -> Categories:
     """What the entry of a small page says. One that is empty is not protected, and since
     "scan-unpopulated" written."""
     empty = Categories(written=_written(ed, vma, ed.has("scan-unpopulated")))
-    return ite(pte_none(entry.pte), empty, _mapped(ed, vma, entry))
+    guard = conj(ed.has("scan-guard"), entry.guard)
+    return ite(pte_none(entry.pte), empty, replace(_mapped(ed, vma, entry), guard=guard))
 
 
 @mirrors(_C)

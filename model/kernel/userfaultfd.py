@@ -182,7 +182,8 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
         ed, vma, entry, wp)
     refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular,
                    zeropage and vma.mapping.hugetlb)
-    exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache))
+    exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(vma.mapping.shared, entry.in_cache),
+                  conj(ed.has("copy-marker"), entry.guard))
     if zeropage and not vma.mapping.shared:
         filled = mfill_atomic_pte_zeropage(ed, vma, entry)
     elif poison:

@@ -61,6 +61,7 @@ struct pm_scan_arg {
 #define BESIDE (1ul << 18)	/* within what one page table maps */
 #define LOOK 20000		/* microseconds between two looks at an access that does not end */
 #define POISONED 1000		/* SIGBUS because of poison; above all signals */
+#define FOREVER 500000		/* microseconds of work in one call: it will never end */
 #define ENDLESS 1000		/* faults of one access: it will never end */
 #define MOST_FAULTS 4		/* are told of such an access */
 #define CHILDREN 32		/* of one run, at most, that live on */
@@ -226,12 +227,22 @@ static volatile char sink;
 
 static struct rusage before, after;
 
-/* An access that faults for ever is given up; one that the machine is slow with is not. */
+static int called;
+
+/* Microseconds in the kernel. */
+static long computed(const struct rusage *usage)
+{
+	return usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec;
+}
+
+/* What faults or computes for ever is given up; what the machine is slow with is not. */
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
 	getrusage(RUSAGE_THREAD, &after);
-	if (sig == SIGALRM && after.ru_minflt - before.ru_minflt < ENDLESS)
+	if (sig == SIGALRM && !called && after.ru_minflt - before.ru_minflt < ENDLESS)
+		return;
+	if (sig == SIGALRM && called && computed(&after) - computed(&before) < FOREVER)
 		return;
 	caught = sig == SIGBUS && info->si_code == BUS_MCEERR_AR ? POISONED : sig;
 	siglongjmp(back, 1);
@@ -274,6 +285,26 @@ static const char *access_page(int write, long *faults)
 		*faults = MOST_FAULTS;
 	return caught == 0 ? "ok" : caught == SIGBUS ? "event" : caught == POISONED ? "bus" :
 	       caught == SIGALRM ? "refault" : "segv";
+}
+
+/* madvise(2), which may never return. */
+static const char *advise(int advice)
+{
+	struct itimerval look = { { 0, LOOK }, { 0, LOOK } }, never = { 0 };
+	volatile int failed = 0;
+
+	caught = 0;
+	setitimer(ITIMER_REAL, &look, NULL);
+	getrusage(RUSAGE_THREAD, &before);
+	called = 1;
+	if (!sigsetjmp(back, 1))
+		failed = madvise(place, length, advice) ? errno : 0;
+	called = 0;
+	setitimer(ITIMER_REAL, &never, NULL);
+	if (caught)
+		return "never";
+	errno = failed;
+	return result(failed != 0);
 }
 
 /* --- one access by the kernel --- */
@@ -875,6 +906,10 @@ const char *operate(const char *op, long *faults)
 		return result(madvise(place, length, MADV_DONTNEED));
 	if (!strcmp(op, "remove"))
 		return result(madvise(place, length, MADV_REMOVE));
+	if (!strcmp(op, "guard"))
+		return advise(102 /* MADV_GUARD_INSTALL */);
+	if (!strcmp(op, "unguard"))
+		return advise(103 /* MADV_GUARD_REMOVE */);
 	if (!strcmp(op, "mremap"))
 		return move();
 	if (!strcmp(op, "mmap"))

@@ -6,6 +6,7 @@ from model.mutation.rows import (
     data,
     faults,
     fills,
+    guards,
     kernel_accesses,
     moves,
     newer,
@@ -26,5 +27,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *newer.MUTANTS,
     *scans.MUTANTS,
     *fills.MUTANTS,
+    *guards.MUTANTS,
     *data.MUTANTS,
 )

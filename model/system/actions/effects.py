@@ -16,7 +16,7 @@ from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate, number
-from model.kernel.madvise import madvise_remove
+from model.kernel.madvise import madvise_guard_install, madvise_guard_remove, madvise_remove
 from model.kernel.memory import (
     copy_page_range,
     stored_by_child,
@@ -269,6 +269,21 @@ def remove(ed: Edition, s: State) -> Effect:
     _, result = madvise_remove(ed, s.vma, s.entry)
     done = _each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
     return Effect(_cured(done, as_term(result == OK)), result)
+
+
+def guard(ed: Edition, s: State) -> Effect:
+    """What is mapped there is replaced, by its documentation, and with it what was recorded of it,
+    but for shared memory, which keeps what was stored."""
+    vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
+    zapped = as_term(result != outcome(Outcome.EINVAL))
+    stored = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
+    guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=stored))
+    return Effect(_unprotected(_cured(guarded, zapped), as_term(result == OK)), result)
+
+
+def unguard(ed: Edition, s: State) -> Effect:
+    entry, result = madvise_guard_remove(ed, s.vma, s.entry)
+    return Effect(replace(s, entry=entry), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:

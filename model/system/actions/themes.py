@@ -21,6 +21,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
+    "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -54,7 +55,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove"}
+        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES

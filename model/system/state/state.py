@@ -24,7 +24,7 @@ class History:
 
     `stored`: a store has completed since clear_refs last returned (or since mmap).
     `protected`: `wp` has returned ok, and nothing since that ends it by its own documentation:
-    `unwp`, `unregister`, `close`, `mremap`, or registering anew without write-protect mode.
+    `unwp`, `unregister`, `close`, `mremap`, `guard`, or registering anew without the mode.
     `protected_populated`: likewise, and the page was mapped when that `wp` returned.
     `protected_async`: likewise, with WP_ASYNC, where a store raises no event; `stored_since_wp`: a
     store has completed since the last such `wp`. `poisoned`: `poison` has returned ok, and nothing

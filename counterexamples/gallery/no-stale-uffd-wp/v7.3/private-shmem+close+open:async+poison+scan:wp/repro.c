@@ -118,13 +118,13 @@ int main(void)
 	step("open:async", open_uffd(1 << 15 /* UFFD_FEATURE_WP_ASYNC */), 0, 0, 0);
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, PM_WRITTEN);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("poison", ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0, 0, 0,
 	     PM_SWAP | PM_WRITTEN);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("scan:wp", scan(LENGTH, 3 /* PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC */) < 0 ? errno : 0, 0, 0,
 	     PM_SWAP | PM_UFFD_WP);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
+	/* pte: poison marker; VM_READ VM_WRITE VM_SOFTDIRTY; prot: not RW */
 	step("unregister", UFFD(UNREGISTER, range), 0, 0, PM_SWAP | PM_UFFD_WP);
 
 	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");

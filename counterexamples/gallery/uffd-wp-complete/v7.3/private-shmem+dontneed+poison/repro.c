@@ -113,10 +113,10 @@ int main(void)
 	step("mmap", 0, 0, 0, 0);
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, 0);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("poison", ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0, 0, 0,
 	     PM_SWAP);
-	/* pte: uffd-wp marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
+	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0, PM_SWAP);
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("dontneed", madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0, 0, 0, 0);

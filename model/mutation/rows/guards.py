@@ -1,0 +1,13 @@
+"""Mutants of guard regions."""
+
+from model.mutation.mutant import Mutant
+
+MUTANTS = (
+    Mutant("madvise", "madvise_guard_install", "unmap_single_vma(ed, vma, entry)", "entry",
+           "what is mapped is not zapped, and waited for", edition="v7.3", mapping="anon",
+           allow="guard"),
+    Mutant("madvise", "madvise_guard_install", "guard=True", "guard=False",
+           "the marker of a guard region is none", edition="v7.3", mapping="anon", allow="guard"),
+    Mutant("memory", "handle_pte_marker", "outcome(Outcome.segv)", "outcome(Outcome.event)",
+           "a guard region raises an event", edition="v7.3", mapping="anon", allow="guard"),
+)
