@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,55 +60,27 @@ static void step(const char *call, int got, int outcome, int minor, unsigned lon
 	faults = 0;
 }
 
-static sigjmp_buf back;
-static struct rusage before, after;
-
-/* An access that faults for ever is given up; one that only takes long is not. */
-static void on_signal(int signal)
-{
-	getrusage(RUSAGE_THREAD, &after);
-	if (signal != SIGALRM || after.ru_minflt - before.ru_minflt > 1000)
-		siglongjmp(back, signal);
-	alarm(1);
-}
-
-/* A hole first, for the faults of our own pages. */
-static int touch(int write)
-{
-	static volatile char *at;
-	static int caught;
-
-	for (at = PLACE - PAGE; at <= PLACE; at += PAGE) {
-		alarm(1);
-		getrusage(RUSAGE_THREAD, &before);
-		caught = sigsetjmp(back, 1);
-		if (!caught)
-			write ? (void)(*at = 1) : (void)*at;
-		getrusage(RUSAGE_THREAD, &after);
-	}
-	alarm(0);
-	faults = caught == SIGALRM ? 4 : after.ru_minflt - before.ru_minflt; /* more are not told */
-	return -caught;
-}
+static sigjmp_buf out;
 
 static void give_up(int signal)
 {
-	siglongjmp(back, signal);
+	siglongjmp(out, signal);
 }
 
 /* A call that does not return is given up after five seconds. */
 static int guard(int advice)
 {
-	int caught;
+	static void (*others)(int);
+	static int ended;
 
-	signal(SIGALRM, give_up);
+	others = signal(SIGALRM, give_up);
 	alarm(5);
-	caught = sigsetjmp(back, 1);
-	if (!caught)
-		caught = madvise(PLACE, LENGTH, advice) ? -errno : 0;
+	ended = -sigsetjmp(out, 1);
+	if (!ended && madvise(PLACE, LENGTH, advice))
+		ended = errno;
 	alarm(0);
-	signal(SIGALRM, on_signal);
-	return -caught;
+	signal(SIGALRM, others);
+	return ended;
 }
 #define FEATURES (UFFD_FEATURE_SIGBUS | 1 << 12 /* UFFD_FEATURE_WP_HUGETLBFS_SHMEM */)
 static int uffd;
@@ -149,9 +120,6 @@ int main(void)
 		if (mmap(at + LENGTH + (LENGTH == PAGE ? 64 * PAGE : LENGTH), PAGE, PROT_WRITE, MAP_FIXED |
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
 			SKIP("a page beside", errno);
-	signal(SIGBUS, on_signal);
-	signal(SIGSEGV, on_signal);
-	signal(SIGALRM, on_signal);
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP("userfaultfd that write-protects shmem", errno);

@@ -77,24 +77,27 @@ static int touch(int write)
 	return -caught;
 }
 
+static sigjmp_buf out;
+
 static void give_up(int signal)
 {
-	siglongjmp(back, signal);
+	siglongjmp(out, signal);
 }
 
 /* A call that does not return is given up after five seconds. */
 static int guard(int advice)
 {
-	int caught;
+	static void (*others)(int);
+	static int ended;
 
-	signal(SIGALRM, give_up);
+	others = signal(SIGALRM, give_up);
 	alarm(5);
-	caught = sigsetjmp(back, 1);
-	if (!caught)
-		caught = madvise(PLACE, LENGTH, advice) ? -errno : 0;
+	ended = -sigsetjmp(out, 1);
+	if (!ended && madvise(PLACE, LENGTH, advice))
+		ended = errno;
 	alarm(0);
-	signal(SIGALRM, on_signal);
-	return -caught;
+	signal(SIGALRM, others);
+	return ended;
 }
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
 static int refs;
