@@ -82,8 +82,8 @@ def test_plain_gcc_builds_them_without_a_word(options: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("path", KEPT, ids=lambda p: "-".join(p.parent.parts[-3:]))
 def test_they_are_short_and_read_well(path: Path) -> None:
     """A comment with the state above each step; and not long, but for KSM's twins and scans, which
-    end by what is seen, for reclaim, which has its swap area to make, for a device, and for calls that never
-    return."""
+    end by what is seen, for reclaim, which has its swap area to make, for a device, and for
+    calls that never return."""
     text = path.read_text()
     code = [line for line in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).split("\n")
             if line.strip()]
