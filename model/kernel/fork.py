@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import readable_for_child
-from model.kernel.logic import BV, Bool, conj, disj, ite, negate, word
+from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, word
+from model.kernel.memory import vma_needs_copy
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_migration_entry,
@@ -36,18 +38,31 @@ from model.kernel.userfaultfd_k import userfaultfd_wp
 @mirrors("kernel/fork.c")
 def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """The child's VMA and entry, while the parent lives on. Page tables are copied where a fault
-    could not make them anew: of a private mapping with an anon_vma (vma_needs_copy)."""
+    could not make them anew (vma_needs_copy)."""
     child = dup_userfaultfd(ed, vma)
     page = conj(pte_present(entry.pte), negate(entry.anon), negate(pte_special(entry.pte)))
     there = replace(entry, pinned=False,
                     cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
     empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
     if vma.mapping.shared:
-        return child, empty
+        return child, ite(vma_needs_copy(ed, vma, there), _copied_shared(ed, child, there), empty)
     copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
     kept = replace(copied, pinned=False)
     own = ite(conj(entry.pinned, entry.anon_exclusive), _copied_page(ed, child, there), kept)
-    return child, ite(disj(entry.anon, vma.anon_vma), own, empty)
+    return child, ite(vma_needs_copy(ed, vma, entry), own, empty)
+
+
+def _copied_shared(ed: Edition, child: Vma, entry: Entry) -> Entry:
+    """mm/memory.c: __copy_present_ptes and copy_nonpresent_pte of a shared mapping: the child's
+    entry is clean, and keeps its write permission."""
+    clear = negate(userfaultfd_wp(child))
+    present = clear_bits(entry.pte, PAGE_DIRTY | PAGE_SAVED_DIRTY)
+    present = ite(clear, pte_clear_uffd_wp(present), present)
+    swp = ite(clear, pte_swp_clear_uffd_wp(entry.pte), entry.pte)
+    marker = _marker(ed, entry, ed.has("49d6d7fb6313"))
+    return entry.with_pte(ite(pte_present(entry.pte), present,
+                              ite(pte_none(entry.pte), entry.pte,
+                                  ite(is_pte_marker(ed, entry.pte), marker, swp))))
 
 
 def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:

@@ -58,7 +58,9 @@ def madvise_guard_install(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Ent
     prepared = disj(vma.mapping.anonymous, negate(ed.has("guard-flag")))
     prepared = conj(able, prepared, not vma.mapping.hugetlb)
     result = ite(stuck, outcome(Outcome.never), outcome(Outcome.ok))
-    return (replace(vma, anon_vma=disj(vma.anon_vma, prepared)), ite(able, done, entry),
+    marked = replace(vma, anon_vma=disj(vma.anon_vma, prepared),
+                     maybe_guard=disj(vma.maybe_guard, able))
+    return (marked, ite(able, done, entry),
             ite(able, result, outcome(Outcome.EINVAL)))
 
 

@@ -340,15 +340,24 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return zap_pte_range(ed, vma, entry)
 
 
+def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """mm/memory.c: page tables are copied where a fault could not make them anew: where the VMA has
+    an anon_vma, and since "guard-flag" where it may have guard regions. A shared mapping has an
+    anon_vma because of those alone."""
+    if vma.mapping.shared:
+        return conj(vma.maybe_guard, not vma.mapping.hugetlb, not vma.mapping.thp)
+    return disj(entry.anon, vma.anon_vma, conj(ed.has("guard-flag"), vma.maybe_guard))
+
+
 @mirrors(_C, ":copy_present_ptes", ":__copy_present_ptes", ":copy_present_page")
 def copy_present_pte(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's entry: an anonymous page is now shared with the child, and no
     longer exclusive; a private entry loses write permission. A pinned page stays the parent's
     own: the child gets a copy (copy_present_page). (6.12: copy_present_ptes.)
 
-    Page tables are copied where the VMA has an anon_vma (vma_needs_copy).
+    A shared page is no more than mapped by the child too.
     """
-    copied = disj(entry.anon, vma.anon_vma)
+    copied = vma_needs_copy(ed, vma, entry)
     normal_page = negate(pte_special(entry.pte))
     wrprotect = conj(not vma.mapping.shared, pte_write(entry.pte))
     pte = ite(wrprotect, pte_wrprotect(ed, entry.pte), entry.pte)
@@ -372,11 +381,14 @@ def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
 @mirrors(_C)
 def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = False) -> Entry:
     """fork(2): what it leaves of the parent's entry, once the child has exited or while it
-    lives. The page tables of a shared mapping are not copied (vma_needs_copy)."""
+    lives. The page tables of a shared mapping are copied for guard regions alone
+    (vma_needs_copy)."""
     if vma.mapping.hugetlb:
         return copy_hugetlb_page_range(ed, vma, entry, child_lives)
     if vma.mapping.shared:
-        return entry
+        mapped = disj(pte_present(entry.pte), is_migration_entry(ed, entry.pte))
+        return entry.mapped_by_child(
+            conj(child_lives, vma_needs_copy(ed, vma, entry), mapped))
     small = ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
                 copy_nonpresent_pte(ed, entry, child_lives))
     if vma.mapping.thp:

@@ -40,7 +40,8 @@ class Vma:
     """struct vm_area_struct: `vm_flags` and the stored `vm_page_prot`, 64 bits each.
 
     `anon_vma`: the VMA has one, because it has had an anonymous page or a huge one of zeroes.
-    `mergeable` is VM_MERGEABLE, which nobody but KSM asks about.
+    `mergeable` is VM_MERGEABLE, which nobody but KSM asks about; `maybe_guard` VM_MAYBE_GUARD: the
+    VMA has, or has had, a guard region.
     `wp_unpopulated` and `wp_async` are the features of the userfaultfd that it is, or would be,
     registered with.
     """
@@ -50,6 +51,7 @@ class Vma:
     mapping: Mapping
     anon_vma: Bool = False
     mergeable: Bool = False
+    maybe_guard: Bool = False
     wp_unpopulated: Bool = False
     wp_async: Bool = False
 

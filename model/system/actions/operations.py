@@ -105,7 +105,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("zeropage", "UFFDIO_ZEROPAGE", effects.zeropage),
     Operation("poison", "UFFDIO_POISON", effects.poison, tracks=("poison", "poisoned")),
     Operation("guard", "madvise(MADV_GUARD_INSTALL)", effects.guard,
-              tracks=("guard", "anon_vma", "mergeable")),
+              tracks=("guard", "maybe_guard", "anon_vma", "mergeable")),
     Operation("unguard", "madvise(MADV_GUARD_REMOVE)", effects.unguard, after=("guard",)),
     Operation("fork:stay", "fork(2), the child lives on", partial(effects.fork, lives=True),
               tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma", "mergeable")),
