@@ -13,8 +13,8 @@ from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import readable_for_child
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, word
-from model.kernel.memory import vma_needs_copy
 from model.kernel.mirror import mirrors
+from model.kernel.mmap import vma_needs_copy
 from model.kernel.pgtable import (
     is_migration_entry,
     is_pte_marker,

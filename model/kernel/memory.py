@@ -27,7 +27,11 @@ from model.kernel.hugetlb import (
 from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, word
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
-from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
+from model.kernel.mmap import (
+    pte_needs_soft_dirty_wp,
+    vma_needs_copy,
+    vma_wants_manual_pte_write_upgrade,
+)
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.pgtable import (
     is_migration_entry,
@@ -142,8 +146,7 @@ def do_pte_missing(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 @mirrors(_C)
 def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """A uffd-wp marker is dropped where the VMA is no longer registered, else handled as an empty
-    entry. Before 6.4 an anonymous mapping could not have one and got SIGBUS, as for poison. A
-    guard region is SIGSEGV."""
+    entry. Before 6.4 anonymous memory had none: SIGBUS, as for poison; guard regions: SIGSEGV."""
     bus = Fault(entry, outcome(Outcome.bus))
     marker = conj(disj(not vma.mapping.anonymous, ed.has("2bad466cc9d9")),
                   pte_marker_uffd_wp(ed, entry.pte))
@@ -340,23 +343,11 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return zap_pte_range(ed, vma, entry)
 
 
-def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
-    """mm/memory.c: page tables are copied where a fault could not make them anew: where the VMA has
-    an anon_vma, and since "guard-flag" where it may have guard regions. A shared mapping has an
-    anon_vma because of those alone."""
-    if vma.mapping.shared:
-        return conj(vma.maybe_guard, not vma.mapping.hugetlb, not vma.mapping.thp)
-    return disj(entry.anon, vma.anon_vma, conj(ed.has("guard-flag"), vma.maybe_guard))
-
-
 @mirrors(_C, ":copy_present_ptes", ":__copy_present_ptes", ":copy_present_page")
 def copy_present_pte(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
     """fork(2), of the parent's entry: an anonymous page is now shared with the child, and no
     longer exclusive; a private entry loses write permission. A pinned page stays the parent's
-    own: the child gets a copy (copy_present_page). (6.12: copy_present_ptes.)
-
-    A shared page is no more than mapped by the child too.
-    """
+    own: the child gets a copy (copy_present_page). (6.12: copy_present_ptes.)"""
     copied = vma_needs_copy(ed, vma, entry)
     normal_page = negate(pte_special(entry.pte))
     wrprotect = conj(not vma.mapping.shared, pte_write(entry.pte))
@@ -381,14 +372,12 @@ def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
 @mirrors(_C)
 def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = False) -> Entry:
     """fork(2): what it leaves of the parent's entry, once the child has exited or while it
-    lives. The page tables of a shared mapping are copied for guard regions alone
-    (vma_needs_copy)."""
+    lives. A shared one is copied for guard regions alone."""
     if vma.mapping.hugetlb:
         return copy_hugetlb_page_range(ed, vma, entry, child_lives)
     if vma.mapping.shared:
         mapped = disj(pte_present(entry.pte), is_migration_entry(ed, entry.pte))
-        return entry.mapped_by_child(
-            conj(child_lives, vma_needs_copy(ed, vma, entry), mapped))
+        return entry.mapped_by_child(conj(child_lives, vma_needs_copy(ed, vma, entry), mapped))
     small = ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
                 copy_nonpresent_pte(ed, entry, child_lives))
     if vma.mapping.thp:
