@@ -39,9 +39,8 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
 @mirrors("mm/madvise.c")
 def is_valid_guard_vma(ed: Edition, vma: Vma) -> Bool:
     """Not hugetlb memory, and before f807123d578d no file."""
-    of_file = not vma.mapping.anonymous
     return conj(ed.has("662df3e5c376"), not vma.mapping.hugetlb,
-                disj(not of_file, ed.has("f807123d578d")))
+                disj(vma.mapping.anonymous, ed.has("f807123d578d")))
 
 
 @mirrors("mm/madvise.c")
@@ -55,8 +54,7 @@ def madvise_guard_install(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Ent
     stuck = negate(disj(there.guard, pte_none(there.pte)))
     installed = replace(there.unmapped(make_guard_marker(ed)), guard=True)
     done = ite(disj(stuck, there.guard), there, installed)
-    prepared = disj(vma.mapping.anonymous, negate(ed.has("guard-flag")))
-    prepared = conj(able, prepared, not vma.mapping.hugetlb)
+    prepared = conj(able, disj(vma.mapping.anonymous, negate(ed.has("guard-flag"))))
     result = ite(stuck, outcome(Outcome.never), outcome(Outcome.ok))
     marked = replace(vma, anon_vma=disj(vma.anon_vma, prepared),
                      maybe_guard=disj(vma.maybe_guard, able))
