@@ -13,8 +13,9 @@ state after k good steps from a state in I.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 import z3
@@ -132,7 +133,7 @@ class Certifier:
 
     def check(self, cert: Certificate) -> Checked:
         """Ask a fresh solver whatever has not been answered yet."""
-        done, context = Checked(), z3.Context()
+        done, context = Checked(), cache(z3.Context)
         for name in QUERIES:
             if not self._unsatisfiable(cert, name, done, context):
                 done.failed = name
@@ -140,11 +141,11 @@ class Certifier:
         return done
 
     def _unsatisfiable(self, cert: Certificate, name: str, done: Checked,
-                       context: z3.Context) -> bool:
+                       context: Callable[[], z3.Context]) -> bool:
         if name == "consecution":
             keys = {a: _key(cert.prelude, *cert.steps[a], cert.bodies[name]) for a in cert.steps}
             left = [a for a, key in keys.items() if self._known(key, done) is None]
-            if left and _answer(context, cert.prelude, cert.consecution(left)) is None:
+            if left and _answer(context(), cert.prelude, cert.consecution(left)) is None:
                 return False
             for action in left:
                 self._keep(keys[action], ())
@@ -153,7 +154,7 @@ class Certifier:
         lemmas = self._known(key, done)
         if lemmas is None:
             tracked = cert.lemmas if name == "safety" and not cert.k else ()
-            lemmas = _answer(context, cert.prelude, cert.bodies[name], tracked)
+            lemmas = _answer(context(), cert.prelude, cert.bodies[name], tracked)
             if lemmas is None:
                 return False
             self._keep(key, lemmas)

@@ -88,7 +88,7 @@ class PrintedInvariant:
                      if name_of(v) in names]
             lines.append(self._printer.define("allowed", given, allowed))
             lines += [_declared(v) for v in given if name_of(v) in after]
-            steps = self._after(set(after.values()), _speaks_of(question, allowed))
+            steps = self._after(set(after.values()), _speaks_of(question))
             for number, action in enumerate(system.actions):
                 told = {name_of(system.action): constant(number, system.action.size())}
                 if action in steps:  # else it is allowed wherever it leads
@@ -110,12 +110,10 @@ class PrintedInvariant:
             *(f"(assert {name})" for name in names.values())))
 
 
-def _speaks_of(question: Question, allowed: z3.BoolRef) -> list[str]:
+def _speaks_of(question: Question) -> list[str]:
     """The actions that are not allowed whatever they do."""
-    action = question.system.action
-    numbers = (z3.BitVecVal(i, action.size()) for i in range(len(question.system.actions)))
-    return [name for name, number in zip(question.system.actions, numbers, strict=True)
-            if not z3.is_true(z3.simplify(z3.substitute(allowed, (action, number))))]
+    return [name for name, allowed in zip(question.system.actions, question.allowed_of,
+                                          strict=True) if not z3.is_true(allowed)]
 
 
 def _name(lemma: Lemma) -> str:

@@ -72,6 +72,9 @@ class _Shape:
     width: int
 
 
+_Asked = tuple[str, tuple[tuple[str, Node], ...]]
+
+
 class Printer:
     """Prints terms. What it has read of a term it keeps, and the term too."""
 
@@ -79,6 +82,7 @@ class Printer:
         self._shapes: dict[Node, _Shape] = {}
         self._digests: dict[Node, bytes] = {}
         self._kept: list[z3.ExprRef] = []
+        self._defined: dict[_Asked, tuple[list[str], dict[str, str]]] = {}
 
     def variables(self, term: z3.ExprRef) -> frozenset[str]:
         """The names of the constants in a term."""
@@ -110,7 +114,14 @@ class Printer:
                     terms: Sequence[tuple[str, z3.ExprRef]]) -> tuple[list[str], dict[str, str]]:
         """Definitions of what several terms share and of each of them, and what to write for each:
         its own name `prefix.name`, or itself where it is a constant."""
-        roots = [self._read(term) for _, term in terms]
+        asked = prefix, tuple((name, self._read(term)) for name, term in terms)
+        if asked not in self._defined:
+            self._defined[asked] = self._definitions(*asked)
+        return self._defined[asked]
+
+    def _definitions(self, prefix: str, terms: Sequence[tuple[str, Node]]
+                     ) -> tuple[list[str], dict[str, str]]:
+        roots = [root for _, root in terms]
         named: dict[Node, str] = {}
         lines = []
 
@@ -122,11 +133,10 @@ class Printer:
 
         for node in self._shared(roots):
             defined(node, symbol(f"{prefix}.{len(named) + 1}"))
-        for (name, _), root in zip(terms, roots, strict=True):
+        for name, root in terms:
             if root not in named:
                 defined(root, symbol(f"{prefix}.{name}"))
-        return lines, {name: self._text(root, named)
-                       for (name, _), root in zip(terms, roots, strict=True)}
+        return lines, {name: self._text(root, named) for name, root in terms}
 
     def _read(self, term: z3.ExprRef) -> Node:
         root = nodes.node_of(term)

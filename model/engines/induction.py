@@ -22,6 +22,7 @@ from model.engines.base import (
     incremental_solver,
     solve,
 )
+from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.nodes import node_of
 from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
@@ -29,17 +30,23 @@ NAME = "induction"
 
 
 class Kept:
-    """What was found of single steps: which branch keeps which set of lemmas, and what of a promise
-    such a set implies. Systems that have these in common need not ask again."""
+    """What was found of single steps: which branch keeps which set of lemmas, what of a promise
+    such a set implies, and from which states some step broke lemmas. Systems that have these in
+    common need not ask again."""
 
     def __init__(self) -> None:
         self._known: dict[object, object] = {}
+        self._left: dict[tuple[str, ...], list[Values]] = {}
 
     def __contains__(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> bool:
         return _nodes(key) in self._known
 
     def add(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> None:
         self._known[_nodes(key)] = key  # a node is free for another term once its own is gone
+
+    def left(self, system: TransitionSystem) -> list[Values]:
+        """The states over such variables from which a step broke lemmas, to be added to."""
+        return self._left.setdefault(tuple(map(str, system.variables)), [])
 
 
 def _nodes(key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> tuple[object, ...]:
@@ -57,12 +64,37 @@ def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limit
     told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
     first = system.all_at_init([c.formula for c in told]) if told else []
     alive = [c for c, holds in zip(told, first, strict=True) if holds]
+    alive = _tried(system, alive, kept.left(system))
     actions = list(range(len(system.branches)))
     while (broken := _first_broken(system, alive, actions, limits, kept)) is not None:
         action, alive = broken
         actions.remove(action)  # it will break more, or has told the most
         actions.insert(0, action)
     return tuple(alive)
+
+
+def _tried(system: TransitionSystem, lemmas: list[Lemma], states: Sequence[Values]) -> list[Lemma]:
+    """The lemmas without those that a step from one of the states breaks, which none of the rest
+    excludes: no inductive subset has these."""
+    if not states:
+        return lemmas
+    holds = compile_terms(system.variables, [lemma.formula for lemma in lemmas])
+    branches = list(map(Machine(system).branch, range(len(system.branches))))
+    alive, before = set(range(len(lemmas))), None
+    while alive != before:
+        before = set(alive)
+        for state in states:
+            told = holds(state)
+            if all(told[i] for i in alive):
+                for branch in branches:
+                    after = holds(branch(state)[:len(system.variables)])
+                    alive = {i for i in alive if after[i]}
+    return [lemma for i, lemma in enumerate(lemmas) if i in alive]
+
+
+def _value(model: z3.ModelRef, variable: z3.ExprRef) -> int | bool:
+    value = model.eval(variable, model_completion=True)
+    return value.as_long() if isinstance(value, z3.BitVecNumRef) else bool(z3.is_true(value))
 
 
 def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequence[int],
@@ -84,6 +116,7 @@ def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequen
         solver.add(z3.Not(after))
         if solve(solver, limits):
             model = solver.model()
+            kept.left(system).append(tuple(_value(model, v) for v in system.variables))
             return action, [lemma for lemma, said in zip(lemmas, after.children(), strict=True)
                             if not z3.is_false(model.eval(said, model_completion=True))]
         solver.pop()
@@ -116,10 +149,24 @@ class InductiveInvariant:
 
     def prove(self, question: Question, limits: Limits) -> Proof | None:
         """A proof from the lemmas, or None. Raises OutOfTime."""
-        for good in (question.safe, *question.allowed_after):
-            if not self._implies(z3.simplify(good), limits):
-                return None
-        return Proof(self.lemmas)
+        steps = zip(question.allowed_of, question.system.branches, strict=True)
+        good = self._implies(z3.simplify(question.safe), limits) and all(
+            z3.is_true(allowed) or self._allow(question.system, allowed, branch, limits)
+            for allowed, branch in steps)
+        return Proof(self.lemmas) if good else None
+
+    def _allow(self, system: TransitionSystem, allowed: z3.BoolRef, branch: Sequence[z3.ExprRef],
+               limits: Limits) -> bool:
+        """Whether the step of the branch is always allowed."""
+        step = allowed, *branch
+        for lemmas in ((), self._formulas):
+            if (lemmas, step) in self._kept:
+                return True
+        good = z3.simplify(substitute(allowed, (*system.primed, *system.outputs), branch))
+        if not self._implies(good, limits):
+            return False
+        self._kept.add((() if z3.is_true(good) else self._formulas, step))
+        return True
 
     def _implies(self, good: z3.BoolRef, limits: Limits) -> bool:
         if z3.is_true(good) or node_of(good) in self._nodes:

@@ -105,13 +105,13 @@ class Question:
         return self.system.resolve(self.allowed)
 
     @cached_property
-    def allowed_after(self) -> tuple[z3.BoolRef, ...]:
-        """`allowed` of each action by itself, over the variables."""
-        system = self.system
-        names = (system.action, *system.primed, *system.outputs)
-        return tuple(substitute(self.allowed, names,
-                                (z3.BitVecVal(i, system.action.size()), *branch))
-                     for i, branch in enumerate(system.branches))
+    def allowed_of(self) -> tuple[z3.BoolRef, ...]:
+        """`allowed` of each action by itself, simplified: over variables, primed variables and
+        outputs."""
+        action = self.system.action
+        return tuple(z3.simplify(substitute(self.allowed, (action,),
+                                            (z3.BitVecVal(i, action.size()),)))
+                     for i in range(len(self.system.actions)))
 
     @cached_property
     def good(self) -> z3.BoolRef:
