@@ -13,9 +13,8 @@ state after k good steps from a state in I.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Protocol
 
 import z3
@@ -133,19 +132,18 @@ class Certifier:
 
     def check(self, cert: Certificate) -> Checked:
         """Ask a fresh solver whatever has not been answered yet."""
-        done, context = Checked(), cache(z3.Context)
+        done = Checked()
         for name in QUERIES:
-            if not self._unsatisfiable(cert, name, done, context):
+            if not self._unsatisfiable(cert, name, done):
                 done.failed = name
                 return done
         return done
 
-    def _unsatisfiable(self, cert: Certificate, name: str, done: Checked,
-                       context: Callable[[], z3.Context]) -> bool:
+    def _unsatisfiable(self, cert: Certificate, name: str, done: Checked) -> bool:
         if name == "consecution":
             keys = {a: _key(cert.prelude, *cert.steps[a], cert.bodies[name]) for a in cert.steps}
             left = [a for a, key in keys.items() if self._known(key, done) is None]
-            if left and _answer(context(), cert.prelude, cert.consecution(left)) is None:
+            if left and _answer(cert.prelude, cert.consecution(left)) is None:
                 return False
             for action in left:
                 self._keep(keys[action], ())
@@ -154,7 +152,7 @@ class Certifier:
         lemmas = self._known(key, done)
         if lemmas is None:
             tracked = cert.lemmas if name == "safety" and not cert.k else ()
-            lemmas = _answer(context(), cert.prelude, cert.bodies[name], tracked)
+            lemmas = _answer(cert.prelude, cert.bodies[name], tracked)
             if lemmas is None:
                 return False
             self._keep(key, lemmas)
@@ -182,10 +180,10 @@ def _key(*parts: str) -> str:
     return digest.hexdigest()
 
 
-def _answer(context: z3.Context, prelude: str, body: str,
-            tracked: Sequence[str] = ()) -> tuple[str, ...] | None:
+def _answer(prelude: str, body: str, tracked: Sequence[str] = ()) -> tuple[str, ...] | None:
     """Of an unsatisfiable query those of the `tracked` lemmas that it takes, which are its first
     assertions in order; None of a query that is not."""
+    context = z3.Context()  # what was asked before would show in the core
     solver = incremental_solver(context) if tracked else checking_solver(context)
     asserted = z3.parse_smt2_string(prelude + body, ctx=context)
     names = [z3.Bool(f"lemma!{i}", context) for i in range(len(tracked))]
