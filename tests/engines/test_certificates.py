@@ -51,6 +51,24 @@ def bitwuzla_answer(query: str) -> str:
     return str(parser.bitwuzla().check_sat())
 
 
+def test_what_a_promise_leans_on_does_not_depend_on_what_was_asked_before() -> None:
+    """Workers settle other cells before it."""
+    kernel = kernel_system(EDITIONS["after"], MAPPINGS["hugetlb"])
+    auto, shared = Auto(lambda: candidates(kernel)), Certifier()
+    leaning = 0
+    for prop in PROPERTIES.values():
+        if not prop.speaks_of(kernel.edition, kernel.mapping):
+            continue
+        question = prop.question(kernel)
+        proof = auto(question, Limits()).proof
+        if proof is not None:
+            cert = shared.certificate(question, proof)
+            alone = Certifier().check(cert).leans_on
+            assert shared.check(cert).leans_on == alone, prop.name
+            leaning += bool(alone)
+    assert leaning > 1
+
+
 @pytest.mark.lab
 @pytest.mark.parametrize(("edition", "mapping"), CELLS)
 def test_bitwuzla_answers_unsat_to_every_query_of_every_proof(edition: str, mapping: str) -> None:
