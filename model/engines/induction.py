@@ -158,11 +158,11 @@ class InductiveInvariant:
     def _allow(self, system: TransitionSystem, allowed: z3.BoolRef, branch: Sequence[z3.ExprRef],
                limits: Limits) -> bool:
         """Whether the step of the branch is always allowed."""
-        step = allowed, *branch
-        for lemmas in ((), self._formulas):
-            if (lemmas, step) in self._kept:
-                return True
-        good = z3.simplify(substitute(allowed, (*system.primed, *system.outputs), branch))
+        names = *system.primed, *system.outputs
+        step = allowed, *names, *branch
+        if any((lemmas, step) in self._kept for lemmas in ((), self._formulas)):
+            return True
+        good = z3.simplify(substitute(allowed, names, branch))
         if not self._implies(good, limits):
             return False
         self._kept.add((() if z3.is_true(good) else self._formulas, step))

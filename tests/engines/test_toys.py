@@ -11,7 +11,7 @@ from model.certificate import Certifier
 from model.engines.base import BOUNDED, PROVED, UNKNOWN, VIOLATED, Limits, Verdict
 from model.engines.bmc import bmc
 from model.engines.explicit import explicit, reaches
-from model.engines.induction import InductiveInvariant, houdini, induction
+from model.engines.induction import InductiveInvariant, Kept, houdini, induction
 from model.engines.kinduction import kinduction
 from model.engines.registry import ENGINES, Auto
 from model.engines.spacer import spacer
@@ -148,3 +148,27 @@ def test_what_a_step_keeps_is_not_taken_for_what_the_lemmas_imply() -> None:
     system = TransitionSystem("flag", (flag,), (z3.BoolVal(True),), ("flip",), ((z3.Not(flag),),))
     question = Question("off", system, z3.Not(flag), z3.BoolVal(True), z3.BoolVal(True))
     assert InductiveInvariant(system, (), Limits()).prove(question, Limits()) is None
+
+
+def test_a_step_that_one_system_may_take_is_another_where_its_values_go_elsewhere() -> None:
+    a, b = z3.Bools("a b")
+    true, false = z3.BoolVal(True), z3.BoolVal(False)
+    kept, proofs = Kept(), []
+    for variables in ((a, b), (b, a)):
+        system = TransitionSystem("set", variables, (false, false), ("set",), ((a, true),))
+        question = Question("b-after", system, true, z3.Bool("b'"), true)
+        proofs.append(InductiveInvariant(system, [], Limits(), kept).prove(question, Limits()))
+    assert [proof is not None for proof in proofs] == [True, False]
+
+
+def test_what_broke_lemmas_of_one_system_is_tried_on_the_same_variables_alone() -> None:
+    """Whatever other systems have told, the largest inductive subset is the same."""
+    lemmas = [Lemma("at most ten", z3.ULE(N, number(10))), Lemma("even", N & 1 == number(0)),
+              Lemma("parity", ODD == (N & 1 == number(1)))]
+    c = z3.Bool("c")
+    other = TransitionSystem("other", (c,), (z3.BoolVal(False),), ("set",), ((z3.BoolVal(True),),))
+    kept = Kept()
+    assert houdini(other, [Lemma("never", z3.Not(c))], Limits(), kept) == ()
+    found = [tuple(lemma.name for lemma in houdini(counter(), lemmas, Limits(), known))
+             for known in (Kept(), kept, kept)]
+    assert found == [("at most ten", "parity")] * 3
