@@ -11,7 +11,7 @@ from model.engines.base import Proof, Unrolling
 from model.smtlib import PRELUDE, Printer, constant, name_of, sort, symbol
 from model.system.asking.language import as_term, conj, disj
 from model.system.relation import nodes
-from model.system.relation.transition import Lemma, Question, TransitionSystem
+from model.system.relation.transition import Lemma, Question, TransitionSystem, plain
 
 
 class PrintedInvariant:
@@ -49,7 +49,7 @@ class PrintedInvariant:
 
     @cached_property
     def initiation(self) -> str:
-        values = {name_of(v): constant(_plain(t), nodes.width(nodes.node_of(t)))
+        values = {name_of(v): constant(plain(z3.simplify(t)), nodes.width(nodes.node_of(t)))
                   for v, t in zip(self._system.variables, self._system.initial, strict=True)}
         return f"(assert (not {_call('invariant', self._used_in_all, values)}))\n"
 
@@ -128,11 +128,6 @@ def _call(function: str, parameters: Sequence[z3.ExprRef], values: Mapping[str, 
     """A function of the parameters' values; of the parameters themselves, where they have none."""
     given = [values.get(name_of(p), symbol(name_of(p))) for p in parameters]
     return f"({symbol(function)} {' '.join(given)})" if given else symbol(function)
-
-
-def _plain(term: z3.ExprRef) -> int | bool:
-    value = z3.simplify(term)
-    return value.as_long() if isinstance(value, z3.BitVecNumRef) else bool(z3.is_true(value))
 
 
 def _constants(term: z3.ExprRef) -> list[z3.ExprRef]:

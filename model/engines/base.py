@@ -16,8 +16,8 @@ from model.system.relation.transition import (
     Lemma,
     Question,
     TransitionSystem,
-    decided,
     packed,
+    plain,
     substitute,
 )
 
@@ -127,8 +127,13 @@ def solve(solver: z3.Solver, limits: Limits, *assumptions: z3.BoolRef) -> bool:
 def says(model: z3.ModelRef, formula: z3.BoolRef) -> bool:
     """What a model says of a formula. Raises KeyboardInterrupt where Ctrl-C stopped Z3 before it
     had said it."""
+    return bool(value_in(model, formula))
+
+
+def value_in(model: z3.ModelRef, term: z3.ExprRef) -> int | bool:
+    """The value of a term in a model. Raises as `says`."""
     try:
-        return decided(model.eval(formula, model_completion=True))
+        return plain(model.eval(term, model_completion=True))
     except z3.Z3Exception as error:
         if "canceled" in str(error):
             raise KeyboardInterrupt from error

@@ -7,6 +7,7 @@ which of the lemmas it leans on.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -20,9 +21,11 @@ from model.engines.base import (
     Proof,
     Verdict,
     incremental_solver,
+    says,
     solve,
+    value_in,
 )
-from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.compiled import Machine, Terms, Values, compile_terms
 from model.system.relation.nodes import node_of
 from model.system.relation.transition import Lemma, Question, TransitionSystem, substitute
 
@@ -36,7 +39,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._known: dict[object, object] = {}
-        self._left: dict[tuple[str, ...], list[Values]] = {}
+        self._broke: dict[Terms, list[Values]] = defaultdict(list)
 
     def __contains__(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> bool:
         return _nodes(key) in self._known
@@ -44,9 +47,9 @@ class Kept:
     def add(self, key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> None:
         self._known[_nodes(key)] = key  # a node is free for another term once its own is gone
 
-    def left(self, system: TransitionSystem) -> list[Values]:
-        """The states over such variables from which a step broke lemmas, to be added to."""
-        return self._left.setdefault(tuple(map(str, system.variables)), [])
+    def broke(self, system: TransitionSystem) -> list[Values]:
+        """The states over its variables from which a step broke lemmas, to be added to."""
+        return self._broke[Terms(system.variables)]
 
 
 def _nodes(key: tuple[Sequence[z3.ExprRef], Sequence[z3.ExprRef]]) -> tuple[object, ...]:
@@ -64,7 +67,7 @@ def houdini(system: TransitionSystem, candidates: Sequence[Lemma], limits: Limit
     told = [c for c in map(_simplified, candidates) if not z3.is_true(c.formula)]
     first = system.all_at_init([c.formula for c in told]) if told else []
     alive = [c for c, holds in zip(told, first, strict=True) if holds]
-    alive = _tried(system, alive, kept.left(system))
+    alive = _tried(system, alive, kept.broke(system))
     actions = list(range(len(system.branches)))
     while (broken := _first_broken(system, alive, actions, limits, kept)) is not None:
         action, alive = broken
@@ -92,11 +95,6 @@ def _tried(system: TransitionSystem, lemmas: list[Lemma], states: Sequence[Value
     return [lemma for i, lemma in enumerate(lemmas) if i in alive]
 
 
-def _value(model: z3.ModelRef, variable: z3.ExprRef) -> int | bool:
-    value = model.eval(variable, model_completion=True)
-    return value.as_long() if isinstance(value, z3.BitVecNumRef) else bool(z3.is_true(value))
-
-
 def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequence[int],
                   limits: Limits, kept: Kept) -> tuple[int, list[Lemma]] | None:
     """The first action that does not keep all of the lemmas, and those that it keeps in the state
@@ -116,9 +114,9 @@ def _first_broken(system: TransitionSystem, lemmas: list[Lemma], actions: Sequen
         solver.add(z3.Not(after))
         if solve(solver, limits):
             model = solver.model()
-            kept.left(system).append(tuple(_value(model, v) for v in system.variables))
+            kept.broke(system).append(tuple(value_in(model, v) for v in system.variables))
             return action, [lemma for lemma, said in zip(lemmas, after.children(), strict=True)
-                            if not z3.is_false(model.eval(said, model_completion=True))]
+                            if says(model, said)]
         solver.pop()
         kept.add(step)
     return None

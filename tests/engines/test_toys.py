@@ -163,8 +163,8 @@ def test_a_step_that_one_system_may_take_is_another_where_its_values_go_elsewher
 
 def test_what_broke_lemmas_of_one_system_is_tried_on_the_same_variables_alone() -> None:
     """Whatever other systems have told, the largest inductive subset is the same."""
-    lemmas = [Lemma("at most ten", z3.ULE(N, number(10))), Lemma("even", N & 1 == number(0)),
-              Lemma("parity", ODD == (N & 1 == number(1)))]
+    lemmas = [Lemma("at most ten", z3.ULE(N, number(10))), Lemma("even", number(0) == N & 1),
+              Lemma("parity", (number(1) == N & 1) == ODD)]
     c = z3.Bool("c")
     other = TransitionSystem("other", (c,), (z3.BoolVal(False),), ("set",), ((z3.BoolVal(True),),))
     kept = Kept()

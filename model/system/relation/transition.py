@@ -135,6 +135,11 @@ def decided(value: z3.ExprRef) -> bool:
     return bool(z3.is_true(value))
 
 
+def plain(value: z3.ExprRef) -> int | bool:
+    """The number or truth value that Z3 made of a term without variables. Raises as `decided`."""
+    return value.as_long() if isinstance(value, z3.BitVecNumRef) else decided(value)
+
+
 def packed(terms: Sequence[z3.ExprRef]) -> z3.BoolRef:
     """One term whose children are `terms`: what is done to all of them is done once to what they
     share."""
