@@ -47,8 +47,8 @@ from model.cli import (
     writable_folder,
 )
 from model.engines.registry import ENGINES
-from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
+from model.kernel.releases import NEWEST
 from model.processes import CANNOT_TELL
 from model.promises import add_promise_arguments, promises
 from properties.base import Property

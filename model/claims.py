@@ -13,8 +13,8 @@ from model.checking.cells import select, select_editions
 from model.checking.claims import Answer, Judged, judge
 from model.checking.claims_report import TextReport, Traces, as_json, exit_code
 from model.cli import cut_short, wants_colour, with_patch, writable_folder
-from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError
+from model.kernel.releases import NEWEST
 from model.processes import Stopped, interrupted_code, until_interrupted
 from model.system.state.mappings import MAPPINGS
 from properties.claims import CLAIMS

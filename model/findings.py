@@ -28,8 +28,8 @@ from model.checking.remedies import (
     spans,
 )
 from model.cli import Parser, entry, one_of
-from model.kernel.changes import KERNELS
 from model.kernel.editions import find_edition
+from model.kernel.releases import KERNELS
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.findings import FINDINGS, Broken, Finding, Shown

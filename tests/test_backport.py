@@ -18,8 +18,8 @@ from model.checking.cells import Cell
 from model.checking.series import BAD, GOOD, SILENT, course
 from model.engines.base import Limits, OutOfTime, says
 from model.engines.minimal import minimal_sets
-from model.kernel.changes import NEWEST
 from model.kernel.editions import EDITIONS, UsageError, choice, find_change, find_edition
+from model.kernel.releases import NEWEST
 from model.system.actions.operations import CORE
 from model.system.relation.family import Family
 from model.system.relation.kernel import kernel_system

@@ -14,8 +14,9 @@ from model.checking.cells import CellResult, plan
 from model.checking.remedies import remedied
 from model.checking.run import run
 from model.checking.settle import Options
-from model.kernel.changes import CHANGES, NEWEST
+from model.kernel.changes import CHANGES
 from model.kernel.editions import find_edition
+from model.kernel.releases import NEWEST
 from model.system.relation.kernel import kernel_system
 from model.system.relation.replay import keeps, violates
 from model.system.state.mappings import find_mapping

@@ -21,10 +21,10 @@ from model.checking.claims import Judged, judge
 from model.checking.claims_report import exit_code, in_words
 from model.engines.base import Limits
 from model.engines.conditions import NotTold, as_formula, minimal_dnf, observations
-from model.kernel.changes import NEWEST
 from model.kernel.editions import Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_mkwrite
+from model.kernel.releases import NEWEST
 from model.system.asking.language import as_term
 from model.system.asking.point import Course, Point
 from model.system.relation.apart import first_apart

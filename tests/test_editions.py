@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
-from model.kernel.changes import ALIASES, CHANGES, NEWEST
+from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_change, find_edition
+from model.kernel.releases import ALIASES, NEWEST
 
 
 @pytest.mark.parametrize(("typed", "name"), [

@@ -23,13 +23,13 @@ from model.checking.remedies import (
 )
 from model.engines.explicit import first_violation
 from model.kernel import remedies
-from model.kernel.changes import KERNELS, NEWEST
 from model.kernel.editions import Edition, find_edition
 from model.kernel.hugetlb import huge_pte_mkwrite
 from model.kernel.logic import BV, ite
 from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_present
 from model.kernel.records import CpFlags, Entry, Vma
+from model.kernel.releases import KERNELS, NEWEST
 from model.system.actions.operations import CORE, with_needed
 from model.system.actions.themes import modelled
 from model.system.relation.kernel import kernel_system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.kernel.changes import NEWEST
+from model.kernel.releases import NEWEST
 from tests.guide import NEW_RELEASE, PAGE, PROMISES, ROOT, Block, blocks, follow
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model.kernel.changes import CHANGES, KERNELS
+from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, Edition, find_edition
+from model.kernel.releases import KERNELS
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 from properties.history import NOT_TOLD, TOLD_BY, Told

@@ -9,8 +9,8 @@ import pytest
 from model.checking.cells import plan
 from model.checking.run import default_jobs, run
 from model.checking.settle import Options
-from model.kernel.changes import NEWEST
 from model.kernel.editions import EDITIONS
+from model.kernel.releases import NEWEST
 from model.system.state.mappings import MAPPINGS
 from tests.survey import CELLS, verdict
 

@@ -24,9 +24,9 @@ from model.checking.formats import as_ktap
 from model.checking.run import run
 from model.checking.settle import Options
 from model.cli import patched, with_patch
-from model.kernel.changes import NEWEST
 from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition
 from model.kernel.mirror import MIRRORS
+from model.kernel.releases import NEWEST
 from model.system.asking.coverage import Coverage
 from model.system.patching.files import _first_calls, load
 from model.system.relation.kernel import KernelSystem, kernel_system, whole_system

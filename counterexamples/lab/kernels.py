@@ -12,8 +12,8 @@ from counterexamples.lab import debian, guest, tree
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.session import Session
 from model.debian.source import archive_of, here, is_source
-from model.kernel.changes import ALIASES
 from model.kernel.editions import EDITIONS, UsageError, nearest, unknown
+from model.kernel.releases import ALIASES
 from model.machine import cache_folder, file_digest
 
 _IMAGE = "bzimage:PATH[+FILE.ko...]"

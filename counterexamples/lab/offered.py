@@ -19,8 +19,8 @@ from model.debian.index import (
     numbers,
 )
 from model.debian.source import here, is_source
-from model.kernel.changes import ALIASES
 from model.kernel.editions import UsageError, nearest
+from model.kernel.releases import ALIASES
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from model.checking.cells import Cause, Cell, CellResult
 from model.checking.remedies import remedied
 from model.engines.base import UNKNOWN, VIOLATED, OutOfTime
 from model.engines.minimal import fewest
-from model.kernel.changes import CHANGES, NEWEST
+from model.kernel.changes import CHANGES
 from model.kernel.editions import find_edition
+from model.kernel.releases import NEWEST
 from model.system.actions.operations import with_needed
 from model.system.actions.themes import modelled
 from model.system.relation.kernel import KernelSystem

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from model.engines.explicit import first_violation, reaches
-from model.kernel.changes import KERNELS, NEWEST
 from model.kernel.editions import Edition
 from model.kernel.mirror import MIRRORS
 from model.kernel.records import Mapping
+from model.kernel.releases import KERNELS, NEWEST
 from model.system.actions.themes import allowing, modelled
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.library import library

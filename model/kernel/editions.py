@@ -19,8 +19,9 @@ from typing import Any
 
 import z3
 
-from model.kernel.changes import ALIASES, CHANGES, RELEASES, Change
+from model.kernel.changes import CHANGES, Change
 from model.kernel.logic import Bool
+from model.kernel.releases import ALIASES, RELEASES
 
 _SHOWN = 200
 _NEAR_HASH = 0.75  # any two hashes are half alike

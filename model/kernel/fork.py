@@ -16,9 +16,6 @@ from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, wo
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_needs_copy
 from model.kernel.pgtable import (
-    is_migration_entry,
-    is_pte_marker,
-    make_readable_migration_pte,
     maybe_mkwrite,
     pte_clear_uffd_wp,
     pte_mkdirty,
@@ -30,7 +27,13 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
-from model.kernel.swapops import make_guard_marker, make_poison_marker
+from model.kernel.swapops import (
+    is_migration_entry,
+    is_pte_marker,
+    make_guard_marker,
+    make_poison_marker,
+    make_readable_migration_pte,
+)
 from model.kernel.userfaultfd import dup_userfaultfd
 from model.kernel.userfaultfd_k import userfaultfd_wp
 

@@ -15,12 +15,7 @@ from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negat
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.pgtable import (
-    downgraded_migration_pte,
-    is_migration_entry,
-    is_writable_migration_entry,
-    make_readable_migration_pte,
     maybe_mkwrite,
-    migrating,
     pte_clear_uffd_wp,
     pte_dirty,
     pte_mkdirty,
@@ -44,6 +39,13 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import CpFlags, Entry, Fault, Outcome, Vma, outcome
+from model.kernel.swapops import (
+    downgraded_migration_pte,
+    is_migration_entry,
+    is_writable_migration_entry,
+    make_readable_migration_pte,
+    migrating,
+)
 from model.kernel.userfaultfd_k import (
     userfaultfd_armed,
     userfaultfd_missing,

@@ -14,15 +14,8 @@ from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    is_migration_entry,
-    is_pte_marker,
-    is_readable_migration_entry,
     is_swap_pte,
-    is_writable_migration_entry,
-    make_readable_migration_pte,
-    make_uffd_wp_marker,
     pte_clear_uffd_wp,
-    pte_marker_uffd_wp,
     pte_mkdirty,
     pte_mkuffd_wp,
     pte_mkyoung,
@@ -33,12 +26,21 @@ from model.kernel.pgtable import (
     pte_swp_clear_uffd_wp,
     pte_swp_mkuffd_wp,
     pte_swp_uffd_wp,
-    pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
     pte_wrprotect,
 )
 from model.kernel.records import CpFlags, Entry, Fault, Outcome, Vma, outcome
+from model.kernel.swapops import (
+    is_migration_entry,
+    is_pte_marker,
+    is_readable_migration_entry,
+    is_writable_migration_entry,
+    make_readable_migration_pte,
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+    pte_swp_uffd_wp_any,
+)
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_missing, userfaultfd_wp
 
 _C = "mm/hugetlb.c"

@@ -13,17 +13,16 @@ from model.kernel.logic import BV, Bool, conj, disj, ite, negate
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    is_pte_marker,
     maybe_mkwrite,
     pte_mkdirty,
     pte_none,
     pte_present,
     pte_special,
-    pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.swapops import is_pte_marker, pte_swp_uffd_wp_any
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 _C = "mm/khugepaged.c"

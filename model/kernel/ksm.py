@@ -13,14 +13,9 @@ from model.kernel.gup import unsharing_copy
 from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.memory import do_wp_page
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import (
-    is_swap_slot,
-    pte_mksoft_dirty,
-    pte_present,
-    pte_protnone,
-    pte_soft_dirty,
-)
+from model.kernel.pgtable import pte_mksoft_dirty, pte_present, pte_protnone, pte_soft_dirty
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import is_swap_slot
 
 _C = "mm/ksm.c"
 

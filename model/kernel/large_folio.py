@@ -16,7 +16,6 @@ from model.kernel.memory import set_pte_range
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    is_migration_entry,
     pte_mksoft_dirty,
     pte_mkspecial,
     pte_mkuffd_wp,
@@ -27,6 +26,7 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import Entry, Vma
 from model.kernel.rmap import try_to_migrate_one
+from model.kernel.swapops import is_migration_entry
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 

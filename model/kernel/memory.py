@@ -27,6 +27,7 @@ from model.kernel.hugetlb import (
 from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, word
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
+from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
 from model.kernel.mmap import (
     pte_needs_soft_dirty_wp,
     vma_needs_copy,
@@ -34,14 +35,8 @@ from model.kernel.mmap import (
 )
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.pgtable import (
-    is_migration_entry,
-    is_pte_marker,
-    is_swap_slot,
-    make_readable_migration_pte,
-    make_uffd_wp_marker,
     maybe_mkwrite,
     pte_clear_uffd_wp,
-    pte_marker_uffd_wp,
     pte_mkdirty,
     pte_mksoft_dirty,
     pte_mkspecial,
@@ -57,12 +52,17 @@ from model.kernel.pgtable import (
     pte_swp_exclusive,
     pte_swp_soft_dirty,
     pte_swp_uffd_wp,
-    pte_swp_uffd_wp_any,
-    pte_uffd_wp,
     pte_write,
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Fault, Outcome, Vma, outcome
+from model.kernel.swapops import (
+    is_migration_entry,
+    is_pte_marker,
+    is_swap_slot,
+    make_readable_migration_pte,
+    pte_marker_uffd_wp,
+)
 from model.kernel.userfaultfd_k import (
     userfaultfd_missing,
     userfaultfd_pte_wp,
@@ -306,15 +306,6 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
 
 
 # --- calls that drop or copy page tables ----------------------------------------------------------
-
-
-@mirrors("include/linux/mm_inline.h")
-def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
-    """What an entry becomes that was `pteval` and is dropped: a marker where a registered file
-    mapping was write-protected, else empty, as before 999dad824c39 always."""
-    armed = disj(conj(pte_present(pteval), pte_uffd_wp(pteval)), pte_swp_uffd_wp_any(ed, pteval))
-    return ite(conj(ed.has("999dad824c39"), not vma.mapping.anonymous, userfaultfd_wp(vma), armed),
-               make_uffd_wp_marker(ed), word(0))
 
 
 @mirrors(_C)

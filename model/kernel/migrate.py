@@ -16,10 +16,6 @@ from model.kernel.huge_memory import remove_migration_pmd
 from model.kernel.logic import conj, ite, negate, set_bits
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    is_migration_entry,
-    is_migration_entry_dirty,
-    is_readable_migration_entry,
-    is_writable_migration_entry,
     maybe_mkwrite,
     pte_clear_soft_dirty,
     pte_mkdirty,
@@ -31,6 +27,12 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import (
+    is_migration_entry,
+    is_migration_entry_dirty,
+    is_readable_migration_entry,
+    is_writable_migration_entry,
+)
 
 
 @mirrors("mm/migrate.c")

@@ -43,12 +43,8 @@ from model.kernel.mmap import (
     vma_wants_manual_pte_write_upgrade,
 )
 from model.kernel.pgtable import (
-    downgraded_migration_pte,
-    is_pte_marker,
-    make_uffd_wp_marker,
     pte_clear_uffd_wp,
     pte_dirty,
-    pte_marker_uffd_wp,
     pte_mkdirty,
     pte_mkuffd_wp,
     pte_mkwrite,
@@ -64,6 +60,12 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
+from model.kernel.swapops import (
+    downgraded_migration_pte,
+    is_pte_marker,
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+)
 from model.kernel.userfaultfd_k import userfaultfd_pte_wp, userfaultfd_wp_use_markers
 
 _C = "mm/mprotect.c"

@@ -16,7 +16,6 @@ from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_swap_pte,
     pte_clear_uffd_wp,
-    pte_marker_uffd_wp,
     pte_mksoft_dirty,
     pte_none,
     pte_present,
@@ -24,6 +23,7 @@ from model.kernel.pgtable import (
     pte_swp_mksoft_dirty,
 )
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import pte_marker_uffd_wp
 from model.kernel.userfaultfd import mremap_userfaultfd_prep
 from model.kernel.userfaultfd_k import userfaultfd_armed
 

@@ -10,11 +10,9 @@ from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import folio_unmapped, set_pmd_migration_entry
 from model.kernel.logic import clear_bits, conj, disj, ite, negate
-from model.kernel.memory import pte_install_uffd_wp_if_needed
 from model.kernel.mirror import mirrors
+from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
 from model.kernel.pgtable import (
-    make_swap_pte,
-    migrating,
     pte_dirty,
     pte_present,
     pte_soft_dirty,
@@ -27,6 +25,7 @@ from model.kernel.pgtable import (
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import make_swap_pte, migrating
 
 _C = "mm/rmap.c"
 

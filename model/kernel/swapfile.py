@@ -12,7 +12,6 @@ from model.kernel.editions import Edition
 from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
-    is_swap_slot,
     pte_mksoft_dirty,
     pte_mkuffd_wp,
     pte_present,
@@ -21,6 +20,7 @@ from model.kernel.pgtable import (
     pte_swp_uffd_wp,
 )
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import is_swap_slot
 
 _C = "mm/swapfile.c"
 

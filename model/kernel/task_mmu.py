@@ -13,9 +13,7 @@ from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negat
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot
 from model.kernel.pgtable import (
-    is_migration_entry,
     is_swap_pte,
-    make_uffd_wp_marker,
     pte_clear_soft_dirty,
     pte_mkuffd_wp,
     pte_none,
@@ -25,12 +23,12 @@ from model.kernel.pgtable import (
     pte_swp_clear_soft_dirty,
     pte_swp_mkuffd_wp,
     pte_swp_soft_dirty,
-    pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
     pte_wrprotect,
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.swapops import is_migration_entry, make_uffd_wp_marker, pte_swp_uffd_wp_any
 from model.kernel.userfaultfd import uffd_wp_range
 from model.kernel.userfaultfd_k import userfaultfd_wp, userfaultfd_wp_use_markers
 

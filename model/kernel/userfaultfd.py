@@ -36,12 +36,11 @@ from model.kernel.pgtable import (
     pte_mkuffd_wp,
     pte_mkwrite,
     pte_none,
-    pte_none_mostly,
     pte_wrprotect,
     vm_get_page_prot,
 )
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
-from model.kernel.swapops import make_poison_marker
+from model.kernel.swapops import make_poison_marker, pte_none_mostly
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
 
 _FS = "fs/userfaultfd.c"

@@ -12,10 +12,7 @@ from model.kernel.editions import Edition
 from model.kernel.large_folio import split_folio
 from model.kernel.logic import BV, Bool, conj, disj, ite, negate
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import (
-    pte_present,
-    pte_special,
-)
+from model.kernel.pgtable import pte_present, pte_special
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import try_to_unmap_one
 

@@ -82,7 +82,7 @@ def applied(mutant: Mutant) -> Iterator[Edition]:
         return
     right = original(mutant)
     users = [module for name, module in sys.modules.items()
-             if name.startswith(("model.kernel.", "model.system.actions.effects"))
+             if name.startswith(("model.kernel.", "model.system.actions."))
              and vars(module).get(mutant.function) is right]
 
     def asking(name: str) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from model.engines.explicit import first_violation
 from model.kernel.editions import Edition, find_edition
 from model.kernel.task_mmu import pagemap_read
 from model.mutation.mutant import Mutant, applied
-from model.system.actions.effects import Effect
+from model.system.actions.effect import Effect
 from model.system.actions.themes import allowing, modelled
 from model.system.asking.used import called
 from model.system.relation.compiled import Machine, Values, compile_terms

@@ -13,8 +13,9 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-from model.kernel.changes import CHANGES, NEWEST
+from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, UsageError, shortened, unknown
+from model.kernel.releases import NEWEST
 from model.system.actions.operations import CORE, OPERATIONS
 from model.system.asking.view import StepView, View
 from model.system.patching.executed import NAME, blamed, executed, place_of

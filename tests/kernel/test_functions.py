@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from model.kernel import fault, memory, mmap, mprotect, mremap, task_mmu, userfaultfd, userfaultfd_k
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.logic import Bool, as_term, word
-from model.kernel.pgtable import swp_migration
 from model.kernel.records import CpFlags, Entry, Mapping, Outcome, Vma
+from model.kernel.swapops import swp_migration
 from model.system.relation.compiled import compile_terms
 from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS

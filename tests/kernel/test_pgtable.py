@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import z3
 
-from model.kernel import mmu, pgtable
+from model.kernel import mmu, pgtable, swapops
 from model.kernel.editions import Edition, find_edition
 from model.kernel.logic import Bool, as_term, word
 from model.kernel.records import Mapping, Vma
@@ -262,7 +262,7 @@ def _swap_entry(kind: int, offset: int) -> int:
 @editions
 def test_marker_value(ed: Edition) -> None:
     """The uffd-wp marker is the swap entry of the marker type with offset 1, bit for bit."""
-    marker = value(pgtable.make_uffd_wp_marker(ed))
+    marker = value(swapops.make_uffd_wp_marker(ed))
     assert marker == _swap_entry(_marker_type(ed), 1)
     assert not marker & (1 << P | 1 << PROTNONE | 0b1110)
 
@@ -281,8 +281,8 @@ def test_markers_are_told_apart(ed: Edition) -> None:
     }
     for entry, expected in table.items():
         pte = word(entry)
-        answers = (pgtable.is_pte_marker(ed, pte), pgtable.pte_marker_uffd_wp(ed, pte),
-                   pgtable.pte_swp_uffd_wp_any(ed, pte))
+        answers = (swapops.is_pte_marker(ed, pte), swapops.pte_marker_uffd_wp(ed, pte),
+                   swapops.pte_swp_uffd_wp_any(ed, pte))
         assert tuple(z3.is_true(z3.simplify(as_term(a))) for a in answers) == expected, hex(entry)
 
 

@@ -8,14 +8,9 @@ from dataclasses import replace
 from model.kernel import memory
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, conj, disj, ite, word
-from model.kernel.pgtable import (
-    make_uffd_wp_marker,
-    pte_marker_uffd_wp,
-    pte_present,
-    pte_swp_uffd_wp_any,
-    pte_uffd_wp,
-)
+from model.kernel.pgtable import pte_present, pte_uffd_wp
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import make_uffd_wp_marker, pte_marker_uffd_wp, pte_swp_uffd_wp_any
 from model.kernel.userfaultfd_k import userfaultfd_wp
 
 

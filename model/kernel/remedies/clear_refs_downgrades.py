@@ -5,8 +5,8 @@ from __future__ import annotations
 from model.kernel import task_mmu
 from model.kernel.editions import Edition
 from model.kernel.logic import ite
-from model.kernel.pgtable import is_writable_migration_entry, make_readable_migration_pte
 from model.kernel.records import Entry, Vma
+from model.kernel.swapops import is_writable_migration_entry, make_readable_migration_pte
 
 
 def clear_soft_dirty(ed: Edition, vma: Vma, entry: Entry) -> Entry:

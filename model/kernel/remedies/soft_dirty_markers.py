@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import memory, mprotect, task_mmu
+from model.kernel import memory, mm_inline, mprotect, task_mmu
 from model.kernel.bits import PTE_MARKER_UFFD_WP, SWP_OFFSET_SHIFT
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, disj, ite, word
 from model.kernel.mmap import vma_soft_dirty_enabled
 from model.kernel.pgtable import (
-    is_pte_marker,
     is_swap_pte,
-    make_uffd_wp_marker,
-    pte_marker_uffd_wp,
     pte_mksoft_dirty,
     pte_none,
     pte_present,
@@ -27,6 +24,7 @@ from model.kernel.pgtable import (
     pte_swp_soft_dirty,
 )
 from model.kernel.records import CpFlags, Entry, Fault, Vma
+from model.kernel.swapops import is_pte_marker, make_uffd_wp_marker, pte_marker_uffd_wp
 
 
 def _marker(ed: Edition) -> BV:
@@ -50,7 +48,7 @@ def _with(ed: Edition, pte: BV) -> BV:
 
 
 def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
-    left = memory.pte_install_uffd_wp_if_needed(ed, vma, pteval)
+    left = mm_inline.pte_install_uffd_wp_if_needed(ed, vma, pteval)
     was = disj(conj(pte_present(pteval), pte_soft_dirty(pteval)),
                conj(is_swap_pte(pteval), pte_swp_soft_dirty(pteval)))
     return ite(conj(vma_soft_dirty_enabled(vma), was), _with(ed, left), left)

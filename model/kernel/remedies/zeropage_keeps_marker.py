@@ -5,8 +5,9 @@ from __future__ import annotations
 from model.kernel import userfaultfd
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, as_term, conj, ite
-from model.kernel.pgtable import pte_marker_uffd_wp, pte_mkuffd_wp, pte_wrprotect
+from model.kernel.pgtable import pte_mkuffd_wp, pte_wrprotect
 from model.kernel.records import Entry, Outcome, Vma, outcome
+from model.kernel.swapops import pte_marker_uffd_wp
 from model.kernel.userfaultfd_k import userfaultfd_wp
 
 

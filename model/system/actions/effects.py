@@ -3,80 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
-from model.kernel.bits import VM_UFFD_WP, VM_WRITE
+from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.fault import FAULT_BITS, Access, user_access
+from model.kernel.fault import Access, user_access
 from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
-from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate, number
+from model.kernel.logic import Bool, as_term, conj, disj, has, ite, negate
 from model.kernel.madvise import madvise_guard_install, madvise_guard_remove, madvise_remove
-from model.kernel.memory import (
-    copy_page_range,
-    stored_by_child,
-    try_to_free_pte,
-    unmap_single_vma,
-)
+from model.kernel.memory import copy_page_range, stored_by_child, try_to_free_pte, unmap_single_vma
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import (
     change_prot_numa,
     do_mprotect_pkey,
-    modify_prot_start_ptes,
 )
 from model.kernel.mremap import move_vma
-from model.kernel.pgtable import is_migration_entry, pte_present
+from model.kernel.pgtable import pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
+from model.kernel.swapops import is_migration_entry
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
-from model.kernel.userfaultfd import (
-    mfill_atomic,
-    mwriteprotect_range,
-    userfaultfd_api,
-    userfaultfd_poison,
-    userfaultfd_register,
-    userfaultfd_register_range,
-    userfaultfd_release,
-    userfaultfd_unregister,
-)
 from model.kernel.vmscan import madvise_pageout
+from model.system.actions.effect import (
+    OK,
+    Effect,
+    cured,
+    each,
+    protected,
+    stored,
+    unprotected,
+)
 from model.system.state.mappings import fresh_vma
-from model.system.state.state import History, State, fresh_entry
-
-NO_FAULTS = number(0, FAULT_BITS)
-OK = outcome(Outcome.ok)
+from model.system.state.state import State, fresh_entry
 
 Accessing: TypeAlias = Callable[[Edition, Vma, Entry, bool], Access]
 """How the first byte is got at, to load it or (True) to store to it; by default as the CPU does."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """The state after an operation, the outcome (4 bits) and the minor faults taken (3 bits)."""
-
-    state: State
-    outcome: BV = OK
-    faults: BV = NO_FAULTS
-
-
-
-def _each(s: State, call: Callable[[Entry], Entry]) -> State:
-    """`call` made of every page of the mapping."""
-    return replace(s, entry=call(s.entry), rest=None if s.rest is None else call(s.rest))
-
-
-def _protected(ed: Edition, s: State, changed: Bool, call: Callable[[Entry], Entry]) -> State:
-    """`call` made of every page, which has their protection changed where `changed`."""
-    if s.rest is None:
-        return _each(s, call)
-    entry, rest = modify_prot_start_ptes(ed, s.vma, s.entry, s.rest)
-    return _each(ite(changed, replace(s, entry=entry, rest=rest), s), call)
 
 
 def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
@@ -101,7 +69,7 @@ def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
     access = (accessing or user_access)(ed, s.vma, s.entry, True)
     done = as_term(access.outcome == OK)
     entry = replace(access.entry, unused=conj(access.entry.unused, negate(done)))
-    after = replace(_touched(ed, s, entry, write=True), history=_stored(s, done))
+    after = replace(_touched(ed, s, entry, write=True), history=stored(s, done))
     event = outcome(Outcome.EFAULT if accessing else Outcome.event)
     asked = conj(as_term(access.outcome == event), _page_asked_for(s))
     return Effect(_with_anon_vma(after, asked), access.outcome, access.faults)
@@ -111,12 +79,6 @@ def _page_asked_for(s: State) -> Bool:
     """A write fault asks for an anonymous page (do_anonymous_page)."""
     return conj(s.vma.mapping.anonymous, has(s.vma.vm_flags, VM_WRITE),
                 negate(pte_present(s.entry.pte)))
-
-
-def _stored(s: State, done: Bool) -> History:
-    """A store has completed where `done`."""
-    return replace(s.history, stored=disj(s.history.stored, done),
-                   stored_since_wp=disj(s.history.stored_since_wp, done))
 
 
 def _with_anon_vma(s: State, asked: Bool = False) -> State:
@@ -133,65 +95,15 @@ def load(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
 
 def clear_refs(ed: Edition, s: State) -> Effect:
     vma, _ = clear_refs_write(ed, s.vma, s.entry)
-    cleared = _each(s, lambda entry: clear_refs_write(ed, s.vma, entry)[1])
+    cleared = each(s, lambda entry: clear_refs_write(ed, s.vma, entry)[1])
     return Effect(replace(cleared, vma=vma, history=replace(s.history, stored=False)))
-
-
-def _ioctl(s: State, effect: Effect) -> Effect:
-    """An ioctl on the userfaultfd."""
-    return ite(s.uffd_open, effect, Effect(s, outcome(Outcome.EBADF)))
-
-
-def _unprotected(s: State, ended: Bool = True) -> State:
-    history = replace(s.history, protected=False, protected_populated=False,
-                      protected_async=False)
-    return replace(s, history=ite(ended, history, s.history))
-
-
-def register(ed: Edition, s: State, mode: int) -> Effect:
-    """Registering anew without write-protect mode ends the protection."""
-    vma, result = userfaultfd_register(ed, s.vma, mode)
-    done = ite(result == OK, _each(s, lambda entry: userfaultfd_register_range(
-        ed, s.vma, entry, mode)), s)
-    registered = replace(done, vma=vma)
-    kept = has_all(vma.vm_flags, VM_UFFD_WP)
-    return _ioctl(s, Effect(ite(kept, registered, _unprotected(registered)), result))
-
-
-def _disarmed(before: Vma, after: Vma) -> Bool:
-    """Write-protect mode has ended, and with it the protection of the entries."""
-    return conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP)))
-
-
-def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
-    """By the userfaultfd of the run, or by an `other` one that is opened for it."""
-    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry, other)
-    done = _protected(ed, s, _disarmed(s.vma, vma),
-                      lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
-    if other:
-        return Effect(_unprotected(replace(done, vma=vma), as_term(result == OK)), result)
-    return _ioctl(s, Effect(_unprotected(replace(done, vma=vma)), result))
-
-
-def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) -> Effect:
-    """As `unregister`, by either."""
-    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp, other)
-    done = _protected(ed, s, as_term(result == OK),
-                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp, other)[0])
-    populated = conj(enable_wp, pte_present(done.entry.pte))
-    sync = conj(enable_wp, negate(s.vma.wp_async))
-    history = replace(s.history, protected=sync,
-                      protected_populated=conj(sync, populated),
-                      protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
-    effect = Effect(replace(done, history=ite(result == OK, history, s.history)), result)
-    return effect if other else _ioctl(s, effect)
 
 
 def scan_wp(ed: Edition, s: State) -> Effect:
     """Protects what reads as written, and so all that was not protected."""
     _, result = pagemap_scan_pmd_entry(ed, s.vma, s.entry)
     done = as_term(result == OK)
-    scanned = _each(s, lambda entry: pagemap_scan_pmd_entry(ed, s.vma, entry)[0])
+    scanned = each(s, lambda entry: pagemap_scan_pmd_entry(ed, s.vma, entry)[0])
     history = replace(s.history, protected_async=disj(s.history.protected_async, done),
                       stored_since_wp=conj(s.history.stored_since_wp, negate(done)))
     return Effect(replace(scanned, history=history), result)
@@ -199,76 +111,25 @@ def scan_wp(ed: Edition, s: State) -> Effect:
 
 def mprotect(ed: Edition, s: State, prot: int) -> Effect:
     vma, _, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
-    done = _protected(ed, s, as_term(vma.vm_flags != s.vma.vm_flags),
+    done = protected(ed, s, as_term(vma.vm_flags != s.vma.vm_flags),
                       lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
     return Effect(replace(done, vma=vma), result)
 
 
-def close_uffd(ed: Edition, s: State) -> Effect:
-    vma, _ = userfaultfd_release(ed, s.vma, s.entry)
-    done = _protected(ed, s, _disarmed(s.vma, vma),
-                      lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
-    closed = _unprotected(replace(done, vma=vma, uffd_open=False))
-    return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
-
-
-def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
-              wp_async: bool = False) -> Effect:
-    """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
-    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
-    able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
-                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")))
-    opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),
-                 Effect(s, outcome(Outcome.EINVAL)))
-    return ite(s.uffd_open, Effect(s), opened)
-
-
-def copy(ed: Edition, s: State, wp: bool) -> Effect:
-    """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
-    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
-    done = as_term(result == OK)
-    sync = conj(wp, negate(s.vma.wp_async))
-    history = replace(_stored(s, True), protected=sync, protected_populated=sync,
-                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False,
-                      poisoned=False)
-    copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
-    return _ioctl(s, Effect(copied, result))
-
-
-def zeropage(ed: Edition, s: State) -> Effect:
-    """No store, and by its documentation no end of a protection."""
-    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
-    filled = _cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
-    return _ioctl(s, Effect(filled, result))
-
-
-def poison(ed: Edition, s: State) -> Effect:
-    vma, entry, result = userfaultfd_poison(ed, s.vma, s.entry)
-    poisoned = disj(s.history.poisoned, as_term(result == OK))
-    history = replace(s.history, poisoned=poisoned)
-    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
-
-
-def _cured(s: State, ended: Bool = True) -> State:
-    """What was poisoned has been given up, or filled."""
-    poisoned = conj(s.history.poisoned, negate(ended))
-    return replace(s, history=replace(s.history, poisoned=poisoned))
-
-
 def dontneed(ed: Edition, s: State) -> Effect:
     """The program gives the page up, and with it whether it was stored to."""
-    done = _cured(_each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
+    done = cured(each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
     if not s.vma.mapping.thp:
         return Effect(done)
     freed = try_to_free_pte(ed, done.entry, done.rest or done.entry)
-    return Effect(_each(done, lambda entry: replace(entry, huge=disj(entry.huge, freed))))
+    return Effect(each(done, lambda entry: replace(entry, huge=disj(entry.huge, freed))))
 
 
 def remove(ed: Edition, s: State) -> Effect:
     """As `dontneed`, with the content of the file."""
     _, result = madvise_remove(ed, s.vma, s.entry)
-    done = _each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
-    return Effect(_cured(done, as_term(result == OK)), result)
+    done = each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
+    return Effect(cured(done, as_term(result == OK)), result)
 
 
 def guard(ed: Edition, s: State) -> Effect:
@@ -278,7 +139,7 @@ def guard(ed: Edition, s: State) -> Effect:
     zapped = as_term(result != outcome(Outcome.EINVAL))
     stored = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
     guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=stored))
-    return Effect(_unprotected(_cured(guarded, zapped), as_term(result == OK)), result)
+    return Effect(unprotected(cured(guarded, zapped), as_term(result == OK)), result)
 
 
 def unguard(ed: Edition, s: State) -> Effect:
@@ -287,9 +148,9 @@ def unguard(ed: Edition, s: State) -> Effect:
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
-    done = _each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
+    done = each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     if lives:
-        done = _each(done, lambda entry: ksm_fork(ed, s.vma, entry))
+        done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
     return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
 
 
@@ -301,10 +162,10 @@ def fork_child(ed: Edition, s: State) -> Effect:
         return ite(conj(entry.pinned, entry.anon), entry, ksm_fork(ed, s.vma, entry))
 
     vma, _ = dup_mmap(ed, s.vma, s.entry)
-    child = _each(s, lambda entry: dup_mmap(ed, s.vma, twin(entry))[1])
+    child = each(s, lambda entry: dup_mmap(ed, s.vma, twin(entry))[1])
     history = replace(s.history, stored=False,
                       poisoned=conj(s.history.poisoned, not s.vma.mapping.shared))
-    return Effect(_unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
+    return Effect(unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
 
 
 def mmap(ed: Edition, s: State) -> Effect:
@@ -313,16 +174,16 @@ def mmap(ed: Edition, s: State) -> Effect:
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
                   wp_async=s.vma.wp_async)
     kept = not s.vma.mapping.regular
-    fresh = replace(_each(s, lambda entry: replace(
+    fresh = replace(each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
-    return Effect(_unprotected(replace(fresh, history=replace(
+    return Effect(unprotected(replace(fresh, history=replace(
         s.history, stored=False, poisoned=False))))
 
 
 def swapoff(ed: Edition, s: State) -> Effect:
     """EINTR, as by a signal, where it does not end."""
-    done = _each(s, lambda entry: try_to_unuse(ed, s.vma, entry)[0])
+    done = each(s, lambda entry: try_to_unuse(ed, s.vma, entry)[0])
     ends = conj(*(try_to_unuse(ed, s.vma, entry)[1]
                   for entry in (s.entry, s.rest) if entry is not None))
     return Effect(done, ite(ends, OK, outcome(Outcome.EINTR)))
@@ -339,12 +200,12 @@ def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effe
         rest = s.rest and migrate_pages_batch(ed, s.vma, s.rest, unused=True)
         entry = migrate_pages_batch(ed, s.vma, s.entry, s.entry.unused)
         s = replace(s, entry=entry, rest=rest)
-    return Effect(_each(s, lambda entry: remove_migration_pte(ed, s.vma, entry)) if end else s)
+    return Effect(each(s, lambda entry: remove_migration_pte(ed, s.vma, entry)) if end else s)
 
 
 def split(ed: Edition, s: State) -> Effect:
     """The VMA is split inside the huge page and merged again: its page table stays split."""
-    return Effect(_each(s, lambda entry: ite(
+    return Effect(each(s, lambda entry: ite(
         entry.huge, split_huge_pmd_locked(ed, s.vma, entry), entry)))
 
 
@@ -377,7 +238,7 @@ def unpin(_ed: Edition, s: State) -> Effect:
 def device_store(_ed: Edition, s: State) -> Effect:
     """No page table is asked. Where the page that is pinned is no longer mapped, the program has
     lost it, and the store with it."""
-    return Effect(replace(s, history=_stored(s, s.entry.pinned)))
+    return Effect(replace(s, history=stored(s, s.entry.pinned)))
 
 
 def numa(ed: Edition, s: State) -> Effect:
@@ -386,5 +247,5 @@ def numa(ed: Edition, s: State) -> Effect:
 
 def mremap(ed: Edition, s: State) -> Effect:
     vma, _ = move_vma(ed, s.vma, s.entry)
-    moved = _each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
-    return Effect(_unprotected(replace(moved, vma=vma)))
+    moved = each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
+    return Effect(unprotected(replace(moved, vma=vma)))

@@ -40,10 +40,7 @@ from model.kernel.logic import (
 from model.kernel.mmap import vma_set_page_prot, vma_soft_dirty_enabled
 from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
-    is_migration_entry,
-    is_pte_marker,
     is_swap_pte,
-    make_uffd_wp_marker,
     page_chg_mask,
     pte_dirty,
     pte_none,
@@ -51,11 +48,16 @@ from model.kernel.pgtable import (
     pte_protnone,
     pte_soft_dirty,
     pte_special,
-    pte_swp_uffd_wp_any,
     pte_uffd_wp,
     pte_write,
 )
 from model.kernel.records import Outcome, outcome
+from model.kernel.swapops import (
+    is_migration_entry,
+    is_pte_marker,
+    make_uffd_wp_marker,
+    pte_swp_uffd_wp_any,
+)
 from model.kernel.task_mmu import Categories, Pagemap, do_pagemap_scan, pagemap_read
 from model.kernel.userfaultfd_k import (
     userfaultfd_missing,

@@ -17,7 +17,7 @@ from model.kernel.ksm import protnone_keeps_ksm
 from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
-from model.system.actions.effects import Effect
+from model.system.actions.effect import Effect
 from model.system.actions.operations import CORE, OPERATIONS, TRACKED
 from model.system.actions.themes import allowing, modelled
 from model.system.relation.compiled import Machine, Values, compile_terms

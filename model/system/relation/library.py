@@ -11,7 +11,7 @@ from functools import cache
 import z3
 
 from model.kernel.editions import Edition, Heard
-from model.system.actions.effects import Effect
+from model.system.actions.effect import Effect
 from model.system.state.state import State, flatten
 
 Branch = tuple[z3.ExprRef, ...]

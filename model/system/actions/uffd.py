@@ -1,0 +1,112 @@
+"""The effects of calls on a userfaultfd: who listens, what is protected, what is filled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from model.kernel.bits import VM_UFFD_WP
+from model.kernel.editions import Edition
+from model.kernel.logic import Bool, as_term, conj, disj, has, has_all, ite, negate
+from model.kernel.pgtable import pte_present
+from model.kernel.records import Outcome, Vma, outcome
+from model.kernel.userfaultfd import (
+    mfill_atomic,
+    mwriteprotect_range,
+    userfaultfd_api,
+    userfaultfd_poison,
+    userfaultfd_register,
+    userfaultfd_register_range,
+    userfaultfd_release,
+    userfaultfd_unregister,
+)
+from model.system.actions.effect import OK, Effect, cured, each, protected, stored, unprotected
+from model.system.state.state import State
+
+
+def _ioctl(s: State, effect: Effect) -> Effect:
+    """An ioctl on the userfaultfd."""
+    return ite(s.uffd_open, effect, Effect(s, outcome(Outcome.EBADF)))
+
+
+def register(ed: Edition, s: State, mode: int) -> Effect:
+    """Registering anew without write-protect mode ends the protection."""
+    vma, result = userfaultfd_register(ed, s.vma, mode)
+    done = ite(result == OK, each(s, lambda entry: userfaultfd_register_range(
+        ed, s.vma, entry, mode)), s)
+    registered = replace(done, vma=vma)
+    kept = has_all(vma.vm_flags, VM_UFFD_WP)
+    return _ioctl(s, Effect(ite(kept, registered, unprotected(registered)), result))
+
+
+def _disarmed(before: Vma, after: Vma) -> Bool:
+    """Write-protect mode has ended, and with it the protection of the entries."""
+    return conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP)))
+
+
+def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
+    """By the userfaultfd of the run, or by an `other` one that is opened for it."""
+    vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry, other)
+    done = protected(ed, s, _disarmed(s.vma, vma),
+                      lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
+    if other:
+        return Effect(unprotected(replace(done, vma=vma), as_term(result == OK)), result)
+    return _ioctl(s, Effect(unprotected(replace(done, vma=vma)), result))
+
+
+def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) -> Effect:
+    """As `unregister`, by either."""
+    _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp, other)
+    done = protected(ed, s, as_term(result == OK),
+                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp, other)[0])
+    populated = conj(enable_wp, pte_present(done.entry.pte))
+    sync = conj(enable_wp, negate(s.vma.wp_async))
+    history = replace(s.history, protected=sync,
+                      protected_populated=conj(sync, populated),
+                      protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
+    effect = Effect(replace(done, history=ite(result == OK, history, s.history)), result)
+    return effect if other else _ioctl(s, effect)
+
+
+def close_uffd(ed: Edition, s: State) -> Effect:
+    vma, _ = userfaultfd_release(ed, s.vma, s.entry)
+    done = protected(ed, s, _disarmed(s.vma, vma),
+                      lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
+    closed = unprotected(replace(done, vma=vma, uffd_open=False))
+    return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
+
+
+def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
+              wp_async: bool = False) -> Effect:
+    """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
+    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
+    able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
+                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")))
+    opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),
+                 Effect(s, outcome(Outcome.EINVAL)))
+    return ite(s.uffd_open, Effect(s), opened)
+
+
+def copy(ed: Edition, s: State, wp: bool) -> Effect:
+    """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
+    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
+    done = as_term(result == OK)
+    sync = conj(wp, negate(s.vma.wp_async))
+    history = replace(stored(s, True), protected=sync, protected_populated=sync,
+                      protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False,
+                      poisoned=False)
+    copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
+    return _ioctl(s, Effect(copied, result))
+
+
+def zeropage(ed: Edition, s: State) -> Effect:
+    """No store, and by its documentation no end of a protection."""
+    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
+    filled = cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
+    return _ioctl(s, Effect(filled, result))
+
+
+def poison(ed: Edition, s: State) -> Effect:
+    vma, entry, result = userfaultfd_poison(ed, s.vma, s.entry)
+    poisoned = disj(s.history.poisoned, as_term(result == OK))
+    history = replace(s.history, poisoned=poisoned)
+    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
