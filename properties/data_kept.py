@@ -19,7 +19,8 @@ def held(s: View) -> Bool:
     of hugetlb."""
     e = s.entry
     if not s.mapping.shared:
-        return disj(s.swapped, conj(e.anon, negate(e.unused)))
+        given_up = conj(e.lazyfree, negate(disj(e.page_dirty, s.dirty)))
+        return disj(s.swapped, conj(e.anon, negate(disj(e.unused, given_up))))
     kept = disj(e.cache_dirty, e.cache_swapped, e.cache_in_child, s.dirty)
     return conj(e.in_cache, negate(e.anon), True if s.mapping.hugetlb else kept)
 
@@ -27,7 +28,7 @@ def held(s: View) -> Bool:
 def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", *dropped), conj(t.op("remove"), t.ok))
+    return disj(t.op("mmap", *dropped), conj(t.op("remove", "free"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
@@ -51,6 +52,8 @@ PROPERTY = Property(
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),
+        Violated("anon", (), "a device writes through its pin into what MADV_FREE has given up, "
+                 "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
     ),
     about=("pageout", "swapoff"),
 )

@@ -75,10 +75,11 @@ FINDINGS: tuple[Finding, ...] = (
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
-    Finding("MADV_DONTNEED and MADV_REMOVE forget soft-dirty",
+    Finding("MADV_DONTNEED, MADV_FREE and MADV_REMOVE forget soft-dirty",
             (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
              Broken("softdirty-complete", "shmem file", ("remove",)),
+             Broken("softdirty-complete", "anon", ("free", "pageout")),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
@@ -116,11 +117,13 @@ FINDINGS: tuple[Finding, ...] = (
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
     Finding("what a device writes through its pin is taken for clean",
-            (Broken("data-kept", "shmem", ("pin", "pin:write")),),
+            (Broken("data-kept", "shmem", ("pin", "pin:write")),
+             Broken("data-kept", "anon", ("free", "pin", "pin:write"))),
             (Shown("v5.7 on", "data-kept", "shmem", "load pin pin:write"),),
             "io_buffer_unmap, pin_user_pages", "io_uring/rsrc.c, mm/gup.c",
             "Mark each page of a buffer dirty that is pinned for writing, as FOLL_TOUCH does, or "
-            "before it is unpinned, as Documentation/core-api/pin_user_pages.rst asks.",
+            "before it is unpinned, as Documentation/core-api/pin_user_pages.rst asks; and let "
+            "MADV_FREE pass by what is pinned.",
             "pins_dirty", "a buffer that nobody wrote to is written to swap all the same"),
     Finding("splitting the PMD of shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp"),),
@@ -175,8 +178,9 @@ FINDINGS: tuple[Finding, ...] = (
             "with WP_UNPOPULATED has it.", "anon_markers",
             "page tables for memory that was never touched; documented as it is, and programs can "
             "ask for it (WP_UNPOPULATED, 6.4)"),
-    Finding("MADV_DONTNEED drops the protection of anonymous memory",
+    Finding("MADV_DONTNEED and MADV_FREE drop the protection of anonymous memory",
             (Broken("uffd-wp-complete-populated", "anon", ("dontneed",)),
+             Broken("uffd-wp-complete-populated", "anon", ("free", "pageout")),
              Broken("uffd-wp-complete-populated", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("uffd-wp-complete", "anon", ("dontneed",), ("anon_markers",)),
              Broken("uffd-wp-complete", "thp", ("dontneed",), ("mremap_marks", "anon_markers"))),

@@ -48,7 +48,8 @@ ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "ope
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
 TOGETHER = (("dontneed", "poison"), ("close", "open:async", "poison", "scan:wp"),
-            ("guard", "unguard"), ("close", "open:async", "guard", "scan:wp"))
+            ("guard", "unguard"), ("close", "open:async", "guard", "scan:wp"),
+            ("free", "pageout"), ("free", "pin", "pin:write"))
 """And those that do so together."""
 KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
 ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}

@@ -43,6 +43,7 @@ CALLS = {
     "open": Call("open_uffd(0)", ("uffd", "open")),
     "dontneed": Call("madvise(PLACE, LENGTH, MADV_DONTNEED) ? errno : 0", ()),
     "remove": Call("madvise(PLACE, LENGTH, MADV_REMOVE) ? errno : 0", ()),
+    "free": Call("madvise(PLACE, LENGTH, MADV_FREE) ? errno : 0", ()),
     "fork": Call("fork_and_wait()", ("fork",)),
     "mremap": Call("move()", ("mremap",)),
     "mmap": Call("map_anew()", ("mmap",)),

@@ -27,6 +27,7 @@ _REASONS = {
     ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
     ("scan", "EPERM"): "the mapping is not registered in write-protect mode with WP_ASYNC",
     ("scan", "ENOTTY"): "PAGEMAP_SCAN is of v6.7",
+    ("free", "EINVAL"): "MADV_FREE is for anonymous memory alone",
     ("remove", "EINVAL"): "there is no file",
     ("remove", "EACCES"): "the mapping is private, or may not be written to",
     ("mprotect", "EACCES"): "the mapping may never have that access",

@@ -262,6 +262,9 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("scan-registered", "PAGEMAP_SCAN calls written only what is registered for "
            "write-protect mode", "v7.3", "none here: of memory that nobody has registered "
            "PAGEMAP_SCAN says that it is written", requires=_SCAN),
+    Change("swapbacked-dirty", "mm: set folio swapbacked iff folios are dirty in "
+           "try_to_unmap_one", "v6.15", "none here: what MADV_FREE gave up while it was pinned is "
+           "swapped out and not dropped"),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),

@@ -23,10 +23,10 @@ _C = "mm/ksm.c"
 @mirrors(_C)
 def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The new entry is vm_page_prot's alone, and since "ksm-soft-dirty" keeps soft-dirty: uffd-wp
-    is gone."""
+    is gone. The page is dirty, so that reclaim does not drop it."""
     kept = conj(ed.has("ksm-soft-dirty"), pte_soft_dirty(entry.pte))
     merged = entry.unmapped(ite(kept, pte_mksoft_dirty(vma.vm_page_prot), vma.vm_page_prot))
-    return replace(merged, anon=True, ksm=True)
+    return replace(merged, anon=True, ksm=True, page_dirty=True)
 
 
 @mirrors(_C)

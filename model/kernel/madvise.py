@@ -10,9 +10,9 @@ from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate, word
 from model.kernel.memory import unmap_single_vma
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import pte_none
+from model.kernel.pgtable import pte_mkclean, pte_mkold, pte_none, pte_present, pte_special
 from model.kernel.records import Entry, Outcome, Vma, outcome
-from model.kernel.swapops import make_guard_marker
+from model.kernel.swapops import is_swap_slot, make_guard_marker
 
 
 @mirrors("mm/madvise.c", "mm/shmem.c:shmem_fallocate", "fs/hugetlbfs/inode.c:hugetlbfs_punch_hole")
@@ -34,6 +34,27 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
                           has(vma.vm_flags, VM_WRITE)))
     return (ite(allowed, punched, entry),
             ite(allowed, outcome(Outcome.ok), outcome(Outcome.EACCES)))
+
+
+@mirrors("mm/madvise.c")
+def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """What is swapped out, or poison, is dropped at once. A page in memory becomes clean, so that
+    reclaim may drop it until it is stored to again; a dirty one, or one in the swap cache, is
+    passed by where others have it. Soft-dirty and uffd-wp stay."""
+    page = conj(pte_present(entry.pte), negate(pte_special(entry.pte)))
+    of_others = conj(entry.page_dirty, disj(entry.in_child, entry.slot_in_child))
+    freed = replace(entry, pte=pte_mkclean(ed, pte_mkold(entry.pte)), lazyfree=True,
+                    page_dirty=False)
+    emptied = ite(disj(is_swap_slot(entry.pte), entry.poison), entry.unmapped(word(0)), entry)
+    return ite(page, ite(of_others, entry, freed), emptied)
+
+
+@mirrors("mm/madvise.c")
+def madvise_free_single_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
+    """MADV_FREE: EINVAL but for anonymous memory."""
+    if not vma.mapping.anonymous:
+        return entry, outcome(Outcome.EINVAL)
+    return madvise_free_pte_range(ed, vma, entry), outcome(Outcome.ok)
 
 
 @mirrors("mm/madvise.c")

@@ -238,7 +238,8 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     done = ite(ed.has("20dfa5b7adc5"), nothing_to_do, conj(exclusive, write))
     taken = ite(ed.has("20dfa5b7adc5"), writable, stored)
     mapped = replace(entry.mapping_anon(ite(done, taken, pte)), anon_exclusive=exclusive,
-                     slot_in_child=entry.slot_in_child, unused=entry.unused)
+                     slot_in_child=entry.slot_in_child, unused=entry.unused,
+                     page_dirty=disj(ed.has("f1879e8a0c60"), negate(alone)))
     fault = ite(done, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
     return replace(fault, major=negate(entry.in_swap_cache))
 

@@ -146,6 +146,17 @@ def pte_mkyoung(pte: BV) -> BV:
     return set_bits(pte, PAGE_ACCESSED)
 
 
+def pte_mkold(pte: BV) -> BV:
+    return clear_bits(pte, PAGE_ACCESSED)
+
+
+@mirrors(_H)
+def pte_mkclean(ed: Edition, pte: BV) -> BV:
+    """pgtable.h: pte_mkclean; from 6.6 on in both places of the dirty bit. Soft-dirty stays."""
+    return ite(ed.has("saved-dirty"), clear_bits(pte, PAGE_DIRTY | PAGE_SAVED_DIRTY),
+               clear_bits(pte, PAGE_DIRTY))
+
+
 def pte_mkspecial(pte: BV) -> BV:
     return set_bits(pte, PAGE_SPECIAL)
 

@@ -24,12 +24,13 @@ def touch_pmd(ed: Edition, entry: Entry, write: bool) -> Entry:
 @mirrors("mm/process_vm_access.c")
 def process_vm_rw_single_vec(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Access:
     """The page is got, and its memory copied from or to by another address: where it was written
-    to, the page of a file is dirty (unpin_user_pages_dirty_lock), whatever the entry says. No
+    to, the page is dirty (unpin_user_pages_dirty_lock), whatever the entry says. No
     fault of a load or store of the program."""
     got, result = get_user_pages(ed, vma, entry, write)
     pmd = ed.has("9cb28da54643") if vma.mapping.hugetlb else got.huge
     touched = ite(pmd, touch_pmd(ed, got, write), got)
     dirty: Bool = conj(write, not vma.mapping.hugetlb, negate(got.anon))
-    done = replace(touched, cache_dirty=disj(touched.cache_dirty, dirty))
+    done = replace(touched, cache_dirty=disj(touched.cache_dirty, dirty),
+                   page_dirty=disj(touched.page_dirty, conj(write, got.anon)))
     return Access(ite(as_term(result == outcome(Outcome.ok)), done, got), result,
                   number(0, FAULT_BITS))

@@ -75,6 +75,10 @@ class Entry:
     that which a collapse has made of the zero page; `no_tables`: the place is empty, and no page
     table of any level leads there.
 
+    `lazyfree`: MADV_FREE has given the anonymous page up, so that reclaim may drop it
+    (PG_swapbacked is clear); `page_dirty`: an anonymous page is PG_dirty, whatever its entry says,
+    or in the swap cache, from which it is taken dirty.
+
     `poison`: the entry is a PTE marker that UFFDIO_POISON has left (PTE_MARKER_POISONED); `guard`:
     one that MADV_GUARD_INSTALL has left (PTE_MARKER_GUARD).
 
@@ -103,6 +107,8 @@ class Entry:
     large: Bool = False
     partially_mapped: Bool = False
     unused: Bool = False
+    lazyfree: Bool = False
+    page_dirty: Bool = False
     no_tables: Bool = False
     poison: Bool = False
     guard: Bool = False
@@ -118,8 +124,8 @@ class Entry:
         return replace(self, pte=pte, anon=False, anon_exclusive=False, zero_page=False,
                        ksm=False, astray=False, pinned=conj(self.pinned, negate(self.anon)),
                        in_child=False, slot_in_child=False, in_swap_cache=False, large=False,
-                       partially_mapped=False, unused=False, no_tables=False, poison=False,
-                       guard=False)
+                       partially_mapped=False, unused=False, lazyfree=False,
+                       page_dirty=False, no_tables=False, poison=False, guard=False)
 
     @property
     def child_maps(self) -> Bool:

@@ -47,7 +47,7 @@ _V6_12_113 = _V6_12_107 | {"f7491d7c81db"}
 _V6_12 = _V6_12_113 | {"fe6cf984939d"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc",
-                      "662df3e5c376", "f807123d578d", "scan-guard"}
+                      "662df3e5c376", "f807123d578d", "scan-guard", "swapbacked-dirty"}
 _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
 _V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker"}

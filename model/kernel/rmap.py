@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import folio_unmapped, set_pmd_migration_entry
-from model.kernel.logic import clear_bits, conj, disj, ite, negate
+from model.kernel.logic import conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
 from model.kernel.pgtable import (
     pte_dirty,
+    pte_mkclean,
     pte_present,
     pte_soft_dirty,
     pte_special,
@@ -42,7 +42,19 @@ def try_to_unmap_one(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     swapped = replace(entry.unmapped(swp), slot_in_child=entry.slot_in_child, unused=entry.unused)
     unmapped = folio_unmapped(ed, entry)
     dropped = unmapped.unmapped(pte_install_uffd_wp_if_needed(ed, vma, pte))
-    return ite(entry.astray, entry, ite(entry.anon, swapped, dropped))
+    anonymous = ite(entry.lazyfree, ttu_anon_lazyfree_folio(ed, entry, dropped), swapped)
+    return ite(entry.astray, entry, ite(entry.anon, anonymous, dropped))
+
+
+@mirrors(_C, ":try_to_unmap_one")
+def ttu_anon_lazyfree_folio(ed: Edition, entry: Entry, dropped: Entry) -> Entry:
+    """What MADV_FREE has given up is `dropped`, unless it was stored to since: then it is as any
+    other again. So it is where somebody else holds the page, before "swapbacked-dirty"; since then
+    it waits."""
+    dirty = disj(entry.page_dirty, pte_dirty(ed, entry.pte))
+    waits = conj(ed.has("swapbacked-dirty"), negate(dirty))
+    kept = replace(entry, page_dirty=dirty, lazyfree=waits)
+    return ite(disj(dirty, entry.pinned), kept, dropped)
 
 
 @mirrors(_C)
@@ -60,7 +72,8 @@ def try_to_migrate_one(ed: Edition, entry: Entry) -> Entry:
     moving = conj(pte_present(pte), normal_page, negate(entry.astray),
                   negate(conj(entry.pinned, entry.anon_exclusive)))
     dirty = conj(negate(entry.anon), pte_dirty(ed, pte))
-    moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty))
+    moved = replace(entry, pte=swp, cache_dirty=disj(entry.cache_dirty, dirty),
+                    page_dirty=disj(entry.page_dirty, conj(entry.anon, pte_dirty(ed, pte))))
     queued = ite(ed.has("8a8ca142a488"), folio_remove_rmap_pte(ed, moved), moved)
     return ite(moving, queued, entry)
 
@@ -78,9 +91,7 @@ def page_vma_mkclean_one(ed: Edition, entry: Entry) -> Entry:
     """The page is written back: its entry is clean and read-only, so that the file system hears of
     the next store. Soft-dirty stays."""
     pte = entry.pte
-    readonly = pte_wrprotect(ed, pte)
-    clean = ite(ed.has("saved-dirty"), clear_bits(readonly, PAGE_DIRTY | PAGE_SAVED_DIRTY),
-                clear_bits(readonly, PAGE_DIRTY))
+    clean = pte_mkclean(ed, pte_wrprotect(ed, pte))
     written = conj(pte_present(pte), disj(pte_dirty(ed, pte), pte_write(pte)))
     return ite(entry.cache_dirty,
                replace(entry, pte=ite(written, clean, pte), cache_dirty=False), entry)

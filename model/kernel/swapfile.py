@@ -41,7 +41,7 @@ def unuse_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(conj(kept, pte_swp_soft_dirty(swp)), pte_mksoft_dirty(pte), pte)
     pte = ite(conj(kept, pte_swp_uffd_wp(swp)), pte_mkuffd_wp(ed, pte), pte)
     return replace(entry.mapping_anon(pte), anon_exclusive=pte_swp_exclusive(swp),
-                   in_child=entry.slot_in_child, unused=entry.unused)
+                   in_child=entry.slot_in_child, unused=entry.unused, page_dirty=True)
 
 
 @mirrors(_C)

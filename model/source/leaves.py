@@ -171,6 +171,8 @@ _ENTRY = (
     _entry("pte_wrprotect", pgtable.pte_wrprotect),
     _entry("pte_mkdirty", pgtable.pte_mkdirty),
     _entry("pte_mkyoung", pgtable.pte_mkyoung),
+    _entry("pte_mkold", pgtable.pte_mkold),
+    _entry("pte_mkclean", pgtable.pte_mkclean),
     _entry("pte_mksoft_dirty", pgtable.pte_mksoft_dirty),
     _entry("pte_clear_soft_dirty", pgtable.pte_clear_soft_dirty),
     _entry("pte_mkuffd_wp", pgtable.pte_mkuffd_wp),

@@ -117,6 +117,7 @@ def test_single_bits(ed: Edition) -> None:
 def test_single_bit_helpers(ed: Edition) -> None:
     """The helpers of one bit change that bit and no other."""
     for function, number, state in ((pgtable.pte_mkyoung, A, True),
+                                    (pgtable.pte_mkold, A, False),
                                     (pgtable.pte_mkspecial, SPECIAL, True),
                                     (pgtable.pte_clear_soft_dirty, SD, False),
                                     (pgtable.pte_clear_uffd_wp, UWP, False),
@@ -128,8 +129,12 @@ def test_single_bit_helpers(ed: Edition) -> None:
 
 @editions
 def test_dirty(ed: Edition) -> None:
-    """From 6.6 on an entry is dirty by either of two bits, before by one."""
+    """From 6.6 on an entry is dirty by either of two bits, before by one; a clean one has neither,
+    and nothing else is changed."""
     always(same(pgtable.pte_dirty(ed, X), dirty(ed, X)))
+    clean = pgtable.pte_mkclean(ed, X)
+    always(z3.Not(as_term(pgtable.pte_dirty(ed, clean))))
+    always(only((D, SAVED) if ed.has("saved-dirty") else (D,), X, clean))
 
 
 # --- changing it ----------------------------------------------------------------------------------

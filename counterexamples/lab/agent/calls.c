@@ -904,6 +904,8 @@ const char *operate(const char *op, long *faults)
 		return protect(op + 9);
 	if (!strcmp(op, "dontneed"))
 		return result(madvise(place, length, MADV_DONTNEED));
+	if (!strcmp(op, "free"))
+		return result(madvise(place, length, MADV_FREE));
 	if (!strcmp(op, "remove"))
 		return result(madvise(place, length, MADV_REMOVE));
 	if (!strcmp(op, "guard"))

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import memory
+from model.kernel import madvise, memory
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, conj, disj, ite, word
 from model.kernel.pgtable import pte_present, pte_uffd_wp
 from model.kernel.records import Entry, Vma
-from model.kernel.swapops import make_uffd_wp_marker, pte_marker_uffd_wp, pte_swp_uffd_wp_any
+from model.kernel.swapops import (
+    is_swap_slot,
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+    pte_swp_uffd_wp_any,
+)
 from model.kernel.userfaultfd_k import userfaultfd_wp
 
 
@@ -22,6 +27,11 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
 def zap_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     kept = pte_marker_uffd_wp(ed, entry.pte)
     return ite(kept, entry, memory.zap_pte_range(ed, vma, entry))
+
+
+def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    marked = entry.unmapped(pte_install_uffd_wp_if_needed(ed, vma, entry.pte))
+    return ite(is_swap_slot(entry.pte), marked, madvise.madvise_free_pte_range(ed, vma, entry))
 
 
 def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:

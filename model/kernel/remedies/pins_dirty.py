@@ -1,16 +1,23 @@
-"""A page of a file that is pinned for writing is dirty from then on."""
+"""A page that is pinned for writing is dirty from then on, and MADV_FREE passes it by."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from model.kernel import gup, madvise
 from model.kernel.editions import Edition
-from model.kernel.gup import pin_user_pages as original
-from model.kernel.logic import BV, as_term, conj, disj, negate
+from model.kernel.logic import BV, as_term, conj, disj, ite, negate
 from model.kernel.records import Entry, Outcome, Vma, outcome
 
 
 def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
-    pinned, result = original(ed, vma, entry)
-    of_file = conj(as_term(result == outcome(Outcome.ok)), negate(pinned.anon))
-    return replace(pinned, cache_dirty=disj(pinned.cache_dirty, of_file)), result
+    pinned, result = gup.pin_user_pages(ed, vma, entry)
+    done = as_term(result == outcome(Outcome.ok))
+    dirty = replace(pinned, cache_dirty=disj(pinned.cache_dirty, conj(done, negate(pinned.anon))),
+                    page_dirty=disj(pinned.page_dirty, conj(done, pinned.anon)))
+    return dirty, result
+
+
+def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    return ite(conj(entry.pinned, entry.anon), entry,
+               madvise.madvise_free_pte_range(ed, vma, entry))

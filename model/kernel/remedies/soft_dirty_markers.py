@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import memory, mm_inline, mprotect, task_mmu
+from model.kernel import madvise, memory, mm_inline, mprotect, task_mmu
 from model.kernel.bits import PTE_MARKER_UFFD_WP, SWP_OFFSET_SHIFT
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, disj, ite, word
@@ -24,7 +24,12 @@ from model.kernel.pgtable import (
     pte_swp_soft_dirty,
 )
 from model.kernel.records import CpFlags, Entry, Fault, Vma
-from model.kernel.swapops import is_pte_marker, make_uffd_wp_marker, pte_marker_uffd_wp
+from model.kernel.swapops import (
+    is_pte_marker,
+    is_swap_slot,
+    make_uffd_wp_marker,
+    pte_marker_uffd_wp,
+)
 
 
 def _marker(ed: Edition) -> BV:
@@ -52,6 +57,11 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
     was = disj(conj(pte_present(pteval), pte_soft_dirty(pteval)),
                conj(is_swap_pte(pteval), pte_swp_soft_dirty(pteval)))
     return ite(conj(vma_soft_dirty_enabled(vma), was), _with(ed, left), left)
+
+
+def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    marked = entry.unmapped(pte_install_uffd_wp_if_needed(ed, vma, entry.pte))
+    return ite(is_swap_slot(entry.pte), marked, madvise.madvise_free_pte_range(ed, vma, entry))
 
 
 def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:

@@ -16,7 +16,12 @@ from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
 from model.kernel.logic import Bool, as_term, conj, disj, has, ite, negate
-from model.kernel.madvise import madvise_guard_install, madvise_guard_remove, madvise_remove
+from model.kernel.madvise import (
+    madvise_free_single_vma,
+    madvise_guard_install,
+    madvise_guard_remove,
+    madvise_remove,
+)
 from model.kernel.memory import copy_page_range, stored_by_child, try_to_free_pte, unmap_single_vma
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import (
@@ -129,6 +134,13 @@ def remove(ed: Edition, s: State) -> Effect:
     """As `dontneed`, with the content of the file."""
     _, result = madvise_remove(ed, s.vma, s.entry)
     done = each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
+    return Effect(cured(done, as_term(result == OK)), result)
+
+
+def free(ed: Edition, s: State) -> Effect:
+    """As `dontneed`, though what is given up may be seen until reclaim drops it."""
+    _, result = madvise_free_single_vma(ed, s.vma, s.entry)
+    done = each(s, lambda entry: madvise_free_single_vma(ed, s.vma, entry)[0])
     return Effect(cured(done, as_term(result == OK)), result)
 
 

@@ -88,6 +88,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("open", "open a userfaultfd where none is open", uffd.open_uffd, after=("close",)),
     Operation("dontneed", "madvise(MADV_DONTNEED)", effects.dontneed),
     Operation("remove", "madvise(MADV_REMOVE), which punches a hole", effects.remove),
+    Operation("free", "madvise(MADV_FREE)", effects.free, tracks=("lazyfree", "page_dirty")),
     Operation("fork", "fork(2), the child exits and is waited for", effects.fork),
     Operation("mremap", "mremap(2) to another address", effects.mremap),
     Operation("mmap", "munmap(2), and mmap(2) of the same at the same address", effects.mmap),
