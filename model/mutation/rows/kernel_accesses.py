@@ -77,7 +77,7 @@ MUTANTS = (
            untold="no promise says that a store makes its entry dirty", shown="recorded"),
     Mutant("process_vm_access", "touch_pmd", "if write else entry", "if True else entry",
            "a load makes the PMD dirty", mapping="thp", allow="process_vm_readv"),
-    Mutant("process_vm_access", "process_vm_rw_single_vec", "conj(write, ", "conj(",
+    Mutant("process_vm_access", "process_vm_rw_single_vec", "conj(write, not", "conj(not",
            "a load makes the page dirty", edition="v7.3", allow="process_vm_readv pageout",
            untold=_DIRTY, shown="recorded"),
     Mutant("process_vm_access", "process_vm_rw_single_vec",

@@ -72,7 +72,7 @@ MUTANTS = (
     Mutant("rmap", "try_to_unmap_one",
            'ite(conj(ed.has("f45ec5ff16a7"), pte_uffd_wp(pte)), pte_swp_mkuffd_wp(swp), swp)',
            "swp", "the swap entry is not protected", mapping="anon", allow="pageout"),
-    Mutant("rmap", "try_to_unmap_one", "ite(entry.anon, swapped, dropped)", "swapped",
+    Mutant("rmap", "try_to_unmap_one", "ite(entry.anon, anonymous, dropped)", "swapped",
            "a page of the file leaves a swap entry", allow="pageout"),
     Mutant("rmap", "try_to_migrate_one", 'ed.has("f45ec5ff16a7")', "False",
            "the protection is dropped", mapping="anon", allow="migrate"),
