@@ -116,6 +116,15 @@ FINDINGS: tuple[Finding, ...] = (
             "a pinned page reads as soft-dirty after each clear_refs, written to or not: no page "
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
+    Finding("a device writes through its pin, and the page reads as not written",
+            (Broken("uffd-wp-async-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
+                   "close open:async register pin wp pin:write"),),
+            "uffd_wp_range", "mm/userfaultfd.c",
+            "With WP_ASYNC leave every page unprotected that folio_maybe_dma_pinned(), so that it "
+            "reads as written.", "pinned_stay_written",
+            "a pinned page reads as written after each scan; a page with very many references "
+            "counts as pinned"),
     Finding("what a device writes through its pin is taken for clean",
             (Broken("data-kept", "shmem", ("pin", "pin:write")),
              Broken("data-kept", "anon", ("free", "pin", "pin:write"))),
