@@ -7,7 +7,7 @@ from __future__ import annotations
 from model.system.actions.operations import STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
 from model.system.asking.view import StepView, View
-from properties.base import Property, Violated
+from properties.base import UNDIRTIED, Property, Violated
 
 _COPIED = ("copy", "copy:wp")
 
@@ -52,6 +52,7 @@ PROPERTY = Property(
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),
+        Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED, by="free"),
         Violated("anon", (), "a device writes through its pin into what MADV_FREE has given up, "
                  "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
     ),

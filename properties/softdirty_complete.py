@@ -61,8 +61,8 @@ PROPERTY = Property(
                  "MADV_DONTNEED drops the entry and its soft-dirty bit with it; shared memory "
                  "keeps what was stored, private memory reads as zeroes or the file: changed "
                  "either way, and not soft-dirty", by="dontneed"),
-        Violated("anon", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, and "
-                 "the soft-dirty bit with it: the memory reads as zeroes, and not soft-dirty",
+        Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "
+                 "and the soft-dirty bit with it: the memory reads as zeroes, and not soft-dirty",
                  by="free&pageout"),
         Violated("shmem file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its soft-dirty bit "
                  "with it, and shared memory keeps what was stored", by="guard"),

@@ -48,8 +48,8 @@ PROPERTY = Property(
         Violated("anon thp", (), "MADV_DONTNEED drops the entry with its protection, and anonymous "
                  "memory keeps no marker: the page that comes next is writable; documented in "
                  "Documentation/admin-guide/mm/userfaultfd.rst", by="dontneed"),
-        Violated("anon", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, and "
-                 "anonymous memory keeps no marker of its protection", by="free&pageout"),
+        Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "
+                 "and anonymous memory keeps no marker of its protection", by="free&pageout"),
     ),
     of_stores=True,
 )

@@ -100,8 +100,8 @@ def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     out = ["--out", str(tmp_path), "--no-pictures"]
     assert check.main([*ASKED, *out]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "2. MADV_DONTNEED and MADV_FREE drop the protection of anonymous memory: register, wp, dontneed, " \
-        "store; taken away by anon_markers_stay" in text
+    assert "2. MADV_DONTNEED and MADV_FREE drop the protection of anonymous memory: register, " \
+        "wp, dontneed, store; taken away by anon_markers_stay" in text
     assert "nothing else, proved" in text
     for extra in ([], [*out, "--resume"]):
         assert check.main([*ASKED, "--format", "json", *extra]) == 0
@@ -113,8 +113,8 @@ def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Pa
             == [(calls, remedy) for calls, remedy, _ in ALL_OF_THEM]
         assert row["rest"] == "proved"
     assert check.main([*ASKED, "--format", "ktap"]) == 0
-    assert ("by anonymous memory takes no markers (3 calls), by MADV_DONTNEED drops the "
-            "protection of anonymous memory (4 calls), by KSM drops soft-dirty and uffd-wp (5 "
+    assert ("by anonymous memory takes no markers (3 calls), by MADV_DONTNEED and MADV_FREE drop "
+            "the protection of anonymous memory (4 calls), by KSM drops soft-dirty and uffd-wp (5 "
             "calls); nothing else, proved") in capsys.readouterr().out
     assert check.main([*ASKED, "--no-causes", "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["results"]

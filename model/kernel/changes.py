@@ -265,6 +265,15 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("swapbacked-dirty", "mm: set folio swapbacked iff folios are dirty in "
            "try_to_unmap_one", "v6.15", "none here: what MADV_FREE gave up while it was pinned is "
            "swapped out and not dropped"),
+    Change("lazyfree-batch", "mm/madvise: optimize lazyfreeing with mTHP in madvise_free", "v6.10",
+           "none here: a huge page that page tables map is split by MADV_FREE"),
+    Change("pageout-batch", "mm: madvise: avoid split during MADV_PAGEOUT and MADV_COLD", "v6.10",
+           "none here: a huge page that page tables map is split before it is reclaimed"),
+    Change("735ecdfaf4e8", "mm/vmscan: avoid split lazyfree THP during shrink_folio_list()",
+           "v6.11", "none here: what MADV_FREE gave up of a huge page leaves a page table"),
+    Change("lazyfree-by-pte", "mm/rmap: don't discard lazyfree THPs at PMD level",
+           "after v7.3 (7.3.3, 6.12.117)", "none here: what MADV_FREE gave up of a huge page "
+           "leaves no page table", requires=("735ecdfaf4e8",)),
     Change("as-described", "the reading of 931298e103c2's message: TRY_CHANGE_WRITABLE whenever a "
            "writable mapping is un-protected", "no kernel",
            "added: shmem pages are writable again after un-protect", ("931298e103c2",), True),

@@ -18,7 +18,9 @@ from model.kernel.pgtable import (
     maybe_mkwrite,
     pte_clear_uffd_wp,
     pte_dirty,
+    pte_mkclean,
     pte_mkdirty,
+    pte_mkold,
     pte_mksoft_dirty,
     pte_mkspecial,
     pte_mkuffd_wp,
@@ -166,8 +168,9 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(pte_uffd_wp(pmd), pte_mkuffd_wp(ed, pte), pte)
     pte = ite(is_migration_entry(ed, pmd), pmd, pte)
     zero = split_huge_zero_page_pmd(ed, vma, entry)
+    dirty = conj(pte_present(pmd), pte_dirty(ed, pmd))
     page = replace(entry, pte=ite(entry.zero_page, zero, pte), huge=False,
-                   large=negate(entry.zero_page))
+                   large=negate(entry.zero_page), page_dirty=disj(entry.page_dirty, dirty))
     return ite(pte_none(pmd), entry, page)
 
 
@@ -213,6 +216,15 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
 
     return ite(pte_none(entry.pte), entry,
                entry.with_pte(ite(pte_present(entry.pte), changed, moved)))
+
+
+@mirrors(_C)
+def madvise_free_huge_pmd(ed: Edition, entry: Entry) -> Entry:
+    """See madvise_free_pte_range(); a huge page that others map is passed by."""
+    freed = replace(entry, pte=pte_mkclean(ed, pte_mkold(entry.pte)), lazyfree=True,
+                    page_dirty=False)
+    return ite(conj(pte_present(entry.pte), negate(disj(entry.zero_page, entry.in_child))),
+               freed, entry)
 
 
 @mirrors(_C)

@@ -7,10 +7,19 @@ from dataclasses import replace
 
 from model.kernel.bits import VM_MAYWRITE, VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.huge_memory import madvise_free_huge_pmd
+from model.kernel.large_folio import split_folio
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate, word
 from model.kernel.memory import unmap_single_vma
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import pte_mkclean, pte_mkold, pte_none, pte_present, pte_special
+from model.kernel.pgtable import (
+    pte_mkclean,
+    pte_mkold,
+    pte_none,
+    pte_present,
+    pte_special,
+    pte_uffd_wp,
+)
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import is_swap_slot, make_guard_marker
 
@@ -38,9 +47,9 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
 
 @mirrors("mm/madvise.c")
 def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """What is swapped out, or poison, is dropped at once. A page in memory becomes clean, so that
-    reclaim may drop it until it is stored to again; a dirty one, or one in the swap cache, is
-    passed by where others have it. Soft-dirty and uffd-wp stay."""
+    """Of a small page. What is swapped out, or poison, is dropped at once. A page in memory becomes
+    clean, so that reclaim may drop it until it is stored to again; a dirty one, or one in the swap
+    cache, is passed by where others have it. Soft-dirty and uffd-wp stay."""
     page = conj(pte_present(entry.pte), negate(pte_special(entry.pte)))
     of_others = conj(entry.page_dirty, disj(entry.in_child, entry.slot_in_child))
     freed = replace(entry, pte=pte_mkclean(ed, pte_mkold(entry.pte)), lazyfree=True,
@@ -50,11 +59,34 @@ def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 @mirrors("mm/madvise.c")
-def madvise_free_single_vma(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
-    """MADV_FREE: EINVAL but for anonymous memory."""
+def madvise_free_single_vma(ed: Edition, vma: Vma, entry: Entry, first: Entry,
+                            rest: Entry | None, unused: Bool) -> tuple[Entry, BV]:
+    """MADV_FREE: EINVAL but for anonymous memory. Of the pages of a huge one `first` and `rest` are
+    the entries of the first and of another, and `unused` says that this one holds zeroes."""
     if not vma.mapping.anonymous:
         return entry, outcome(Outcome.EINVAL)
-    return madvise_free_pte_range(ed, vma, entry), outcome(Outcome.ok)
+    small = madvise_free_pte_range(ed, vma, entry)
+    if rest is not None:
+        parts = madvise_free_large_folio(ed, vma, entry, first, rest, unused)
+        small = ite(entry.huge, madvise_free_huge_pmd(ed, entry), ite(
+            conj(entry.large, pte_present(entry.pte)), parts, small))
+    return small, outcome(Outcome.ok)
+
+
+@mirrors("mm/madvise.c", ":madvise_free_pte_range")
+def madvise_free_large_folio(ed: Edition, vma: Vma, entry: Entry, first: Entry, rest: Entry,
+                             unused: Bool) -> Entry:
+    """The part of madvise_free_pte_range() that is about a huge page which PTEs map. It is split,
+    unless others map it, of which before "lazyfree-batch" its first page told. Since then it is
+    given up as a whole where all of it is mapped alike."""
+    split = madvise_free_pte_range(ed, vma, split_folio(ed, vma, entry, unused))
+    of_others = ite(first.large, first.in_child, negate(rest.in_child))
+    by_page = ite(of_others, entry, split)
+    alike = as_term(pte_uffd_wp(first.pte) == pte_uffd_wp(rest.pte))
+    whole = conj(first.large, rest.large, negate(entry.partially_mapped),
+                 pte_present(first.pte), pte_present(rest.pte), alike)
+    batch = ite(whole, madvise_free_pte_range(ed, vma, entry), ite(entry.in_child, entry, split))
+    return ite(ed.has("lazyfree-batch"), batch, by_page)
 
 
 @mirrors("mm/madvise.c")

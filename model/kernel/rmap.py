@@ -7,7 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
-from model.kernel.huge_memory import folio_unmapped, set_pmd_migration_entry
+from model.kernel.huge_memory import (
+    folio_unmapped,
+    set_pmd_migration_entry,
+    split_huge_pmd_locked,
+)
 from model.kernel.logic import conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
@@ -55,6 +59,19 @@ def ttu_anon_lazyfree_folio(ed: Edition, entry: Entry, dropped: Entry) -> Entry:
     waits = conj(ed.has("swapbacked-dirty"), negate(dirty))
     kept = replace(entry, page_dirty=dirty, lazyfree=waits)
     return ite(disj(dirty, entry.pinned), kept, dropped)
+
+
+@mirrors(_C, ":try_to_unmap_one")
+def unmap_lazyfree_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """try_to_unmap_one() of a huge page that MADV_FREE has given up: its PMD is split, page table
+    and all. From 735ecdfaf4e8 to "lazyfree-by-pte" a clean one was dropped with its PMD
+    (unmap_huge_pmd_locked), and since "swapbacked-dirty" a dirty one kept it."""
+    dirty = disj(entry.page_dirty, pte_dirty(ed, entry.pte))
+    by_pmd = conj(ed.has("735ecdfaf4e8"), negate(ed.has("lazyfree-by-pte")), entry.huge,
+                  disj(negate(dirty), ed.has("swapbacked-dirty")))
+    table = ite(disj(by_pmd, negate(entry.huge)), entry, split_huge_pmd_locked(ed, vma, entry))
+    left = pte_install_uffd_wp_if_needed(ed, vma, table.pte)
+    return ttu_anon_lazyfree_folio(ed, table, table.unmapped(left))
 
 
 @mirrors(_C)

@@ -14,7 +14,7 @@ from model.kernel.logic import BV, Bool, conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pte_present, pte_special
 from model.kernel.records import Entry, Outcome, Vma, outcome
-from model.kernel.rmap import try_to_unmap_one
+from model.kernel.rmap import try_to_unmap_one, unmap_lazyfree_folio
 
 
 @mirrors("mm/vmscan.c")
@@ -42,4 +42,8 @@ def madvise_pageout(ed: Edition, vma: Vma, entry: Entry,
     to_zero = conj(unused, entry.partially_mapped)
     small = split_folio(ed, vma, entry, to_zero) if vma.mapping.thp else entry
     reclaimed = ite(small.zero_page, small, shrink_folio_list(ed, vma, small))
+    if vma.mapping.thp:
+        whole = conj(entry.lazyfree, disj(entry.huge, conj(
+            entry.large, negate(entry.partially_mapped), ed.has("pageout-batch"))))
+        reclaimed = ite(whole, unmap_lazyfree_folio(ed, vma, entry), reclaimed)
     return ite(alone, reclaimed, entry), outcome(Outcome.ok)

@@ -29,7 +29,7 @@ from model.kernel.mprotect import (
     do_mprotect_pkey,
 )
 from model.kernel.mremap import move_vma
-from model.kernel.pgtable import pte_present
+from model.kernel.pgtable import pte_dirty, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
@@ -139,9 +139,9 @@ def remove(ed: Edition, s: State) -> Effect:
 
 def free(ed: Edition, s: State) -> Effect:
     """As `dontneed`, though what is given up may be seen until reclaim drops it."""
-    _, result = madvise_free_single_vma(ed, s.vma, s.entry)
-    done = each(s, lambda entry: madvise_free_single_vma(ed, s.vma, entry)[0])
-    return Effect(cured(done, as_term(result == OK)), result)
+    entry, result = madvise_free_single_vma(ed, s.vma, s.entry, s.entry, s.rest, s.entry.unused)
+    rest = s.rest and madvise_free_single_vma(ed, s.vma, s.rest, s.entry, s.rest, unused=True)[0]
+    return Effect(cured(replace(s, entry=entry, rest=rest), as_term(result == OK)), result)
 
 
 def guard(ed: Edition, s: State) -> Effect:
@@ -201,9 +201,17 @@ def swapoff(ed: Edition, s: State) -> Effect:
     return Effect(done, ite(ends, OK, outcome(Outcome.EINTR)))
 
 
+def _of_one_folio(ed: Edition, entry: Entry, rest: Entry) -> Entry:
+    """`rest`, whose page is dirty where the folio is that it shares with the first."""
+    dirty = disj(entry.page_dirty, pte_dirty(ed, entry.pte))
+    return ite(conj(entry.lazyfree, entry.large, rest.large, pte_present(entry.pte)),
+               replace(rest, page_dirty=disj(rest.page_dirty, dirty)), rest)
+
+
 def pageout(ed: Edition, s: State) -> Effect:
     entry, result = madvise_pageout(ed, s.vma, s.entry, s.entry.unused)
-    rest = s.rest and madvise_pageout(ed, s.vma, s.rest, unused=True)[0]
+    rest = s.rest and madvise_pageout(ed, s.vma, _of_one_folio(ed, s.entry, s.rest),
+                                      unused=True)[0]
     return Effect(replace(s, entry=entry, rest=rest), result)
 
 

@@ -23,7 +23,7 @@ THEMES: dict[str, tuple[str, ...]] = {
               "dontneed"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
-    "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay", "ksm"),
+    "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -57,8 +57,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "free", "guard",
-                     "unguard"}
+        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
