@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant("huge_memory", "madvise_free_huge_pmd", "disj(entry.zero_page, entry.in_child)",
            "entry.zero_page", "a huge page that a child has is given up", mapping="thp",
            allow="free fork:stay",
-           untold="a page that a child has is not reclaimed, and of what the child reads no promise "
-                  "speaks"),
+           untold="a page that a child has is not reclaimed, and of what the child reads no "
+                  "promise speaks"),
     Mutant("huge_memory", "pmd_modify", 'ed.has("saved-dirty")', "True",
            "a change of protection takes the dirty bit", edition="v6.1", mapping="thp",
            allow="free"),
