@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
+from model.kernel.bits import (
+    VM_EXEC,
+    VM_READ,
+    VM_UFFD_FLAGS,
+    VM_UFFD_MINOR,
+    VM_UFFD_MISSING,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition, unknown
 from model.kernel.fault import kernel_access
 from model.kernel.process_vm_access import process_vm_rw_single_vec
@@ -103,6 +111,10 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("copy", "UFFDIO_COPY", partial(uffd.copy, wp=False)),
     Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(uffd.copy, wp=True)),
     Operation("zeropage", "UFFDIO_ZEROPAGE", uffd.zeropage),
+    Operation("register:minor", "UFFDIO_REGISTER, mode MINOR",
+              partial(uffd.register, mode=VM_UFFD_MINOR), tracks=("minor",)),
+    Operation("continue", "UFFDIO_CONTINUE", partial(uffd.proceed, wp=False)),
+    Operation("continue:wp", "UFFDIO_CONTINUE, mode WP", partial(uffd.proceed, wp=True)),
     Operation("poison", "UFFDIO_POISON", uffd.poison, tracks=("poison", "poisoned")),
     Operation("guard", "madvise(MADV_GUARD_INSTALL)", effects.guard,
               tracks=("guard", "maybe_guard", "anon_vma", "mergeable")),
