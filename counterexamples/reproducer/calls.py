@@ -55,6 +55,7 @@ CALLS = {
     "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
     "zeropage": Call("UFFD(ZEROPAGE, zero)", ("uffd", "zero")),
     "register:minor": Call("UFFD(REGISTER, reg_minor)", ("uffd", "reg:minor")),
+    "register:wp+minor": Call("UFFD(REGISTER, reg_wp_minor)", ("uffd", "reg:wp+minor")),
     "continue": Call("proceed(0)", ("uffd", "continue")),
     "continue:wp": Call("proceed(1 << 1 /* UFFDIO_CONTINUE_MODE_WP */)", ("uffd", "continue")),
     "poison": Call("ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0",

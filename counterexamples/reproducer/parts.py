@@ -348,6 +348,10 @@ static struct uffdio_register reg_both = { .range = RANGE,
     "reg:minor": Part((), """\
 static struct uffdio_register reg_minor = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_MINOR };
 """),
+    "reg:wp+minor": Part((), """\
+static struct uffdio_register reg_wp_minor = { .range = RANGE,
+	.mode = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR };
+"""),
     "continue": Part((), """\
 static int proceed(int mode)
 {

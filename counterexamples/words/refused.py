@@ -52,7 +52,7 @@ def refused(trace: Trace, number: int) -> str:
     call = step.op.partition(":")[0]
     if step.outcome == "EBADF":
         return "no userfaultfd is open"
-    if step.op == "register:minor" and step.outcome == "EINVAL":
+    if "minor" in step.op and step.outcome == "EINVAL":
         return "minor faults are of hugetlb (v5.13) and shmem (v5.14) alone"
     if (call, step.outcome) == ("continue", "EINVAL"):
         return _continued(trace, step.op)

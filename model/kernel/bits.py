@@ -31,8 +31,8 @@ VM_UFFD_MISSING = 1 << 9
 VM_UFFD_WP = 1 << 12
 VM_SOFTDIRTY = 1 << 27
 VM_UFFD_MINOR = 1 << 41
-"""A mode to register for; of the three places that it has had in vm_flags (37 in 6.1, 38 in 6.12) the
-last. `Vma.minor` stands for it there."""
+"""Where it is since 6.13; bit 37 in 6.1, 38 in 6.12. A mode to register for, and the name of
+`Vma.minor`, which stands for it wherever it is: no vm_flags here has the bit."""
 VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC
 VM_UFFD_FLAGS = VM_UFFD_MISSING | VM_UFFD_WP
 VM_MAY_SHIFT = 4

@@ -844,6 +844,8 @@ static const char *operate_uffd(const char *op)
 		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING);
 	if (!strcmp(op, "register:minor"))
 		return register_range(UFFDIO_REGISTER_MODE_MINOR);
+	if (!strcmp(op, "register:wp+minor"))
+		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR);
 	if (!strcmp(op, "unregister"))
 		return unregister_range();
 	if (!strcmp(op, "wp"))

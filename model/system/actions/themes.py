@@ -21,7 +21,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
-    "minor": ("register:minor", "continue", "continue:wp", "register:missing", "dontneed"),
+    "minor": ("register:minor", "register:wp+minor", "continue", "continue:wp",
+              "register:missing", "dontneed", "pageout"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
@@ -57,7 +58,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
-                     "register:minor", "continue", "continue:wp"}
+                     "register:minor", "register:wp+minor", "continue", "continue:wp"}
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
