@@ -3,7 +3,6 @@
 from model.mutation.mutant import Mutant
 
 _ERRNO = "no promise says which error a call that is refused gets"
-_WHICH = "no promise says which memory can be registered, or continued"
 
 MUTANTS = (
     Mutant("userfaultfd_k", "userfaultfd_minor", "return vma.minor", "return False",
@@ -15,11 +14,9 @@ MUTANTS = (
     Mutant("userfaultfd", "userfaultfd_register", "disj(userfaultfd_minor(vma), not minor)", "True",
            "minor mode alone is taken for no mode", allow="register:minor"),
     Mutant("userfaultfd", "vma_can_userfault", "not vma.mapping.anonymous, ", "",
-           "anonymous memory has minor faults", mapping="anon", allow="register:minor",
-           untold=_WHICH, shown="law:test_who_takes_minor_mode"),
+           "anonymous memory has minor faults", mapping="anon", allow="register:minor"),
     Mutant("userfaultfd", "vma_can_userfault", 'ed.has("c949b097ef2e")', "False",
-           "shmem has no minor faults", allow="register:minor",
-           untold=_WHICH, shown="law:test_who_takes_minor_mode"),
+           "shmem has no minor faults", allow="register:minor"),
     Mutant("memory", "do_fault", "conj(userfaultfd_minor(vma), entry.in_cache)", "False",
            "a page of shmem is mapped unasked", allow="register:minor dontneed"),
     Mutant("memory", "do_fault", "conj(userfaultfd_minor(vma), entry.in_cache)",
@@ -30,7 +27,7 @@ MUTANTS = (
            allow="register:minor dontneed"),
     Mutant("hugetlb", "hugetlb_no_page", "conj(userfaultfd_minor(vma), entry.in_cache)",
            "userfaultfd_minor(vma)", "a page of hugetlb that is missing raises the event too",
-           mapping="hugetlb", allow="register:minor"),
+           edition="v7.3", mapping="hugetlb", allow="register:minor"),
     Mutant("userfaultfd", "mfill_atomic_install_pte", "vma.mapping.shared or not cached)", "True)",
            "what is continued is writable in a private mapping", mapping="private-shmem",
            allow="continue"),
@@ -61,7 +58,8 @@ MUTANTS = (
            "anonymous memory can be continued, if there were a page cache", mapping="anon",
            allow="continue", untold=_ERRNO, shown="law:test_continue"),
     Mutant("userfaultfd", "userfaultfd_continue", 'ed.has("0289184476c8")', "False",
-           "6.12 has no MODE_WP", allow="continue:wp", untold=_WHICH, shown="law:test_continue"),
+           "6.12 has no MODE_WP", allow="continue:wp",
+           untold="no promise says what can be asked for", shown="law:test_continue"),
     Mutant("userfaultfd", "userfaultfd_continue", 'ed.has("867a43a34ff8")', "False",
            "6.12 asks before it makes an anon_vma", mapping="private-shmem", allow="continue",
            untold="no promise speaks of an anon_vma", shown="law:test_continue"),
