@@ -67,18 +67,18 @@ def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: bool = Fal
 
 
 @mirrors("include/linux/userfaultfd_k.h")
-def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
+def vma_can_userfault(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> Bool:
     """Anonymous memory, shmem and hugetlb, the last two without write-protect mode before
     b1f9e8768618; with WP_ASYNC, whatever is to be write-protected and no more than that. Minor
     faults are for hugetlb, and since c949b097ef2e for shmem, private mappings of them too."""
     if vma.mapping.regular:
-        return conj(ed.has("d61ea1cb0095"), vma.wp_async,
-                    as_term(flags & word(VM_UFFD_FLAGS | VM_UFFD_MINOR) == word(VM_UFFD_WP)))
-    minor = conj(not vma.mapping.anonymous, ed.has("7677f7fd8be7"),
-                 disj(vma.mapping.hugetlb, ed.has("c949b097ef2e")))
+        return conj(ed.has("d61ea1cb0095"), vma.wp_async, not minor,
+                    as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
+    has_minor = conj(not vma.mapping.anonymous, ed.has("7677f7fd8be7"),
+                     disj(vma.mapping.hugetlb, ed.has("c949b097ef2e")))
     return conj(
         disj(vma.mapping.anonymous, ed.has("b1f9e8768618"), negate(has(flags, VM_UFFD_WP))),
-        disj(minor, negate(has(flags, VM_UFFD_MINOR))))
+        disj(not minor, has_minor))
 
 
 @mirrors(_FS)
@@ -91,7 +91,7 @@ def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
     """
     flags, minor = mode & VM_UFFD_FLAGS, bool(mode & VM_UFFD_MINOR)
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
-    unable = negate(vma_can_userfault(ed, vma, word(mode)))
+    unable = negate(vma_can_userfault(ed, vma, word(flags), minor))
     dropped = conj(ed.has("register-ebusy"), userfaultfd_wp(vma), not mode & VM_UFFD_WP)
     registered = conj(has_all(vma.vm_flags, flags), disj(userfaultfd_minor(vma), not minor))
     new = userfaultfd_set_vm_flags(

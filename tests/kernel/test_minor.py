@@ -43,9 +43,9 @@ def of(name: str) -> Vma:
 
 @editions
 def test_who_takes_minor_mode(ed: Edition) -> None:
-    """Memory of shmem and hugetlb, and no other."""
+    """Memory of shmem and hugetlb, and no other, where no other mode is asked for."""
     for mapping in MAPPINGS.values():
-        able = userfaultfd.vma_can_userfault(ed, vma(mapping), word(VM_UFFD_MINOR))
+        able = userfaultfd.vma_can_userfault(ed, vma(mapping), word(0), minor=True)
         always(same(able, not mapping.anonymous and not mapping.regular))
 
 
