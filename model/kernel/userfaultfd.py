@@ -270,7 +270,7 @@ def mfill_atomic_pte_continue(ed: Edition, vma: Vma, entry: Entry,
                 ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
 
 
-@mirrors(_FS, "mm/userfaultfd.c", "mm/userfaultfd.c:mcopy_continue")
+@mirrors(_FS, "mm/userfaultfd.c")
 def userfaultfd_continue(ed: Edition, vma: Vma, entry: Entry,
                          wp: bool) -> tuple[Vma, Entry, BV]:
     """UFFDIO_CONTINUE, with or without MODE_WP (since 0289184476c8), of memory that is registered
