@@ -29,6 +29,7 @@ from model.kernel.bits import (
     SWP_TYPE_SHIFT,
     SWP_UFFD_WP,
     VM_FLAG_NAMES,
+    VM_UFFD_MINOR,
 )
 from model.kernel.editions import Edition
 from model.system.actions.operations import OPERATIONS
@@ -128,9 +129,10 @@ def pte_flags(edition: Edition, pte: int) -> list[str]:
     return [names[bit] for bit in sorted(names) if pte & bit]
 
 
-def vm_flag_names(vm_flags: int) -> list[str]:
-    """The names of the VMA flags that are set, lowest bit first."""
-    return [VM_FLAG_NAMES[bit] for bit in sorted(VM_FLAG_NAMES) if vm_flags & bit]
+def vm_flag_names(values: Mapping[str, int | bool]) -> list[str]:
+    """The names of the VMA flags that are set in a step, lowest bit first."""
+    flags = int(values["vm_flags"]) | VM_UFFD_MINOR * bool(values["minor"])
+    return [VM_FLAG_NAMES[bit] for bit in sorted(VM_FLAG_NAMES) if flags & bit]
 
 
 def pte_state(pte: int) -> str:

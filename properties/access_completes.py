@@ -10,8 +10,10 @@ _HUGETLB = "hugetlb private-hugetlb"
 _MPROTECT = tuple(name for name in OPERATIONS if name.startswith("mprotect:"))
 
 
-def _missing(t: StepView) -> Bool:
-    return conj(t.before.registered_missing, negate(t.before.present))
+def _awaited(t: StepView) -> Bool:
+    """Of a missing page, or one that is there and not mapped, an event is asked for."""
+    minor = conj(t.before.registered_minor, t.before.entry.in_cache)
+    return conj(disj(t.before.registered_missing, minor), negate(t.before.present))
 
 
 def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Bool,
@@ -27,23 +29,23 @@ def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Boo
 PROPERTY = Property(
     name="access-completes",
     claim="mprotect succeeds, and a store or load that the VMA allows completes, or raises an "
-          "event for an entry that is write-protected or missing, or SIGBUS for one that is "
+          "event for an entry that is write-protected or not mapped, or SIGBUS for one that is "
           "poisoned, or SIGSEGV in a guard region, after at most four faults; one by the kernel "
           "ends in EFAULT there.",
     origin="arch/x86/mm/fault.c: a fault that changes nothing is retried for ever",
     allowed=lambda t: conj(
         _completes(t, ("store",), Outcome.event, t.before.may_write,
-                   disj(t.before.uffd_wp_any, _missing(t))),
-        _completes(t, ("load",), Outcome.event, t.before.may_read, _missing(t)),
+                   disj(t.before.uffd_wp_any, _awaited(t))),
+        _completes(t, ("load",), Outcome.event, t.before.may_read, _awaited(t)),
         _completes(t, KERNEL_STORES, Outcome.EFAULT, t.before.may_write,
-                   disj(t.before.uffd_wp_any, _missing(t))),
-        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read, _missing(t)),
+                   disj(t.before.uffd_wp_any, _awaited(t))),
+        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read, _awaited(t)),
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         *(Violated(mappings, (*when, "+60d5b473d61b", "-hugetlb-leftover"), left + ENDLESS, by)
           for mappings, when, left, by in (
               (_HUGETLB, ("-f369b07c8614",), UNREGISTERED, "unregister"),
-              (_HUGETLB, ("-register-ebusy",), REREGISTERED, "register:missing"),
+              (_HUGETLB, ("-register-ebusy",), REREGISTERED, "register:missing register:minor"),
               (_HUGETLB, ("-c88033efe9a3",), CLOSED, "close"),
               (_HUGETLB, ("-0cef0bb836e3",), MOVED, "mremap"),
               ("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, "fork:child"),

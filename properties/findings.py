@@ -58,6 +58,8 @@ class Finding:
 
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
+_CACHED = "shmem private-shmem hugetlb private-hugetlb"
+_SCAN = ("close", "open:async", "scan:wp")
 _MIGRATION = ("migrate:begin", "migrate:end")
 
 FINDINGS: tuple[Finding, ...] = (
@@ -163,7 +165,12 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("UFFDIO_REGISTER leaves protected entries where it takes write-protect mode away",
             (Broken("no-stale-uffd-wp", _UFFD + " private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-armed", _UFFD, ("register:missing",)),
-             Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",))),
+             Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),
+             Broken("uffd-wp-async-complete", _UFFD, ("register:missing", *_SCAN)),
+             Broken("no-stale-uffd-wp", _CACHED, ("register:minor",)),
+             Broken("uffd-wp-async-complete", "shmem private-shmem hugetlb",
+                    ("register:minor", *_SCAN)),
+             Broken("access-completes", "hugetlb private-hugetlb", ("register:minor",))),
             (Shown("v5.7 to v7.2", "no-stale-uffd-wp", "anon",
                    "store register wp register:missing"),),
             "userfaultfd_register_range (6.1: userfaultfd_register)",
@@ -172,7 +179,8 @@ FINDINGS: tuple[Finding, ...] = (
             "(f369b07c8614).", "reregister_cleans",
             "a walk of the page tables when a registration gives the mode up"),
     Finding("the endless fault of hugetlb, by itself",
-            (Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),),
+            (Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),
+             Broken("access-completes", "hugetlb private-hugetlb", ("register:minor",))),
             (Shown("v6.1.170 to v6.1, v6.3 to v7.2", "access-completes", "hugetlb",
                    "store register wp register:missing store"),),
             "hugetlb_wp", "mm/hugetlb.c",
@@ -253,6 +261,17 @@ FINDINGS: tuple[Finding, ...] = (
             "Give the dirty bit to the entries before it in a batch without pte_mkdirty(), which "
             "sets soft-dirty too: cac1db8c3aad changes the pages of a large folio together that "
             "agree in soft-dirty.", "batch_exact"),
+    Finding("UFFDIO_CONTINUE makes soft-dirty what nobody has stored to",
+            (Broken("softdirty-precise", "private-shmem", ("continue",)),
+             Broken("softdirty-precise", "private-shmem", ("continue:wp",)),
+             Broken("softdirty-precise", "shmem", ("continue", "dontneed")),
+             Broken("softdirty-precise", "shmem", ("continue:wp", "dontneed"))),
+            (Shown("v5.19 on", "softdirty-precise", "private-shmem",
+                   "clear_refs register continue"),),
+            "mfill_atomic_install_pte", "mm/userfaultfd.c",
+            "Map a page that the page cache has as a load does, by vm_page_prot alone: "
+            "pte_mkdirty() is for what has been filled.", "continue_exact",
+            "a write fault on the first store to such a page, where somebody tracks stores"),
     Finding("a page of hugetlb that is only read begins to read as written",
             (Broken("async-precise", "hugetlb private-hugetlb"),),
             (Shown("v6.7 on", "async-precise", "hugetlb", "close open:async register load"),),

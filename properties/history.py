@@ -57,6 +57,7 @@ TOLD_BY: dict[str, Told] = {
     "5a2f8d22ace4": Told(_STALE, "private-hugetlb", ("fork:child",)),
     "0f230bc24b6e": Told(_POPULATED, "private-hugetlb", ("fork:stay", "process_vm_readv")),
     "2bad466cc9d9": Told("features-there", "hugetlb", _OPENED),
+    "0289184476c8": Told(_WP, "private-shmem", ("continue",)),
     "3c811f7883c4": Told("migrate-precise", "shmem", ("migrate",)),
     "5436d6556937": Told("softdirty-precise", "thp", ("split",), "v6.12", True),
     "d61ea1cb0095": Told("features-there", "hugetlb", _OPENED),

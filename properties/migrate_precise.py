@@ -26,7 +26,7 @@ PROPERTY = Property(
              "unregister"),
             (_MADE + "left so by `close`", ("-c88033efe9a3", "+51d3d5eb74ff"), "close"),
             (_MADE + "left so by a registration without WP", ("+51d3d5eb74ff",),
-             "register:missing"),
+             "register:missing register:minor"),
             (_MADE + "moved away from its registration", ("+51d3d5eb74ff",), "mremap"),
             ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap&wp"),
             ("change_protection() made its migration entry readable", (), "migrate:begin"),

@@ -5,7 +5,15 @@ Registered is what the calls have made it: that the VMA says so is part of the p
 
 from model.system.asking.language import conj, implies
 from properties.base import GUARDED, REGISTRABLE, Property, Violated, registrable
-from properties.stale import CLOSED, EVERY, INHERITED, MOVED, REREGISTERED, UNREGISTERED
+from properties.stale import (
+    CLOSED,
+    EVERY,
+    IN_CACHE,
+    INHERITED,
+    MOVED,
+    REREGISTERED,
+    UNREGISTERED,
+)
 
 SCANNED = "PAGEMAP_SCAN sets the uffd-wp bit of a guard marker, which un-protecting passes by"
 
@@ -22,6 +30,8 @@ PROPERTY = Property(
     memory=REGISTRABLE,
     violated=(Violated(EVERY, ("-f369b07c8614",), UNREGISTERED, by="unregister"),
               Violated(EVERY, ("-register-ebusy",), REREGISTERED, by="register:missing"),
+              Violated(IN_CACHE, ("-register-ebusy", "+c949b097ef2e"), REREGISTERED,
+                       by="register:minor"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
               Violated("anon shmem private-shmem", ("+fc71884a5f59", "+52526ca7fdb9"),

@@ -14,6 +14,7 @@ PROPERTY = Property(
         *(as_term(as_term(before) == as_term(after)) for before, after in (
             (t.before.registered, t.after.registered),
             (t.before.registered_missing, t.after.registered_missing),
+            (t.before.registered_minor, t.after.registered_minor),
             (t.before.uffd_wp_any, t.after.uffd_wp_any))))),
     witness=lambda t: conj(t.op("other:unregister"), t.before.registered, t.before.uffd_wp_any),
     violated=(

@@ -2,6 +2,7 @@
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
+from properties.stale import BELIEVED, REREGISTERED
 
 PROPERTY = Property(
     name="uffd-wp-async-complete",
@@ -13,8 +14,14 @@ PROPERTY = Property(
                            negate(s.pagemap.uffd_wp)),
     witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
                            t.before.uffd_wp_any),
-    violated=(Violated("anon shmem private-shmem", (), "a device writes through its pin, and no "
-                       "page table is asked", by="pin:write"),),
+    violated=(
+        Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
+                 "table is asked", by="pin:write"),
+        Violated("anon shmem private-shmem thp shmem-thp hugetlb", ("-register-ebusy",),
+                 REREGISTERED + BELIEVED, by="register:missing&scan:wp"),
+        Violated("shmem private-shmem hugetlb", ("-register-ebusy",), REREGISTERED + BELIEVED,
+                 by="register:minor&scan:wp"),
+    ),
     about=("close", "open:async"),
     speaks_of=lambda e, _: e.has("d61ea1cb0095") is True,
     memory="kernels that have WP_ASYNC (d61ea1cb0095, v6.7)",

@@ -13,6 +13,12 @@ MPROTECT = ("mprotect takes write permission from a vm_page_prot that knows noth
 MERGED = "replace_page() of KSM makes the entry anew from vm_page_prot, without its uffd-wp bit"
 
 UNSAVED = "the entry that stands for a page in swap or in migration does not keep its uffd-wp bit"
+CONTINUED = ("UFFDIO_CONTINUE maps an unprotected page in the place of a marker, and has no mode "
+             "WP to ask for more")
+CONTINUING = ("+b1f9e8768618", "-0289184476c8")
+_IN_CACHE = " ".join(f"continue&{op}" for op in (
+    "dontneed", "fork:write", "fork:child&open", "fork:child&open:unpopulated"))
+"""What brings shared memory into the page cache where a marker stands."""
 UNUSED = "unuse_pte() drops the uffd-wp bit of the swap entry"
 UNMAPPED = "a page of a file leaves no marker where it is unmapped"
 COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unprotected, and "
@@ -51,6 +57,10 @@ PROPERTY = Property(
         Violated("shmem private-shmem", GUARDED, "UFFDIO_WRITEPROTECT passes a guard region by, "
                  "and MADV_GUARD_REMOVE leaves nothing that would protect the memory",
                  by="guard&unguard"),
+        Violated("private-shmem", ("+153132571f02", *CONTINUING), CONTINUED, by="continue"),
+        Violated("shmem", ("+153132571f02", *CONTINUING), CONTINUED,
+                 by=f"{_IN_CACHE} continue&pageout"),
+        Violated("hugetlb", ("+f619147104c8", *CONTINUING), CONTINUED, by=_IN_CACHE),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),
                  "where there is no page table yet, there is no place for a marker"),

@@ -4,6 +4,8 @@ from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
 from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
 from properties.uffd_wp_complete import (
+    CONTINUED,
+    CONTINUING,
     COPIED,
     FORK_IN_MIGRATION,
     FORK_LOST,
@@ -31,6 +33,9 @@ PROPERTY = Property(
     violated=(
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("anon private-shmem", (), MERGED, by="ksm"),
+        Violated("shmem private-shmem", ("+153132571f02", *CONTINUING), CONTINUED,
+                 by="continue&dontneed continue&pageout"),
+        Violated("hugetlb", ("+f619147104c8", *CONTINUING), CONTINUED, by="continue&dontneed"),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN, by="dontneed"),
         Violated("anon private-shmem thp", ("-f45ec5ff16a7",), UNSAVED, by="pageout"),
         Violated("anon private-shmem thp", ("-14a762dd1977",), UNUSED, by="pageout&swapoff"),

@@ -21,7 +21,8 @@ _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
                            "wp", "unwp", "copy", "copy:wp", "zeropage", "poison", "close", "open",
                            "open:unpopulated", "open:async", "scan:wp", "other:unwp",
-                           "other:unregister"), "uffd-wp"),
+                           "other:unregister", "register:minor", "register:wp+minor", "continue",
+                           "continue:wp"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""

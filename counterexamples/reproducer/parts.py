@@ -345,6 +345,21 @@ static struct uffdio_register reg_missing = { .range = RANGE,
 static struct uffdio_register reg_both = { .range = RANGE,
 	.mode = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING };
 """),
+    "reg:minor": Part((), """\
+static struct uffdio_register reg_minor = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_MINOR };
+"""),
+    "reg:wp+minor": Part((), """\
+static struct uffdio_register reg_wp_minor = { .range = RANGE,
+	.mode = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR };
+"""),
+    "continue": Part((), """\
+static int proceed(int mode)
+{
+	struct uffdio_continue arg = { { (long)PLACE, LENGTH }, mode, 0 };
+
+	return ioctl(uffd, UFFDIO_CONTINUE, &arg) ? errno : 0;
+}
+"""),
     "wp": Part((), """\
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 """),

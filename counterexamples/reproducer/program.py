@@ -48,7 +48,8 @@ def program(trace: Trace, shown: int = 0) -> str:
     """
     memory = MAPPINGS[trace.mapping]
     needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
-    if needs & {"range", "reg", "reg:missing", "reg:both", "wp", "unwp", "zero", "poison"}:
+    if needs & {"range", "reg", "reg:missing", "reg:both", "reg:minor", "reg:wp+minor", "wp",
+                "unwp", "zero", "poison"}:
         needs.add("moving" if "mremap" in needs else "fixed")
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}
@@ -147,7 +148,7 @@ def _state(edition: Edition, step: TraceStep) -> str:
         entry = " ".join(f for f in pte_flags(edition, pte) if f not in _ALWAYS) or "read-only"
     else:
         entry = ENTRY_WORDS[pte_state(pte)]
-    flags = " ".join(f for f in vm_flag_names(int(step.values["vm_flags"]))
+    flags = " ".join(f for f in vm_flag_names(step.values)
                      if not f.startswith(("VM_MAY", "VM_SHARED")))
     prot = "RW" if step.values["vm_page_prot"] & PAGE_RW else "not RW"
     return f"pte: {entry}; {flags or 'no VM_READ'}; prot: {prot}"

@@ -20,6 +20,9 @@ _REASONS = {
     ("zeropage", "ENOENT"): "the mapping is not registered",
     ("zeropage", "EINVAL"): "a userfaultfd has zeroes for anonymous memory and shmem alone",
     ("zeropage", "EEXIST"): "there is a page already, or a marker",
+    ("continue", "ENOENT"): "the mapping is not registered",
+    ("continue", "EFAULT"): "the page cache has no page there",
+    ("continue", "EEXIST"): "there is a page already, or a guard marker",
     ("poison", "ENOENT"): "the mapping is not registered",
     ("poison", "EEXIST"): "the entry is not empty",
     ("guard", "EINVAL"): "this memory can have no guard region, or this kernel has none",
@@ -50,6 +53,10 @@ def refused(trace: Trace, number: int) -> str:
     call = step.op.partition(":")[0]
     if step.outcome == "EBADF":
         return "no userfaultfd is open"
+    if "minor" in step.op and step.outcome == "EINVAL":
+        return "minor faults are of hugetlb (v5.13) and shmem (v5.14) alone"
+    if (call, step.outcome) == ("continue", "EINVAL"):
+        return _continued(trace, step.op)
     if (call, step.outcome) == ("register", "EINVAL"):
         if not mapping.regular:
             return "write-protect mode is for anonymous memory alone before b1f9e8768618 (v5.19)"
@@ -64,3 +71,17 @@ def refused(trace: Trace, number: int) -> str:
     if (call, step.outcome) == ("copy", "EINVAL") and mapping.regular:
         return "the pages of a regular file are read from the file alone"
     return _REASONS.get((call, step.outcome), "")
+
+
+def _continued(trace: Trace, op: str) -> str:
+    """Why UFFDIO_CONTINUE was EINVAL."""
+    mapping = MAPPINGS[trace.mapping]
+    if not trace.edition.has("f619147104c8"):
+        return "UFFDIO_CONTINUE is of v5.13"
+    if op == "continue:wp" and not trace.edition.has("0289184476c8"):
+        return "UFFDIO_CONTINUE has a mode WP since v6.4"
+    if mapping.anonymous or mapping.regular:
+        return "UFFDIO_CONTINUE is for shmem and hugetlb alone"
+    if not (mapping.hugetlb or trace.edition.has("153132571f02")):
+        return "UFFDIO_CONTINUE takes shmem since v5.14"
+    return _UNREGISTERED

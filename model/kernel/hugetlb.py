@@ -41,7 +41,12 @@ from model.kernel.swapops import (
     pte_marker_uffd_wp,
     pte_swp_uffd_wp_any,
 )
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_missing, userfaultfd_wp
+from model.kernel.userfaultfd_k import (
+    userfaultfd_armed,
+    userfaultfd_minor,
+    userfaultfd_missing,
+    userfaultfd_wp,
+)
 
 _C = "mm/hugetlb.c"
 
@@ -90,8 +95,10 @@ def hugetlb_wp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """An empty entry or a marker. A shared writable mapping gets its page writable and dirty even
     for a load; a private one read-only, and a store goes on into hugetlb_wp(). Since
-    "hugetlb-marker" a marker is believed only where the VMA is registered."""
+    "hugetlb-marker" a marker is believed only where the VMA is registered. A page that the page
+    cache lacks, or has, may be an event before that."""
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
+    minor = conj(userfaultfd_minor(vma), entry.in_cache)
     pte = ite(has_all(vma.vm_flags, VM_WRITE | VM_SHARED),
               make_huge_pte(ed, vma, writable=True), make_huge_pte(ed, vma, writable=False))
     believed = disj(negate(ed.has("hugetlb-marker")), userfaultfd_wp(vma))
@@ -100,7 +107,8 @@ def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     mapped = entry.mapping_anon(pte) if own else entry.mapping_cache(pte, dirty=False)
     if write and own:
         mapped = hugetlb_wp(ed, vma, mapped)
-    return ite(missing, Fault(entry, outcome(Outcome.event)), Fault(mapped, outcome(Outcome.ok)))
+    return ite(disj(missing, minor), Fault(entry, outcome(Outcome.event)),
+               Fault(mapped, outcome(Outcome.ok)))
 
 
 @mirrors(_C)
@@ -170,7 +178,8 @@ def _readable(ed: Edition, swp: BV, exclusive: Bool) -> BV:
 
 @mirrors(_C, ":hugetlb_mcopy_atomic_pte")
 def hugetlb_mfill_atomic_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
-    """UFFDIO_COPY of a huge page (6.1: hugetlb_mcopy_atomic_pte)."""
+    """UFFDIO_COPY of a huge page, and UFFDIO_CONTINUE with one of the page cache (6.1:
+    hugetlb_mcopy_atomic_pte)."""
     writable = conj(not wp, has(vma.vm_flags, VM_WRITE))
     pte = ite(writable, make_huge_pte(ed, vma, writable=True),
               make_huge_pte(ed, vma, writable=False))

@@ -64,6 +64,7 @@ from model.kernel.swapops import (
     pte_marker_uffd_wp,
 )
 from model.kernel.userfaultfd_k import (
+    userfaultfd_minor,
     userfaultfd_missing,
     userfaultfd_pte_wp,
     userfaultfd_wp,
@@ -103,16 +104,19 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     do_cow_fault, do_shared_fault). The marker in the empty entry becomes the uffd-wp bit.
 
     mm/shmem.c: a page that the page cache lacks is a missing-page event where the VMA is
-    registered for those, and is allocated elsewhere; one that is swapped out is read back, dirty.
+    registered for those, and is allocated elsewhere; one that it has, or had and swapped out, is a
+    minor-fault event where the VMA is registered for those; one that is swapped out is read back
+    elsewhere, dirty.
     """
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
+    minor = conj(userfaultfd_minor(vma), entry.in_cache)
     pte = set_pte_range(ed, vma, entry, write, pte_marker_uffd_wp(ed, entry.pte))
     if vma.mapping.thp:
         pte = ite(entry.huge, do_set_pmd(ed, vma, write), pte)
     cow = write and not vma.mapping.shared
     found = replace(entry, in_cache=True, cache_swapped=False)
     mapped = found.mapping_anon(pte) if cow else found.mapping_cache(pte, dirty=write)
-    return ite(missing, Fault(entry, outcome(Outcome.event)),
+    return ite(disj(missing, minor), Fault(entry, outcome(Outcome.event)),
                Fault(mapped, outcome(Outcome.ok), major=_read_back(vma, entry)))
 
 

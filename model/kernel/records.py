@@ -41,7 +41,7 @@ class Vma:
 
     `anon_vma`: the VMA has one, because it has had an anonymous page or a huge one of zeroes.
     `mergeable` is VM_MERGEABLE, which nobody but KSM asks about; `maybe_guard` VM_MAYBE_GUARD: the
-    VMA has, or has had, a guard region.
+    VMA has, or has had, a guard region; `minor` VM_UFFD_MINOR, which has stood in three places.
     `wp_unpopulated` and `wp_async` are the features of the userfaultfd that it is, or would be,
     registered with.
     """
@@ -52,6 +52,7 @@ class Vma:
     anon_vma: Bool = False
     mergeable: Bool = False
     maybe_guard: Bool = False
+    minor: Bool = False
     wp_unpopulated: Bool = False
     wp_async: Bool = False
 

@@ -1,4 +1,4 @@
-"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy, zero.
+"""fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy, zero, continue.
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4 (where all is in mm/userfaultfd.c), for one VMA wholly
 inside the range and one userfaultfd. Left out: mode RWP, range and mode checks (the arguments are
@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import VM_MAYWRITE, VM_SHARED, VM_UFFD_FLAGS, VM_UFFD_WP, VM_WRITE
+from model.kernel.bits import (
+    VM_MAYWRITE,
+    VM_SHARED,
+    VM_UFFD_FLAGS,
+    VM_UFFD_MINOR,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import hugetlb_mfill_atomic_pte
 from model.kernel.logic import (
@@ -30,7 +37,6 @@ from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
 from model.kernel.mprotect import change_protection
 from model.kernel.pgtable import (
-    maybe_mkwrite,
     pte_mkdirty,
     pte_mkspecial,
     pte_mkuffd_wp,
@@ -41,32 +47,38 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.swapops import make_poison_marker, pte_none_mostly
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_minor, userfaultfd_wp
 
 _FS = "fs/userfaultfd.c"
 _MM = "mm/userfaultfd.c"
 
 
 @mirrors(_FS, "mm/userfaultfd.c")
-def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV) -> Vma:
-    """Set `flags`; a shared mapping gets a new vm_page_prot when uffd-wp comes or goes.
+def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> Vma:
+    """Set `flags`, and VM_UFFD_MINOR as `minor` has it; a shared mapping gets a new vm_page_prot
+    when uffd-wp comes or goes.
 
     In mm/userfaultfd.c from 6.13 on and in 6.12.117.
     """
-    new = vma.with_flags(flags)
+    new = replace(vma.with_flags(flags), minor=minor)
     uffd_wp_changed = has(vma.vm_flags ^ flags, VM_UFFD_WP)
     return ite(conj(ed.has("51d3d5eb74ff"), has(flags, VM_SHARED), uffd_wp_changed),
                vma_set_page_prot(ed, new), new)
 
 
 @mirrors("include/linux/userfaultfd_k.h")
-def vma_can_userfault(ed: Edition, vma: Vma, flags: BV) -> Bool:
+def vma_can_userfault(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> Bool:
     """Anonymous memory, shmem and hugetlb, the last two without write-protect mode before
-    b1f9e8768618; with WP_ASYNC, whatever is to be write-protected and no more than that."""
-    if not vma.mapping.regular:
-        return disj(vma.mapping.anonymous, ed.has("b1f9e8768618"), negate(has(flags, VM_UFFD_WP)))
-    return conj(ed.has("d61ea1cb0095"), vma.wp_async,
-                as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
+    b1f9e8768618; with WP_ASYNC, whatever is to be write-protected and no more than that. Minor
+    faults are for hugetlb, and since c949b097ef2e for shmem, private mappings of them too."""
+    if vma.mapping.regular:
+        return conj(ed.has("d61ea1cb0095"), vma.wp_async, not minor,
+                    as_term(flags & word(VM_UFFD_FLAGS) == word(VM_UFFD_WP)))
+    has_minor = conj(not vma.mapping.anonymous, ed.has("7677f7fd8be7"),
+                     disj(vma.mapping.hugetlb, ed.has("c949b097ef2e")))
+    return conj(
+        disj(vma.mapping.anonymous, ed.has("b1f9e8768618"), negate(has(flags, VM_UFFD_WP))),
+        disj(not minor, has_minor))
 
 
 @mirrors(_FS)
@@ -75,13 +87,15 @@ def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
 
     EINVAL for memory that cannot be, EPERM without VM_MAYWRITE; since "register-ebusy" EBUSY where
     `mode` lacks the write-protect mode that the VMA has. A VMA that already has every mode asked
-    for is left as it is.
+    for is left as it is. Minor mode asks for no feature of the userfaultfd.
     """
+    flags, minor = mode & VM_UFFD_FLAGS, bool(mode & VM_UFFD_MINOR)
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
-    unable = negate(vma_can_userfault(ed, vma, word(mode)))
+    unable = negate(vma_can_userfault(ed, vma, word(flags), minor))
     dropped = conj(ed.has("register-ebusy"), userfaultfd_wp(vma), not mode & VM_UFFD_WP)
-    registered = has_all(vma.vm_flags, mode)
-    new = userfaultfd_set_vm_flags(ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode))
+    registered = conj(has_all(vma.vm_flags, flags), disj(userfaultfd_minor(vma), not minor))
+    new = userfaultfd_set_vm_flags(
+        ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), minor)
     return (ite(disj(unable, denied, dropped, registered), vma, new),
             ite(unable, outcome(Outcome.EINVAL),
                 ite(denied, outcome(Outcome.EPERM),
@@ -199,12 +213,15 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
 
 
 @mirrors(_MM)
-def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> Entry:
-    """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one.
+def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool,
+                             cached: bool = False) -> Entry:
+    """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one; or
+    the page of the file that the page cache has (`cached`), read-only in a private mapping.
     Before 0e88904cb700 it was protected only where the VMA may be written to."""
     dirty = pte_mkdirty(ed, vma.vm_page_prot)
-    may_write = has(vma.vm_flags, VM_WRITE)
-    since = maybe_mkwrite(ed, dirty, vma)
+    of_file = vma.mapping.shared or cached
+    may_write = conj(has(vma.vm_flags, VM_WRITE), vma.mapping.shared or not cached)
+    since = ite(may_write, pte_mkwrite(ed, dirty), dirty)
     if wp:
         since = pte_mkuffd_wp(ed, since)
         protected = pte_wrprotect(ed, pte_mkuffd_wp(ed, dirty))
@@ -212,7 +229,7 @@ def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> E
     else:
         before = ite(may_write, pte_mkwrite(ed, dirty), pte_wrprotect(ed, dirty))
     pte = ite(ed.has("f1eb1bacfba9"), since, before)
-    return entry.mapping_cache(pte, dirty=False) if vma.mapping.shared else entry.mapping_anon(pte)
+    return entry.mapping_cache(pte, dirty=False) if of_file else entry.mapping_anon(pte)
 
 
 @mirrors(_MM, ":mfill_zeropage_pte")
@@ -235,6 +252,43 @@ def userfaultfd_poison(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry,
     known = ed.has("fc71884a5f59")
     return (ite(known, prepared, vma), ite(known, filled, entry),
             ite(known, result, outcome(Outcome.EINVAL)))
+
+
+@mirrors(_MM, ":mcontinue_atomic_pte")
+def mfill_atomic_pte_continue(ed: Edition, vma: Vma, entry: Entry,
+                              wp: bool) -> tuple[Entry, BV]:
+    """The page that the page cache has is mapped: EFAULT where it has none, EEXIST where the entry
+    maps a page, or since "copy-marker" is a guard marker. One that is swapped out is read back
+    before that is asked. hugetlb does so too (hugetlb_mfill_atomic_pte); of private hugetlb memory
+    as it is here the page cache has nothing."""
+    found = replace(entry, cache_swapped=False)
+    exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(ed.has("copy-marker"), entry.guard))
+    filled = (hugetlb_mfill_atomic_pte(ed, vma, found, wp) if vma.mapping.hugetlb
+              else mfill_atomic_install_pte(ed, vma, found, wp, cached=True))
+    return (ite(entry.in_cache, ite(exists, found, filled), entry),
+            ite(negate(entry.in_cache), outcome(Outcome.EFAULT),
+                ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
+
+
+@mirrors(_FS, "mm/userfaultfd.c")
+def userfaultfd_continue(ed: Edition, vma: Vma, entry: Entry,
+                         wp: bool) -> tuple[Vma, Entry, BV]:
+    """UFFDIO_CONTINUE, with or without MODE_WP (since 0289184476c8), of memory that is registered
+    in whatever mode: EINVAL where there is no such ioctl or mode, for MODE_WP without
+    write-protect mode, and for what is neither hugetlb nor, since 153132571f02, shmem. A private
+    VMA gets its anon_vma as in mfill_atomic()."""
+    known = conj(ed.has("f619147104c8"), disj(not wp, ed.has("0289184476c8")))
+    armed = userfaultfd_armed(vma)
+    able = conj(not vma.mapping.anonymous, not vma.mapping.regular,
+                disj(vma.mapping.hugetlb, ed.has("153132571f02")),
+                disj(not wp, userfaultfd_wp(vma)))
+    filled, result = mfill_atomic_pte_continue(ed, vma, entry, wp)
+    tried = conj(known, armed, able)
+    prepared = conj(not vma.mapping.shared, known, disj(ed.has("867a43a34ff8"), conj(armed, able)))
+    return (replace(vma, anon_vma=disj(vma.anon_vma, prepared)), ite(tried, filled, entry),
+            ite(negate(known), outcome(Outcome.EINVAL),
+                ite(negate(armed), outcome(Outcome.ENOENT),
+                    ite(negate(able), outcome(Outcome.EINVAL), result))))
 
 
 @mirrors(_MM)

@@ -25,8 +25,12 @@ def userfaultfd_missing(vma: Vma) -> Bool:
     return has(vma.vm_flags, VM_UFFD_MISSING)
 
 
+def userfaultfd_minor(vma: Vma) -> Bool:
+    return vma.minor
+
+
 def userfaultfd_armed(vma: Vma) -> Bool:
-    return has(vma.vm_flags, VM_UFFD_FLAGS)
+    return disj(has(vma.vm_flags, VM_UFFD_FLAGS), userfaultfd_minor(vma))
 
 
 def userfaultfd_pte_wp(vma: Vma, pte: BV) -> Bool:

@@ -442,6 +442,13 @@ static const char *fill_with_zeroes(void)
 	return result(ioctl(uffd, UFFDIO_ZEROPAGE, &arg));
 }
 
+static const char *proceed(unsigned long mode)
+{
+	struct uffdio_continue arg = { .range = { (unsigned long)place, length }, .mode = mode };
+
+	return result(ioctl(uffd, UFFDIO_CONTINUE, &arg));
+}
+
 static const char *poison(void)
 {
 	struct {
@@ -835,6 +842,10 @@ static const char *operate_uffd(const char *op)
 		return register_range(UFFDIO_REGISTER_MODE_MISSING);
 	if (!strcmp(op, "register:wp+missing"))
 		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING);
+	if (!strcmp(op, "register:minor"))
+		return register_range(UFFDIO_REGISTER_MODE_MINOR);
+	if (!strcmp(op, "register:wp+minor"))
+		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR);
 	if (!strcmp(op, "unregister"))
 		return unregister_range();
 	if (!strcmp(op, "wp"))
@@ -851,6 +862,10 @@ static const char *operate_uffd(const char *op)
 		return by_another(unregister_range);
 	if (!strcmp(op, "zeropage"))
 		return fill_with_zeroes();
+	if (!strcmp(op, "continue"))
+		return proceed(0);
+	if (!strcmp(op, "continue:wp"))
+		return proceed(1 << 1 /* UFFDIO_CONTINUE_MODE_WP */);
 	if (!strcmp(op, "poison"))
 		return poison();
 	if (!strcmp(op, "close"))

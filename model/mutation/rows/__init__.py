@@ -8,6 +8,7 @@ from model.mutation.rows import (
     fills,
     guards,
     kernel_accesses,
+    minor,
     moves,
     newer,
     protection,
@@ -28,5 +29,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *scans.MUTANTS,
     *fills.MUTANTS,
     *guards.MUTANTS,
+    *minor.MUTANTS,
     *data.MUTANTS,
 )

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
+from model.kernel.bits import (
+    VM_EXEC,
+    VM_READ,
+    VM_UFFD_MINOR,
+    VM_UFFD_MISSING,
+    VM_UFFD_WP,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition, unknown
 from model.kernel.fault import kernel_access
 from model.kernel.process_vm_access import process_vm_rw_single_vec
@@ -71,7 +78,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("register:missing", "UFFDIO_REGISTER, mode MISSING",
               partial(uffd.register, mode=VM_UFFD_MISSING)),
     Operation("register:wp+missing", "UFFDIO_REGISTER, modes WP and MISSING",
-              partial(uffd.register, mode=VM_UFFD_FLAGS)),
+              partial(uffd.register, mode=VM_UFFD_WP | VM_UFFD_MISSING)),
     Operation("read", "read(2) of one byte into the page",
               partial(effects.store, accessing=kernel_access), access="store"),
     Operation("write", "write(2) of one byte from the page",
@@ -104,6 +111,12 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("copy", "UFFDIO_COPY", partial(uffd.copy, wp=False)),
     Operation("copy:wp", "UFFDIO_COPY, mode WP", partial(uffd.copy, wp=True)),
     Operation("zeropage", "UFFDIO_ZEROPAGE", uffd.zeropage),
+    Operation("register:minor", "UFFDIO_REGISTER, mode MINOR",
+              partial(uffd.register, mode=VM_UFFD_MINOR), tracks=("minor",)),
+    Operation("register:wp+minor", "UFFDIO_REGISTER, modes WP and MINOR",
+              partial(uffd.register, mode=VM_UFFD_WP | VM_UFFD_MINOR), tracks=("minor",)),
+    Operation("continue", "UFFDIO_CONTINUE", partial(uffd.proceed, wp=False)),
+    Operation("continue:wp", "UFFDIO_CONTINUE, mode WP", partial(uffd.proceed, wp=True)),
     Operation("poison", "UFFDIO_POISON", uffd.poison, tracks=("poison", "poisoned")),
     Operation("guard", "madvise(MADV_GUARD_INSTALL)", effects.guard,
               tracks=("guard", "maybe_guard", "anon_vma", "mergeable")),

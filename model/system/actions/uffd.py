@@ -13,6 +13,7 @@ from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
     userfaultfd_api,
+    userfaultfd_continue,
     userfaultfd_poison,
     userfaultfd_register,
     userfaultfd_register_range,
@@ -103,6 +104,20 @@ def zeropage(ed: Edition, s: State) -> Effect:
     vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
     filled = cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
     return _ioctl(s, Effect(filled, result))
+
+
+def proceed(ed: Edition, s: State, wp: bool) -> Effect:
+    """UFFDIO_CONTINUE. No store; with MODE_WP the page is protected from then on. Without it, who
+    could have asked for it has a page that is not; where there is no such mode, nothing ends."""
+    vma, entry, result = userfaultfd_continue(ed, s.vma, s.entry, wp)
+    done = as_term(result == OK)
+    asked = conj(done, ed.has("0289184476c8"))
+    sync = conj(wp, negate(s.vma.wp_async))
+    history = replace(s.history, protected=sync, protected_populated=sync,
+                      protected_async=conj(wp, s.vma.wp_async),
+                      stored_since_wp=conj(s.history.stored_since_wp, not wp))
+    mapped = cured(replace(s, vma=vma, entry=entry, history=ite(asked, history, s.history)), done)
+    return _ioctl(s, Effect(mapped, result))
 
 
 def poison(ed: Edition, s: State) -> Effect:

@@ -60,6 +60,7 @@ from model.kernel.swapops import (
 )
 from model.kernel.task_mmu import Categories, Pagemap, do_pagemap_scan, pagemap_read
 from model.kernel.userfaultfd_k import (
+    userfaultfd_minor,
     userfaultfd_missing,
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
@@ -75,6 +76,10 @@ _USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | P
              | PAGE_PSE)
 
 _MPROTECT = "mprotect:"
+_REGISTERING = {"register": ("wp",), **{
+    name: tuple(name.partition(":")[2].split("+"))
+    for name in OPERATIONS if name.startswith("register:")}}
+"""The modes that each call asks for."""
 
 
 class View:
@@ -173,6 +178,11 @@ class View:
     def registered_missing(self) -> Bool:
         """The VMA is registered for missing pages (VM_UFFD_MISSING)."""
         return userfaultfd_missing(self.vma)
+
+    @property
+    def registered_minor(self) -> Bool:
+        """The VMA is registered for minor faults (VM_UFFD_MINOR)."""
+        return userfaultfd_minor(self.vma)
 
     @property
     def takes_markers(self) -> Bool:
@@ -360,16 +370,20 @@ class StepView:
         ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
                      self.op("close", "mremap", "fork:child", "mmap"))
 
-        def registered(was: Bool, now: Bool, alone: str, other: str, others: Bool) -> Bool:
-            return self._switched(
-                was, now, conj(self.op(alone, "register:wp+missing"), self.ok),
-                disj(ended, conj(self.op(other), self.ok, negate(others))))
+        def modes(s: View) -> dict[str, Bool]:
+            return {"wp": s.registered, "missing": s.registered_missing,
+                    "minor": s.registered_minor}
 
-        return conj(
-            registered(before.registered, after.registered, "register", "register:missing",
-                       before.registered_missing),
-            registered(before.registered_missing, after.registered_missing, "register:missing",
-                       "register", before.registered))
+        def registered(mode: str) -> Bool:
+            others = disj(*(conj(self.op(call), self.ok, negate(conj(*(
+                modes(before)[each] for each in asked))))
+                for call, asked in _REGISTERING.items() if mode not in asked))
+            return self._switched(
+                modes(before)[mode], modes(after)[mode],
+                conj(self.op(*(c for c, asked in _REGISTERING.items() if mode in asked)), self.ok),
+                disj(ended, others))
+
+        return conj(*(registered(mode) for mode in modes(before)))
 
     @property
     def tracking_as_called(self) -> Bool:
