@@ -137,6 +137,13 @@ FINDINGS: tuple[Finding, ...] = (
             "before it is unpinned, as Documentation/core-api/pin_user_pages.rst asks; and let "
             "MADV_FREE pass by what is pinned.",
             "pins_dirty", "a buffer that nobody wrote to is written to swap all the same"),
+    Finding("MADV_FREE gives up a page that KSM merges others into",
+            (Broken("freed-own", "anon"),),
+            (Shown("v5.7 on", "freed-own", "anon", "store ksm free"),),
+            "madvise_free_pte_range", "mm/madvise.c",
+            "Pass by what folio_test_ksm() says: whoever is merged later has not given it up "
+            "(merged/madv_free.c loses the memory of another process so).", "free_spares_ksm",
+            "what KSM has merged is not given up early"),
     Finding("splitting the PMD of shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp"),),
             (Shown("v5.19 on", "softdirty-complete", "shmem-thp",
