@@ -4,10 +4,9 @@ any promise, by dirty bits alone.
 
 from __future__ import annotations
 
-from model.system.actions.operations import STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
 from model.system.asking.view import StepView, View
-from properties.base import Property, Violated
+from properties.base import Property, Violated, stores
 
 _COPIED = ("copy", "copy:wp")
 
@@ -27,11 +26,11 @@ def held(s: View) -> Bool:
 def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", *dropped), conj(t.op("remove"), t.ok))
+    return disj(t.op("mmap", *dropped), conj(t.op("remove", "truncate"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
-    return disj(conj(t.op(*STORES, *_COPIED), t.ok),
+    return disj(stores(t), conj(t.op(*_COPIED), t.ok),
                 conj(t.op("pin:write"), t.before.entry.pinned))
 
 
@@ -40,7 +39,7 @@ PROPERTY = Property(
     loses="data",
     claim="What was stored last is there, in memory or in swap, until a call that gives it up.",
     origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
-           "MADV_FREE alone lose what was stored",
+           "MADV_FREE alone lose what was stored; ftruncate(2)",
     allowed=lambda t: implies(
         disj(_stored(t), conj(held(t.before), negate(_given_up(t)))), held(t.after)),
     witness=lambda t: conj(held(t.before), t.op("pageout")),

@@ -75,10 +75,11 @@ FINDINGS: tuple[Finding, ...] = (
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
-    Finding("MADV_DONTNEED and MADV_REMOVE forget soft-dirty",
+    Finding("MADV_DONTNEED, MADV_REMOVE and truncation forget soft-dirty",
             (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
              Broken("softdirty-complete", "shmem file", ("remove",)),
+             Broken("softdirty-complete", "shmem private-shmem file private-file", ("truncate",)),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
@@ -115,6 +116,13 @@ FINDINGS: tuple[Finding, ...] = (
             "a pinned page reads as soft-dirty after each clear_refs, written to or not: no page "
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
+    Finding("a device writes to what is write-protected without events",
+            (Broken("uffd-wp-async-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
+                   "close open:async register pin wp pin:write"),),
+            "change_pte_range", "mm/mprotect.c",
+            "With WP_ASYNC, leave a page unprotected that folio_maybe_dma_pinned().",
+            "pinned_stay_written", "a pinned page reads as written, written to or not"),
     Finding("what a device writes through its pin is taken for clean",
             (Broken("data-kept", "shmem", ("pin", "pin:write")),),
             (Shown("v5.7 on", "data-kept", "shmem", "load pin pin:write"),),
@@ -258,10 +266,19 @@ FINDINGS: tuple[Finding, ...] = (
             "mfill_atomic_install_pte", "mm/userfaultfd.c",
             "Protect the page where it takes the place of a marker: UFFDIO_ZEROPAGE has no mode WP "
             "by which a program could ask for it.", "zeropage_keeps_marker"),
+    Finding("truncation drops the protection of hugetlb memory",
+            (Broken("uffd-wp-complete uffd-wp-complete-populated", "hugetlb", ("truncate",)),),
+            (Shown("v5.19 on", "uffd-wp-complete", "hugetlb", "store register wp truncate store"),),
+            "hugetlb_vmtruncate", "fs/hugetlbfs/inode.c",
+            "Unmap without ZAP_FLAG_DROP_MARKER, as hole punching does, and as the truncation of "
+            "shared memory that is not hugetlb.", "truncate_keeps_markers",
+            "markers stay behind the end of the file, where they protect nothing unless it grows "
+            "again"),
     Finding("UFFDIO_WRITEPROTECT passes poison by",
             (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
                     ("poison", "dontneed")),
-             Broken("uffd-wp-complete", "hugetlb", ("poison", "remove"))),
+             Broken("uffd-wp-complete", "hugetlb", ("poison", "remove")),
+             Broken("uffd-wp-complete", "shmem private-shmem", ("poison", "truncate"))),
             (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
             "change_softleaf_pte, hugetlb_change_protection (6.12: change_pte_range)",
             "mm/mprotect.c, mm/hugetlb.c",

@@ -1,7 +1,7 @@
 """The promise that trackers with UFFD_FEATURE_WP_ASYNC live on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import Property
+from properties.base import ALIASED, Property, Violated
 
 PROPERTY = Property(
     name="uffd-wp-async-complete",
@@ -13,6 +13,10 @@ PROPERTY = Property(
                            negate(s.pagemap.uffd_wp)),
     witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
                            t.before.uffd_wp_any),
+    violated=(Violated("shmem file hugetlb", (), ALIASED, by="alias:store"),
+              Violated("anon shmem private-shmem", (), "a device writes through its pin, and no "
+                       "page table is asked", by="pin:write")),
+    of_stores=True,
     about=("close", "open:async"),
     speaks_of=lambda e, _: e.has("d61ea1cb0095") is True,
     memory="kernels that have WP_ASYNC (d61ea1cb0095, v6.7)",

@@ -22,7 +22,8 @@ _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
                            "wp", "unwp", "copy", "copy:wp", "zeropage", "poison", "close", "open",
                            "open:unpopulated", "open:async", "scan:wp", "other:unwp",
                            "other:unregister"), "uffd-wp"),
-          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
+          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins"),
+          **dict.fromkeys(("alias:store", "truncate"), "map-files")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozenset({"uffd_wp"})}

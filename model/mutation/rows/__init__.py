@@ -2,6 +2,7 @@
 
 from model.mutation.mutant import Mutant
 from model.mutation.rows import (
+    aliases,
     bits_of_entries,
     data,
     faults,
@@ -29,4 +30,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *fills.MUTANTS,
     *guards.MUTANTS,
     *data.MUTANTS,
+    *aliases.MUTANTS,
 )

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import Access, user_access
+from model.kernel.filemap import do_shared_fault, truncate_pagecache
 from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
@@ -132,6 +133,18 @@ def remove(ed: Edition, s: State) -> Effect:
     return Effect(cured(done, as_term(result == OK)), result)
 
 
+def truncate(ed: Edition, s: State) -> Effect:
+    """ftruncate(2) to nothing and back, which takes the content of the file, and private copies."""
+    return Effect(cured(each(s, lambda entry: truncate_pagecache(ed, s.vma, entry))))
+
+
+def alias_store(ed: Edition, s: State) -> Effect:
+    """Through a mapping that is made and unmapped for it. To a private mapping it is no store: its
+    file's page has changed, and whether that shows is up to what is mapped (mmap(2))."""
+    entry = do_shared_fault(ed, s.vma, s.entry)
+    return Effect(replace(s, entry=entry, history=stored(s, s.vma.mapping.shared)))
+
+
 def guard(ed: Edition, s: State) -> Effect:
     """What is mapped there is replaced, by its documentation, and with it what was recorded of it,
     but for shared memory, which keeps what was stored."""
@@ -170,10 +183,10 @@ def fork_child(ed: Edition, s: State) -> Effect:
 
 def mmap(ed: Edition, s: State) -> Effect:
     """The userfaultfd stays open, and has the features that it was opened with. The file is a new
-    one; a regular one is truncated for it, which takes the private copies that children have."""
+    one; one with content is truncated for it, which takes the private copies that children have."""
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
                   wp_async=s.vma.wp_async)
-    kept = not s.vma.mapping.regular
+    kept = not s.vma.mapping.filled
     fresh = replace(each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)

@@ -16,12 +16,14 @@ THEMES: dict[str, tuple[str, ...]] = {
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
-    "holes": ("remove", "dontneed", "mremap", "register:missing", "register:wp+missing",
+    "holes": ("remove", "truncate", "dontneed", "mremap", "register:missing", "register:wp+missing",
               "fork:stay"),
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
+    "aliases": ("alias:store", "truncate", "dontneed", "pageout", "writeback", "fork:stay",
+                "register:missing"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -36,11 +38,14 @@ to take every transition. Each is in one theme at the least."""
 
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
-_SPOKEN_OF = {"huge": "split", "twins": "ksm"}
+_SPOKEN_OF = {"huge": "split", "twins": "ksm", "aliases": "alias:store"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
+_OF_NAMED_FILES = {"alias:store", "truncate"}
+"""For memory of a file that a program has, or may have, a descriptor of: not for anonymous memory,
+that of hugetlb among it, though the kernel has a file for that."""
 _OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
 
 
@@ -52,6 +57,8 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= {"fork:write"}  # the store of the child may fault for ever
     if not mapping.thp:
         left_out |= _OF_HUGE_PAGES
+    if mapping.thp or mapping.anonymous or (mapping.hugetlb and not mapping.shared):
+        left_out |= _OF_NAMED_FILES
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
