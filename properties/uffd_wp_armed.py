@@ -43,5 +43,7 @@ PROPERTY = Property(
                                        *((("-c88033efe9a3", *opens), CLOSED, by)
                                          for opens, by in _REOPENED),
                                        (("-0cef0bb836e3",), MOVED, "mremap"))),
+        Violated(_WRITABLE.replace(" hugetlb", ""), ("-0cef0bb836e3",), MOVED + BELIEVED,
+                 by="mremap:dontunmap"),
     ),
 )

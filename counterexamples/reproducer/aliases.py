@@ -1,10 +1,23 @@
-"""The C of what is done to the file that is mapped, in an order in which C can read it."""
+"""The C of what is done to the file that is mapped, and of a second place for the memory."""
 
 from __future__ import annotations
 
 from counterexamples.reproducer.part import Part
 
 ALIASES = {
+    "dontunmap": Part((), """
+/* To the other of two places; the old one stays mapped, and is empty. */
+static int move_alone(void)
+{
+	char *to = (char *)((unsigned long)PLACE ^ 1UL << 30);
+
+	if (mremap(PLACE, LENGTH, LENGTH, MREMAP_MAYMOVE | MREMAP_FIXED | 4 /* MREMAP_DONTUNMAP */,
+			to) == MAP_FAILED)
+		return errno;
+	place = to;
+	return 0;
+}
+"""),
     "map_files": Part((), """
 /* The file that is mapped; as a program has it that has kept the descriptor. */
 static int mapped_file(void)

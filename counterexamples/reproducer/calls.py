@@ -47,6 +47,7 @@ CALLS = {
     "truncate": Call("truncate_file()", ("map_files", "truncate")),
     "fork": Call("fork_and_wait()", ("fork",)),
     "mremap": Call("move()", ("mremap",)),
+    "mremap:dontunmap": Call("move_alone()", ("dontunmap",)),
     "mmap": Call("map_anew()", ("mmap",)),
     "open:unpopulated": Call("open_uffd(1 << 13 /* UFFD_FEATURE_WP_UNPOPULATED */)",
                              ("uffd", "open")),

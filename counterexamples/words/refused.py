@@ -29,6 +29,8 @@ _REASONS = {
     ("scan", "ENOTTY"): "PAGEMAP_SCAN is of v6.7",
     ("remove", "EINVAL"): "there is no file",
     ("remove", "EACCES"): "the mapping is private, or may not be written to",
+    ("mremap", "EINVAL"): "MREMAP_DONTUNMAP takes no hugetlb memory, nor that of a file before "
+                          "v5.13",
     ("mprotect", "EACCES"): "the mapping may never have that access",
     ("collapse", "EINVAL"): "this is not to become a huge page",
     ("collapse", "EBUSY"): "a page is missing, and a userfaultfd may wait for it",

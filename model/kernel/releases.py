@@ -18,7 +18,7 @@ class Release:
 
 
 _V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
-_V5_14 = _V5_7 | {"099dd6878b9b", "8f34f1eac382"}
+_V5_14 = _V5_7 | {"099dd6878b9b", "8f34f1eac382", "dontunmap-files"}
 _V5_18 = _V5_14 | {"0e88904cb700"}
 _V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
 _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977", "1d8d14641fd9",

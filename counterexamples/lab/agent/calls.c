@@ -505,11 +505,16 @@ static const char *protect(const char *letters)
 	return NULL;
 }
 
-static const char *move(void)
+static char *other_place(void)
 {
-	char *to = place == PLACE ? OTHER_PLACE : PLACE;
+	return place == PLACE ? OTHER_PLACE : PLACE;
+}
 
-	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+static const char *move(int flags)
+{
+	char *to = other_place();
+
+	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == MAP_FAILED)
 		return result(1);
 	place = to;
 	return "ok";
@@ -955,7 +960,9 @@ const char *operate(const char *op, long *faults)
 	if (!strcmp(op, "unguard"))
 		return advise(103 /* MADV_GUARD_REMOVE */);
 	if (!strcmp(op, "mremap"))
-		return move();
+		return move(0);
+	if (!strcmp(op, "mremap:dontunmap"))
+		return move(MREMAP_DONTUNMAP);
 	if (!strcmp(op, "mmap"))
 		return map_anew();
 	if (!strcmp(op, "scan:wp"))
@@ -1100,6 +1107,7 @@ void drop(void)
 	end_children();
 	close_ring();
 	munmap(place, length);
+	munmap(other_place(), length);
 	drop_tables();
 	place = PLACE;
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);

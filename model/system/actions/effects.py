@@ -24,7 +24,7 @@ from model.kernel.mprotect import (
     change_prot_numa,
     do_mprotect_pkey,
 )
-from model.kernel.mremap import move_vma
+from model.kernel.mremap import check_prep_vma, move_vma
 from model.kernel.pgtable import pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
@@ -258,7 +258,10 @@ def numa(ed: Edition, s: State) -> Effect:
     return Effect(replace(s, entry=change_prot_numa(ed, s.vma, s.entry)))
 
 
-def mremap(ed: Edition, s: State) -> Effect:
+def mremap(ed: Edition, s: State, dontunmap: bool = False) -> Effect:
+    """The run goes on at the new place, whatever stays of the old one."""
     vma, _ = move_vma(ed, s.vma, s.entry)
     moved = each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
-    return Effect(unprotected(replace(moved, vma=vma)))
+    done = Effect(unprotected(replace(moved, vma=vma)))
+    refused = negate(check_prep_vma(ed, s.vma)) if dontunmap else False
+    return ite(refused, Effect(s, outcome(Outcome.EINVAL)), done)

@@ -93,6 +93,8 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("truncate", "ftruncate(2) to nothing, and to the length again", effects.truncate),
     Operation("fork", "fork(2), the child exits and is waited for", effects.fork),
     Operation("mremap", "mremap(2) to another address", effects.mremap),
+    Operation("mremap:dontunmap", "mremap(2), MREMAP_DONTUNMAP: the old place stays, empty",
+              partial(effects.mremap, dontunmap=True)),
     Operation("mmap", "munmap(2), and mmap(2) of the same at the same address", effects.mmap),
     Operation("open:unpopulated", "open a userfaultfd with UFFD_FEATURE_WP_UNPOPULATED",
               partial(uffd.open_uffd, wp_unpopulated=True), after=("close",),

@@ -12,7 +12,8 @@ from model.system.actions.operations import CORE, OPERATIONS, find_operation
 _ANY = ("dontneed", "fork", "mremap")
 THEMES: dict[str, tuple[str, ...]] = {
     "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
-              "register:wp+missing", "close", "open", "mmap", *_ANY),
+              "register:wp+missing", "close", "open", "mmap",
+              "mremap:dontunmap", *_ANY),
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
