@@ -9,6 +9,9 @@ from model.system.asking.view import StepView, View
 from properties.base import Property, Violated, stores
 
 _COPIED = ("copy", "copy:wp")
+MISTAKEN = ("-0e678153f5be", "+b1f9e8768618", "+fed15f1345dc")
+MISTAKE = ("hugetlb_change_protection() takes a marker for a page, and gives it the bits of a "
+           "present entry: a store there is to no page of the file")
 
 
 def held(s: View) -> Bool:
@@ -47,6 +50,8 @@ PROPERTY = Property(
         Violated("hugetlb", ("-1d8d14641fd9",), "hugetlb_wp() does not ask whether the mapping is "
                  "shared: a store to a page that mprotect has made read-only goes to a copy that "
                  "nobody shares"),
+        Violated("hugetlb", MISTAKEN, MISTAKE),
+        Violated("hugetlb", MISTAKEN[:2], MISTAKE, by="remove"),
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),

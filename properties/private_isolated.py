@@ -4,6 +4,7 @@ from model.system.actions.operations import ALIAS_STORES, STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
 from model.system.asking.view import StepView, View
 from properties.base import Property, Violated
+from properties.data_kept import MISTAKE, MISTAKEN
 
 _COPY = "hugetlb_wp() gives a store to a read-only page of a shared mapping a copy of its own"
 
@@ -56,8 +57,11 @@ PROPERTY = Property(
     origin="mmap(2): MAP_PRIVATE, updates are not visible to other processes mapping the same "
            "file, nor carried through to it; MAP_SHARED, they are",
     allowed=lambda t: (_shared if t.before.mapping.shared else _private)(t),
-    witness=lambda t: conj(t.op("store"), t.ok, t.before.present, negate(t.before.writable)),
+    witness=lambda t: conj(t.op("store"), t.ok, disj(
+        t.before.mapping.shared, conj(t.before.present, negate(t.before.writable)))),
     violated=(
         Violated("hugetlb", ("-1d8d14641fd9",), _COPY),
+        Violated("hugetlb", MISTAKEN, MISTAKE),
+        Violated("hugetlb", MISTAKEN[:2], MISTAKE, by="remove"),
     ),
 )
