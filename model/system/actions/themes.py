@@ -22,7 +22,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
-    "guards": ("guard", "unguard", "dontneed", "truncate", "mremap", "register:missing", "poison"),
+    "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "aliases": ("alias:store", "truncate", "dontneed", "pageout", "writeback", "fork:stay",
                 "register:missing"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
