@@ -253,6 +253,15 @@ FINDINGS: tuple[Finding, ...] = (
             "Call an empty entry written in a VMA that is registered for write-protect mode, as "
             "pagemap_page_category() does, so that a scan that protects what is written protects "
             "it too.", "hugetlb_scans_holes"),
+    Finding("PAGEMAP_SCAN that meets a page in migration does not protect it",
+            (Broken("async-precise", "anon shmem private-shmem file private-file thp shmem-thp",
+                    _MIGRATION),),
+            (Shown("v6.7 on", "async-precise", "anon",
+                   "store close open:async register migrate:begin scan:wp load"),),
+            "make_uffd_wp_pte, make_uffd_wp_pmd", "fs/proc/task_mmu.c",
+            "Make a writable migration entry readable where it is protected, as "
+            "change_pte_range() does: remove_migration_pte() asks for write permission first, and "
+            "then for no uffd-wp bit.", "scan_downgrades"),
     Finding("a second userfaultfd un-protects what the first has protected",
             (Broken("owner-only", "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb",
                     ("other:unwp",)),),
