@@ -4,6 +4,7 @@ For each cause, in the last edition that has it: the promise is broken without t
 with it, on each mapping and with each operation that it names; and what other promise, of those
 kept before, it would cost. These answers are from the exhausted state graph. Which editions have it
 is told by calls that break the promise there, and with the remedy do not.
+Last comes what breaks a promise by design: broken with the calls, proved without them.
 
 exit codes: 0 every remedy keeps its word, 1 one does not, 2 wrong usage
 """
@@ -21,6 +22,7 @@ from model.checking.remedies import (
     PROVED,
     VIOLATED,
     Judge,
+    breaks,
     has,
     last,
     lost,
@@ -29,9 +31,10 @@ from model.checking.remedies import (
 )
 from model.cli import Parser, entry, one_of
 from model.kernel.editions import find_edition
-from model.kernel.releases import KERNELS
+from model.kernel.releases import KERNELS, NEWEST
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
+from properties.designed import DESIGNED, Designed
 from properties.findings import FINDINGS, Broken, Finding, Shown
 
 PROG = "model.findings"
@@ -106,6 +109,26 @@ def as_text(finding: Finding, kernels: Sequence[str], cases: Sequence[Case]) -> 
     return "\n".join(lines)
 
 
+def by_design(designed: Designed) -> tuple[str, bool]:
+    """One such cause for a reader, and whether all is as it says."""
+    lines, met, judge = [designed.cause], True, Judge(find_edition(NEWEST))
+    for shown in designed.shown:
+        have = spans([name for name in KERNELS if breaks(find_edition(name), shown)])
+        met &= have == spans(spanned(shown.kernels))
+        lines += _wrapped("kernels", f"{have or 'none'}: {_calls(shown)}")
+    lines += [*_wrapped("by design", designed.because), *_wrapped("instead", designed.instead),
+              f"  in {NEWEST}"]
+    for broken in designed.broken:
+        for name in broken.mappings.split():
+            for promise in broken.promises.split():
+                there = [judge.answer(PROPERTIES[promise], find_mapping(name), allow).verdict
+                         for allow in (broken.allow, ())]
+                met &= there[0] == VIOLATED and there[1] in (
+                    PROVED, PROPERTIES[promise].expected(find_edition(NEWEST), find_mapping(name)))
+                lines += [f"  {promise} on {_scope(name, broken)}: {there[0]}, without: {there[1]}"]
+    return "\n".join(lines), met
+
+
 def _wrapped(label: str, text: str) -> list[str]:
     return textwrap.wrap(text, 72, initial_indent=f"  {label:11}", subsequent_indent=" " * 13)
 
@@ -125,20 +148,30 @@ def as_markdown() -> str:
             "| cause | kernels | broken | at fault | what would make it hold | remedy | cost |",
             "|---|---|---|---|---|---|---|"]
     for f in FINDINGS:
-        broken = "<br>".join(
-            f"`{promise}` on {', '.join(b.mappings.split())}"
-            + (f" with {', '.join(b.allow)}" if b.allow else "")
-            + (f", behind {', '.join(b.behind)}" if b.behind else "")
-            for b in f.broken for promise in b.promises.split())
         kernels = "<br>".join(f"{spans(spanned(s.kernels))}: `{s.calls}` on {s.mapping}"
                               for s in f.shown)
         later = KERNELS[KERNELS.index(last(f)) + 1:]
         mended = f" (mended in {later[0]})" if later else ""
-        rows.append(f"| {f.cause}{mended} | {kernels} | {broken} | `{f.function}`, {f.path} "
-                    f"| {f.change} | `{f.remedy}` | {f.cost or 'none found'} |")
+        rows.append(f"| {f.cause}{mended} | {kernels} | {_broken(f.broken)} | `{f.function}`, "
+                    f"{f.path} | {f.change} | `{f.remedy}` | {f.cost or 'none found'} |")
     rows += ["", "The loss of v6.1 on shared memory is mended by the patch itself, 931298e103c2: "
-             "`--kernel v6.1", "--with 931298e103c2`."]
+             "`--kernel v6.1", "--with 931298e103c2`.", "",
+             "## By design", "", "No change should mend these; `check` excuses their calls.", "",
+             "| cause | kernels | broken | why | instead |", "|---|---|---|---|---|"]
+    for d in DESIGNED:
+        kernels = "<br>".join(f"{spans(spanned(s.kernels))}: `{s.calls}` on {s.mapping}"
+                              for s in d.shown)
+        rows.append(f"| {d.cause} | {kernels} | {_broken(d.broken)} | {d.because} | {d.instead} |")
     return "\n".join(rows)
+
+
+def _broken(cases: Sequence[Broken]) -> str:
+    """In the table: what is broken, where, and by what."""
+    return "<br>".join(
+        f"`{promise}` on {', '.join(b.mappings.split())}"
+        + (f" with {', '.join(b.allow)}" if b.allow else "")
+        + (f", behind {', '.join(b.behind)}" if b.behind else "")
+        for b in cases for promise in b.promises.split())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,6 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         met &= all(case.met for case in cases)
         met &= kernels == [spans(spanned(shown.kernels)) for shown in finding.shown]
         print(as_text(finding, kernels, cases), end="\n\n", flush=True)
+    for designed in () if args.remedy else DESIGNED:
+        text, kept = by_design(designed)
+        met &= kept
+        print(text, end="\n\n", flush=True)
     return 0 if met else 1
 
 

@@ -25,6 +25,9 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem file private-file", ("-scan-unpopulated",),
                  _HOLE.format("an empty entry")),
         Violated("thp shmem-thp", ("-scan-hole",), _HOLE.format("what has no page table")),
+        Violated("anon shmem private-shmem file private-file thp shmem-thp", (),
+                 "PAGEMAP_SCAN protects a writable migration entry, which comes back writable and "
+                 "unprotected: it reads as written again", by="migrate:begin"),
     ),
     about=("close", "open:async", "scan:wp"),
     speaks_of=lambda e, _: e.has("52526ca7fdb9") is True,

@@ -9,9 +9,9 @@ from typing import Literal
 
 import z3
 
-from model.system.actions.operations import CORE
+from model.system.actions.operations import ALIAS_STORES, CORE, STORES
 from model.system.actions.themes import modelled
-from model.system.asking.language import Bool, Edition, Mapping, as_term
+from model.system.asking.language import Bool, Edition, Mapping, as_term, conj, disj
 from model.system.asking.view import StepView, View
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.transition import Lemma, Question
@@ -69,6 +69,17 @@ class Own:
         return f"{self.option} {shlex.quote(self.word)}"
 
 
+ALIASED = ("a store through another mapping of the file asks that mapping's page tables alone: "
+           "write protection and soft-dirty are of a mapping, not of a page")
+"""Of `alias:store`, in the words of every promise that it breaks, and by design."""
+
+
+def stores(t: StepView) -> Bool:
+    """A store to the memory, whoever makes it, but a device: by way of the entry, or of another
+    mapping's that shares the memory."""
+    return conj(t.ok, disj(t.op(*STORES), conj(t.before.mapping.shared, t.op(*ALIAS_STORES))))
+
+
 def _always(_: object) -> Bool:
     return True
 
@@ -99,7 +110,8 @@ class Property:
     `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
     which editions and mappings it speaks, `memory` the same in words. `of_stores` marks a promise
     about the record of stores: broken by a store that nobody hears of (disarming), by one of a
-    device, which asks no page table (unrecorded), or by any other step (forgetting).
+    device or another mapping, which asks no page table of this one (unrecorded), or by any other
+    step (forgetting).
 
     `role`: a "promise" to programs; the "ground" that such promises rest on, which no program need
     see; or "precision", what a program may expect to cost nothing. `loses` says what a program
@@ -165,8 +177,8 @@ class Property:
         if not self.of_stores or not ops:
             return ""
         by = next((op for op in reversed(ops) if op not in CORE), "")
-        if ops[-1] == "pin:write":
-            return "unrecorded by pin:write: the store is never recorded"
+        if ops[-1] in ("pin:write", *ALIAS_STORES):
+            return f"unrecorded by {ops[-1]}: the store is never recorded"
         if ops[-1] == "store":
             return f"disarming by {by}: the store goes silent" if by else ""
         return f"forgetting by {ops[-1]}: the record of a store is dropped"

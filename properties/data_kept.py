@@ -4,12 +4,14 @@ any promise, by dirty bits alone.
 
 from __future__ import annotations
 
-from model.system.actions.operations import STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
 from model.system.asking.view import StepView, View
-from properties.base import UNDIRTIED, Property, Violated
+from properties.base import UNDIRTIED, Property, Violated, stores
 
 _COPIED = ("copy", "copy:wp")
+MISTAKEN = ("-0e678153f5be", "+b1f9e8768618", "+fed15f1345dc")
+MISTAKE = ("hugetlb_change_protection() takes a marker for a page, and gives it the bits of a "
+           "present entry: a store there is to no page of the file")
 
 
 def held(s: View) -> Bool:
@@ -28,11 +30,11 @@ def held(s: View) -> Bool:
 def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", *dropped), conj(t.op("remove", "free"), t.ok))
+    return disj(t.op("mmap", *dropped), conj(t.op("remove", "truncate", "free"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
-    return disj(conj(t.op(*STORES, *_COPIED), t.ok),
+    return disj(stores(t), conj(t.op(*_COPIED), t.ok),
                 conj(t.op("pin:write"), t.before.entry.pinned))
 
 
@@ -41,7 +43,7 @@ PROPERTY = Property(
     loses="data",
     claim="What was stored last is there, in memory or in swap, until a call that gives it up.",
     origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
-           "MADV_FREE alone lose what was stored",
+           "MADV_FREE alone lose what was stored; ftruncate(2)",
     allowed=lambda t: implies(
         disj(_stored(t), conj(held(t.before), negate(_given_up(t)))), held(t.after)),
     witness=lambda t: conj(held(t.before), t.op("pageout")),
@@ -49,6 +51,8 @@ PROPERTY = Property(
         Violated("hugetlb", ("-1d8d14641fd9",), "hugetlb_wp() does not ask whether the mapping is "
                  "shared: a store to a page that mprotect has made read-only goes to a copy that "
                  "nobody shares"),
+        Violated("hugetlb", MISTAKEN, MISTAKE),
+        Violated("hugetlb", MISTAKEN[:2], MISTAKE, by="remove"),
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),

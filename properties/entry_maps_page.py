@@ -14,9 +14,12 @@ PROPERTY = Property(
         Violated("hugetlb private-hugetlb", ("-0e678153f5be", "+b1f9e8768618", "+fed15f1345dc"),
                  "hugetlb_change_protection() takes a marker for a page, and gives it the bits of "
                  "a present entry"),
-        Violated("hugetlb private-hugetlb", ("-0e678153f5be", "+b1f9e8768618"),
+        Violated("private-hugetlb", ("-0e678153f5be", "+b1f9e8768618"),
                  "hugetlb_change_protection() takes the marker that MADV_DONTNEED has left for a "
                  "page, and gives it the bits of a present entry", by="dontneed"),
+        Violated("hugetlb", ("-0e678153f5be", "+b1f9e8768618"),
+                 "hugetlb_change_protection() takes the marker that a hole in the file has left "
+                 "for a page, and gives it the bits of a present entry", by="remove"),
         Violated("hugetlb", ("-1d8d14641fd9", "+51d3d5eb74ff"),
                  "change_protection() leaves pages of a registered VMA read-only, and hugetlb_wp() "
                  "gives the next store a copy of its own", by="register"),

@@ -77,10 +77,11 @@ FINDINGS: tuple[Finding, ...] = (
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
-    Finding("MADV_DONTNEED, MADV_FREE and MADV_REMOVE forget soft-dirty",
+    Finding("MADV_DONTNEED, MADV_FREE, MADV_REMOVE and truncation forget soft-dirty",
             (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
              Broken("softdirty-complete", "shmem file", ("remove",)),
+             Broken("softdirty-complete", "shmem private-shmem file private-file", ("truncate",)),
              Broken("softdirty-complete", "anon", ("free", "pageout")),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
@@ -286,6 +287,15 @@ FINDINGS: tuple[Finding, ...] = (
             "Call an empty entry written in a VMA that is registered for write-protect mode, as "
             "pagemap_page_category() does, so that a scan that protects what is written protects "
             "it too.", "hugetlb_scans_holes"),
+    Finding("PAGEMAP_SCAN that meets a page in migration does not protect it",
+            (Broken("async-precise", "anon shmem private-shmem file private-file thp shmem-thp",
+                    _MIGRATION),),
+            (Shown("v6.7 on", "async-precise", "anon",
+                   "store close open:async register migrate:begin scan:wp load"),),
+            "make_uffd_wp_pte, make_uffd_wp_pmd", "fs/proc/task_mmu.c",
+            "Make a writable migration entry readable where it is protected, as "
+            "change_pte_range() does: remove_migration_pte() asks for write permission first, and "
+            "then for no uffd-wp bit.", "scan_downgrades"),
     Finding("a second userfaultfd un-protects what the first has protected",
             (Broken("owner-only", "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb",
                     ("other:unwp",)),),
@@ -299,10 +309,19 @@ FINDINGS: tuple[Finding, ...] = (
             "mfill_atomic_install_pte", "mm/userfaultfd.c",
             "Protect the page where it takes the place of a marker: UFFDIO_ZEROPAGE has no mode WP "
             "by which a program could ask for it.", "zeropage_keeps_marker"),
+    Finding("truncation drops the protection of hugetlb memory",
+            (Broken("uffd-wp-complete uffd-wp-complete-populated", "hugetlb", ("truncate",)),),
+            (Shown("v5.19 on", "uffd-wp-complete", "hugetlb", "store register wp truncate store"),),
+            "hugetlb_vmtruncate", "fs/hugetlbfs/inode.c",
+            "Unmap without ZAP_FLAG_DROP_MARKER, as hole punching does, and as the truncation of "
+            "shared memory that is not hugetlb.", "truncate_keeps_markers",
+            "markers stay behind the end of the file, where they protect nothing unless it grows "
+            "again"),
     Finding("UFFDIO_WRITEPROTECT passes poison by",
             (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
                     ("poison", "dontneed")),
-             Broken("uffd-wp-complete", "hugetlb", ("poison", "remove"))),
+             Broken("uffd-wp-complete", "hugetlb", ("poison", "remove")),
+             Broken("uffd-wp-complete", "shmem private-shmem", ("poison", "truncate"))),
             (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
             "change_softleaf_pte, hugetlb_change_protection (6.12: change_pte_range)",
             "mm/mprotect.c, mm/hugetlb.c",

@@ -31,7 +31,11 @@ PROPERTY = Property(
             ("mremap cleared its uffd-wp bit alone", ("+0cef0bb836e3",), "mremap&wp"),
             ("change_protection() made its migration entry readable", (), "migrate:begin"),
             ("a NUMA hint that migrates loses the write bit", ("+6a56ccbcf6c6",), "numa"))
-    ) + (Violated("shmem shmem-thp", ("-3c811f7883c4", "-64e455079e1b"),
+    ) + (Violated("shmem shmem-thp", ("-3c811f7883c4", "+51d3d5eb74ff"), _READ_ONLY + _MADE
+                  + "moved away from its registration", by="mremap:dontunmap"),
+         Violated("shmem shmem-thp", ("-3c811f7883c4", "+0cef0bb836e3"), _READ_ONLY
+                  + "mremap cleared its uffd-wp bit alone", by="mremap:dontunmap&wp"),
+         Violated("shmem shmem-thp", ("-3c811f7883c4", "-64e455079e1b"),
                   _READ_ONLY + "clear_refs write-protects entries alone", by="clear_refs"),
          Violated("thp", ("+collapse-read-only", "+8a8ca142a488"), "a page of zeroes, which a "
                   "collapse has made of the zero page, gives way to that where the huge page is "

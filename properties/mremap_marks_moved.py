@@ -12,7 +12,9 @@ PROPERTY = Property(
     loses="record",
     claim="A page that mremap has moved reads as soft-dirty at its new place.",
     origin="mm/mremap.c, move_soft_dirty_pte()",
-    allowed=lambda t: implies(conj(t.op("mremap"), t.before.present), t.after.pagemap.soft_dirty),
+    allowed=lambda t: implies(
+        conj(t.op("mremap", "mremap:dontunmap"), t.ok, t.before.present),
+        t.after.pagemap.soft_dirty),
     witness=lambda t: conj(t.op("mremap"), t.before.present, t.before.tracked),
     violated=(Violated("thp", ("-1ced09e0331f",), _WHOLE),
               Violated("thp", (), _WHOLE, by=" ".join(SMALL)),

@@ -34,6 +34,8 @@ PROPERTY = Property(
                        by="register:minor"),
               Violated(EVERY, ("-c88033efe9a3",), CLOSED, by="close"),
               Violated(EVERY, ("-0cef0bb836e3",), MOVED, by="mremap"),
+              Violated("anon shmem private-shmem thp shmem-thp", ("-0cef0bb836e3",), MOVED,
+                       by="mremap:dontunmap"),
               Violated("anon shmem private-shmem", ("+fc71884a5f59", "+52526ca7fdb9"),
                        "PAGEMAP_SCAN sets the uffd-wp bit of a poison marker, which un-protecting "
                        "passes by", by="poison&scan:wp"),

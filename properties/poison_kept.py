@@ -12,7 +12,8 @@ def _speaks_of(edition: Edition, mapping: Mapping) -> bool:
 
 PROPERTY = Property(
     name="poison-kept",
-    claim="After `poison` returned, no access succeeds until the memory is given up or filled.",
+    claim="After `poison` returned, no access by way of the mapping succeeds until the "
+          "memory is given up or filled.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, Memory Poisioning Emulation",
     allowed=lambda t: implies(conj(t.op(*STORES, *LOADS), t.before.history.poisoned),
                               negate(t.ok)),

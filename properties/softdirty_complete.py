@@ -1,7 +1,7 @@
 """The promise that CRIU lives on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import GUARDED, OPENING, UNPROTECTING, Property, Violated
+from properties.base import ALIASED, GUARDED, OPENING, UNPROTECTING, Property, Violated
 from properties.races import CLEAN, CLEANED, MIGRATED, PRIVATE, SMALL_MIGRATES, SPLIT
 
 _UPGRADED = ("can_change_pte_writable() asks for soft-dirty exactly when tracking is off, so a "
@@ -68,6 +68,10 @@ PROPERTY = Property(
                  "with it, and shared memory keeps what was stored", by="guard"),
         Violated("shmem file", (), "MADV_REMOVE drops the entry and its soft-dirty bit with the "
                  "page: what was stored to reads as zeroes, and not soft-dirty", by="remove"),
+        Violated("shmem file private-shmem private-file", (), "truncation of the file drops the "
+                 "entry and its soft-dirty bit, private copies with it: what was stored to reads "
+                 "as zeroes, and not soft-dirty", by="truncate"),
+        Violated("shmem file", (), ALIASED, by="alias:store"),
     ),
     of_stores=True,
 )

@@ -47,5 +47,7 @@ PROPERTY = Property(
                  REREGISTERED + BELIEVED, by="register:minor"),
         Violated("private-hugetlb", ("-60d5b473d61b", "-register-ebusy", "+7677f7fd8be7"),
                  REREGISTERED + BELIEVED, by="register:minor"),
+        Violated(_WRITABLE.replace(" hugetlb", ""), ("-0cef0bb836e3",), MOVED + BELIEVED,
+                 by="mremap:dontunmap"),
     ),
 )

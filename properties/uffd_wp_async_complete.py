@@ -1,7 +1,7 @@
 """The promise that trackers with UFFD_FEATURE_WP_ASYNC live on."""
 
 from model.system.asking.language import conj, implies, negate
-from properties.base import Property, Violated
+from properties.base import ALIASED, Property, Violated
 from properties.stale import BELIEVED, REREGISTERED
 
 PROPERTY = Property(
@@ -15,6 +15,7 @@ PROPERTY = Property(
     witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
                            t.before.uffd_wp_any),
     violated=(
+        Violated("shmem file hugetlb", (), ALIASED, by="alias:store"),
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked", by="pin:write"),
         Violated("anon shmem private-shmem thp shmem-thp hugetlb", ("-register-ebusy",),
@@ -22,6 +23,7 @@ PROPERTY = Property(
         Violated("shmem private-shmem hugetlb", ("-register-ebusy",), REREGISTERED + BELIEVED,
                  by="register:minor&scan:wp"),
     ),
+    of_stores=True,
     about=("close", "open:async"),
     speaks_of=lambda e, _: e.has("d61ea1cb0095") is True,
     memory="kernels that have WP_ASYNC (d61ea1cb0095, v6.7)",

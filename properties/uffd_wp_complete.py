@@ -1,8 +1,16 @@
 """The promise that QEMU's background snapshot lives on."""
 
-from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
-from properties.base import GUARDED, OPENING, REGISTRABLE, Property, Violated, registrable
+from properties.base import (
+    ALIASED,
+    GUARDED,
+    OPENING,
+    REGISTRABLE,
+    Property,
+    Violated,
+    registrable,
+    stores,
+)
 
 _MARKERS = ("an empty entry of an anonymous mapping cannot hold the protection: markers need "
             "UFFD_FEATURE_WP_UNPOPULATED (6.4), which is not requested; documented in "
@@ -20,6 +28,8 @@ _IN_CACHE = " ".join(f"continue&{op}" for op in (
     "dontneed", "fork:write", "fork:child&open", "fork:child&open:unpopulated"))
 """What brings shared memory into the page cache where a marker stands."""
 UNUSED = "unuse_pte() drops the uffd-wp bit of the swap entry"
+TRUNCATED = ("hugetlb_vmtruncate() drops what is protected without a marker, which a hole in the "
+             "file and the truncation of shared memory leave")
 UNMAPPED = "a page of a file leaves no marker where it is unmapped"
 COPIED = ("UFFDIO_COPY with MODE_WP into a read-only mapping leaves the page unprotected, and "
           "mprotect lets it be written to")
@@ -36,10 +46,10 @@ FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migra
 PROPERTY = Property(
     name="uffd-wp-complete",
     loses="event",
-    claim="After `wp` returned, no store takes effect without an event until `unwp`, "
-          "`unregister` or what else ends the registration.",
+    claim="After `wp` returned, no store but a device's takes effect without an event until "
+          "`unwp`, `unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst, Write Protect Notifications",
-    allowed=lambda t: negate(conj(t.before.history.protected, t.op(*STORES), t.ok)),
+    allowed=lambda t: negate(conj(t.before.history.protected, stores(t))),
     witness=lambda t: conj(t.before.history.protected, t.op("store")),
     speaks_of=registrable,
     memory=REGISTRABLE,
@@ -52,6 +62,11 @@ PROPERTY = Property(
         Violated("shmem private-shmem hugetlb private-hugetlb", ("+fc71884a5f59",),
                  "UFFDIO_WRITEPROTECT passes poison by, and what gives the memory up leaves "
                  "nothing that would protect it", by="poison&dontneed"),
+        Violated("shmem private-shmem", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, "
+                 "and truncation of the file leaves nothing that would protect the memory",
+                 by="poison&truncate"),
+        Violated("hugetlb", (), TRUNCATED, by="truncate"),
+        Violated("shmem hugetlb", (), ALIASED, by="alias:store"),
         Violated("hugetlb", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, and a hole "
                  "in the file leaves nothing that would protect it", by="poison&remove"),
         Violated("shmem private-shmem", GUARDED, "UFFDIO_WRITEPROTECT passes a guard region by, "
@@ -73,7 +88,7 @@ PROPERTY = Property(
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
         Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
-                 by="pageout dontneed remove"),
+                 by="pageout dontneed remove truncate"),
         Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),
     ),
     of_stores=True,

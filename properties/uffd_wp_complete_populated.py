@@ -1,8 +1,15 @@
 """The same promise for programs that populate before they protect, as the documentation asks."""
 
-from model.system.actions.operations import STORES
 from model.system.asking.language import conj, negate
-from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
+from properties.base import (
+    ALIASED,
+    OPENING,
+    REGISTRABLE,
+    Property,
+    Violated,
+    registrable,
+    stores,
+)
 from properties.uffd_wp_complete import (
     CONTINUED,
     CONTINUING,
@@ -12,6 +19,7 @@ from properties.uffd_wp_complete import (
     FORKED,
     MERGED,
     MPROTECT,
+    TRUNCATED,
     UNMAPPED,
     UNSAVED,
     UNSEEN,
@@ -23,10 +31,10 @@ from properties.uffd_wp_complete import (
 PROPERTY = Property(
     name="uffd-wp-complete-populated",
     loses="event",
-    claim="After `wp` returned on a page that is mapped, no store takes effect without an event "
-          "until `unwp`, `unregister` or what else ends the registration.",
+    claim="After `wp` returned on a page that is mapped, no store but a device's takes effect "
+          "without an event until `unwp`, `unregister` or what else ends the registration.",
     origin="Documentation/admin-guide/mm/userfaultfd.rst: anonymous memory must be populated first",
-    allowed=lambda t: negate(conj(t.before.history.protected_populated, t.op(*STORES), t.ok)),
+    allowed=lambda t: negate(conj(t.before.history.protected_populated, stores(t))),
     witness=lambda t: conj(t.before.history.protected_populated, t.op("store")),
     speaks_of=registrable,
     memory=REGISTRABLE,
@@ -43,9 +51,11 @@ PROPERTY = Property(
                  by="migrate migrate:begin"),
         Violated("private-hugetlb", FORK_LOST, FORKED, by=FORK_IN_MIGRATION),
         Violated("private-hugetlb", ("-0f230bc24b6e", "+b1f9e8768618"), UNSHARED, by=UNSHARED_BY),
+        Violated("hugetlb", (), TRUNCATED, by="truncate"),
+        Violated("shmem hugetlb", (), ALIASED, by="alias:store"),
         Violated("thp", ("-24bf08c4376b",), UNSAVED, by="migrate migrate:begin"),
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
-                 by="pageout dontneed remove"),
+                 by="pageout dontneed remove truncate"),
         Violated("anon shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED,
                  by="copy:wp"),
         Violated("thp", ("-42b2af2c9b7e",), "the PTEs of a huge zero page that is split do not "

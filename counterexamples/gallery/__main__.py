@@ -44,12 +44,13 @@ KERNELS = {"v6.1.170": "debian:6.1.170", "v6.1": "debian:6.1.192", "v6.12.100": 
 """The editions and their kernels, oldest first."""
 ALLOWED = ("dontneed", "register:missing", "mprotect:w", "mremap", "close", "open", "fork:child",
            "pageout", "migrate", "split", "ksm", "pin:write", "remove", "zeropage", "other:unwp",
-           "guard")
+           "guard", "alias:store", "truncate")
 """Operations beyond the core that a program can ask for, and that break a promise which the core
 ones keep; each by itself, or with what it needs."""
-TOGETHER = (("dontneed", "poison"), ("close", "open:async", "poison", "scan:wp"),
-            ("guard", "unguard"), ("close", "open:async", "guard", "scan:wp"),
-            ("free", "pageout"), ("free", "pin", "pin:write"))
+TOGETHER = (("dontneed", "poison"), ("poison", "truncate"),
+            ("close", "open:async", "poison", "scan:wp"), ("guard", "unguard"),
+            ("close", "open:async", "guard", "scan:wp"), ("free", "pageout"),
+            ("free", "pin", "pin:write"))
 """And those that do so together."""
 KEPT = (itf.FILE, "trace.txt", "repro.c", "command.txt")
 ENDINGS = {0: "0, the promise is kept", 1: "1, the promise is broken", 4: "4, not tried"}

@@ -23,7 +23,8 @@ _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
                            "open:unpopulated", "open:async", "scan:wp", "other:unwp",
                            "other:unregister", "register:minor", "register:wp+minor", "continue",
                            "continue:wp"), "uffd-wp"),
-          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
+          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins"),
+          **dict.fromkeys(("alias:store", "truncate"), "map-files")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozenset({"uffd_wp"})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from counterexamples.reproducer.aliases import ALIASES
 from counterexamples.reproducer.forced import FORCED
 from counterexamples.reproducer.part import Part
 from counterexamples.reproducer.pins import PINS
@@ -171,6 +172,7 @@ static int file(void)
 	if (write(open(THP "/shmem_enabled", O_WRONLY), "advise", 6) != 6)
 		SKIP("huge pages of shared memory", errno);
 """),
+    **ALIASES,
     **FORCED,
     "hugetlb": Part((), "", """\
 	if (write(open("/proc/sys/vm/nr_hugepages", O_WRONLY), "8", 1) != 1)

@@ -41,6 +41,10 @@ _MOVING = ("static char *place = (char *)0x100000000UL; /* holes on both sides: 
            "#define PLACE place")
 
 
+_MOVES = {"mremap", "dontunmap"}
+"""After these the memory is at another place."""
+
+
 def program(trace: Trace, shown: int = 0) -> str:
     """The program; the last `shown` steps belong to no trace but make the violation visible.
 
@@ -50,7 +54,7 @@ def program(trace: Trace, shown: int = 0) -> str:
     needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
     if needs & {"range", "reg", "reg:missing", "reg:both", "reg:minor", "reg:wp+minor", "wp",
                 "unwp", "zero", "poison"}:
-        needs.add("moving" if "mremap" in needs else "fixed")
+        needs.add("moving" if needs & _MOVES else "fixed")
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}
     first = [SCAN] * ("scan" in needs)
@@ -58,7 +62,7 @@ def program(trace: Trace, shown: int = 0) -> str:
     headers = sorted({*HEADERS, *(header for part in (*first, *parts) for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',
-             *(_MOVING if "mremap" in needs else _FIXED), "#define PAGE 4096UL",
+             *(_MOVING if needs & _MOVES else _FIXED), "#define PAGE 4096UL",
              f"#define LENGTH {memory.length}",
              *(_to_map_anew(memory) if "mmap" in needs else ()),
              *_bits(trace), "",

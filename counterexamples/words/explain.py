@@ -11,6 +11,7 @@ from model.kernel.bits import PAGE_RW
 from model.kernel.editions import Edition
 from model.kernel.logic import word
 from model.kernel.mmu import mmu_permits
+from model.system.actions.operations import ALIAS_STORES
 
 _TOLD = {"RW", "SOFT_DIRTY", "UFFD_WP", "PROTNONE", "EXCLUSIVE"}
 _LEFT_OUT = {"P", "US", "A", "NX", "PAT"}
@@ -100,7 +101,8 @@ def _told(edition: Edition, before: TraceStep, step: TraceStep, number: int) -> 
     outcome = "" if step.outcome == "ok" else f" ends in {step.outcome} and"
     faults = _faults(before, step)
     if not changes and not faults:
-        return f"Call {number}, {step.call},{outcome} changes nothing."
+        here = " in this mapping" * (step.op in ALIAS_STORES)
+        return f"Call {number}, {step.call},{outcome} changes nothing{here}."
     if faults and changes:
         faults += " and"
     return f"Call {number}, {step.call},{outcome}{faults} {_listed(changes)}".rstrip() + "."

@@ -33,6 +33,8 @@ _REASONS = {
     ("free", "EINVAL"): "MADV_FREE is for anonymous memory alone",
     ("remove", "EINVAL"): "there is no file",
     ("remove", "EACCES"): "the mapping is private, or may not be written to",
+    ("mremap", "EINVAL"): "MREMAP_DONTUNMAP takes no hugetlb memory, nor that of a file before "
+                          "v5.13",
     ("mprotect", "EACCES"): "the mapping may never have that access",
     ("collapse", "EINVAL"): "this is not to become a huge page",
     ("collapse", "EBUSY"): "a page is missing, and a userfaultfd may wait for it",

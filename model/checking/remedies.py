@@ -110,11 +110,12 @@ def has(edition: Edition, finding: Finding, shown: Shown) -> bool:
     """Whether the calls tell the edition to have what the remedy mends: there they break the
     promise, and with the remedy they do not."""
     behind = finding.broken[0].behind
-    return (_breaks(remedied(edition, behind), shown)
-            and not _breaks(remedied(edition, (*behind, finding.remedy)), shown))
+    return (breaks(remedied(edition, behind), shown)
+            and not breaks(remedied(edition, (*behind, finding.remedy)), shown))
 
 
-def _breaks(edition: Edition, shown: Shown) -> bool:
+def breaks(edition: Edition, shown: Shown) -> bool:
+    """Whether the calls break the promise there."""
     prop, mapping, calls = PROPERTIES[shown.promise], find_mapping(shown.mapping), shown.ops
     if not prop.concerns(edition, mapping) or not {*calls} <= {*modelled(edition, mapping)}:
         return False

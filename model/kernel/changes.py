@@ -46,6 +46,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "dropped: a protected page that is swapped out or migrates comes back unprotected"),
     Change("099dd6878b9b", "mm/swap: fix pte_same_as_swp() not removing uffd-wp bit when compare",
            "v5.13", "dropped: swapoff never ends while a write-protected page is in swap"),
+    Change("dontunmap-files", "mm: Extend MREMAP_DONTUNMAP to non-anonymous mappings", "v5.13",
+           "none here, though seen: MREMAP_DONTUNMAP is refused for memory of a file"),
     Change("8f34f1eac382", "mm/userfaultfd: fix uffd-wp special cases for fork()", "v5.14",
            "dropped: a child, which is not registered, inherits uffd-wp bits"),
     Change("0e88904cb700", "userfaultfd: mark uffd_wp regardless of VM_WRITE flag",

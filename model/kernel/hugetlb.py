@@ -189,13 +189,19 @@ def hugetlb_mfill_atomic_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool) -> E
 
 
 @mirrors(_C)
-def unmap_hugepage_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """__unmap_hugepage_range, without ZAP_FLAG_DROP_MARKER: what was write-protected leaves a
+def unmap_hugepage_range(ed: Edition, vma: Vma, entry: Entry, drop_marker: bool = False) -> Entry:
+    """__unmap_hugepage_range. Without ZAP_FLAG_DROP_MARKER what was write-protected leaves a
     marker, private or not, and before "hugetlb-zap" whoever is registered."""
     armed = ite(pte_present(entry.pte), pte_uffd_wp(entry.pte),
                 pte_swp_uffd_wp_any(ed, entry.pte))
-    heeded = disj(negate(ed.has("hugetlb-zap")), userfaultfd_wp(vma))
+    heeded = conj(not drop_marker, disj(negate(ed.has("hugetlb-zap")), userfaultfd_wp(vma)))
     return entry.unmapped(ite(conj(heeded, armed), make_uffd_wp_marker(ed), word(0)))
+
+
+@mirrors("fs/hugetlbfs/inode.c")
+def hugetlb_vmtruncate(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """Every mapping of the file is unmapped, and no uffd-wp marker stays."""
+    return replace(unmap_hugepage_range(ed, vma, entry, drop_marker=True), cache_in_child=False)
 
 
 @mirrors(_C)

@@ -1,6 +1,7 @@
 """mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192, 6.12.117 and 7.3.4.
 
-Left out: growing and shrinking, and MREMAP_DONTUNMAP.
+With MREMAP_DONTUNMAP the old place stays mapped and registered, and is empty; what moves moves as
+without it. Left out: growing and shrinking, and what becomes of the old place.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from model.kernel.editions import Edition
 from model.kernel.huge_memory import move_huge_pmd
 from model.kernel.hugetlb import move_huge_pte
 from model.kernel.ksm import break_ksm
-from model.kernel.logic import BV, conj, ite, word
+from model.kernel.logic import BV, Bool, conj, disj, ite, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_swap_pte,
@@ -28,6 +29,13 @@ from model.kernel.userfaultfd import mremap_userfaultfd_prep
 from model.kernel.userfaultfd_k import userfaultfd_armed
 
 _C = "mm/mremap.c"
+
+
+@mirrors(_C, ":vma_to_resize")
+def check_prep_vma(ed: Edition, vma: Vma) -> Bool:
+    """Whether MREMAP_DONTUNMAP is allowed: not of hugetlb memory, which is VM_DONTEXPAND, and
+    before "dontunmap-files" of private anonymous memory alone."""
+    return conj(not vma.mapping.hugetlb, disj(vma.mapping.anonymous, ed.has("dontunmap-files")))
 
 
 @mirrors(_C)

@@ -205,6 +205,7 @@ static void probe(char *words)
 	say("second-node", without_second_node());
 	say("pins", without_pins());
 	say("ksm", without_ksm());
+	say("map-files", without_map_files());
 	printf("has mapping\n");
 }
 

@@ -331,6 +331,46 @@ static const char *access_remotely(int write)
 		       : process_vm_readv(getpid(), &ours, 1, &theirs, 1, 0)) != 1);
 }
 
+/* --- the file that is mapped --- */
+
+/* As a program has it that has kept the descriptor; of memory without a name too. */
+static int open_mapped_file(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)place,
+		 (unsigned long)place + length);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static const char *store_by_alias(void)
+{
+	int fd = open_mapped_file();
+	char *alias = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (alias == MAP_FAILED)
+		return result(1);
+	*(volatile char *)alias = 1;
+	return result(munmap(alias, length) || close(fd));
+}
+
+static const char *truncate_file(void)
+{
+	int fd = open_mapped_file();
+
+	return result(ftruncate(fd, 0) || ftruncate(fd, length) || close(fd));
+}
+
+/* Anonymous private memory has none, and needs none. */
+const char *without_map_files(void)
+{
+	int fd = open_mapped_file();
+	int failed = fd < 0 && errno != ENOENT;
+
+	close(fd);
+	return failed ? "/proc/self/map_files cannot be opened" : NULL;
+}
+
 /* --- userfaultfd --- */
 
 /* For memory that is not anonymous: Linux 5.19 and CONFIG_PTE_MARKER_UFFD_WP. */
@@ -472,11 +512,16 @@ static const char *protect(const char *letters)
 	return NULL;
 }
 
-static const char *move(void)
+static char *other_place(void)
 {
-	char *to = place == PLACE ? OTHER_PLACE : PLACE;
+	return place == PLACE ? OTHER_PLACE : PLACE;
+}
 
-	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
+static const char *move(int flags)
+{
+	char *to = other_place();
+
+	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == MAP_FAILED)
 		return result(1);
 	place = to;
 	return "ok";
@@ -913,6 +958,10 @@ const char *operate(const char *op, long *faults)
 		return access_remotely(0);
 	if (!strcmp(op, "process_vm_writev"))
 		return access_remotely(1);
+	if (!strcmp(op, "alias:store"))
+		return store_by_alias();
+	if (!strcmp(op, "truncate"))
+		return truncate_file();
 	if (!strcmp(op, "clear_refs"))
 		return result(pwrite(refs, "4", 1, 0) != 1);
 	if (!strncmp(op, "mprotect:", 9))
@@ -928,7 +977,9 @@ const char *operate(const char *op, long *faults)
 	if (!strcmp(op, "unguard"))
 		return advise(103 /* MADV_GUARD_REMOVE */);
 	if (!strcmp(op, "mremap"))
-		return move();
+		return move(0);
+	if (!strcmp(op, "mremap:dontunmap"))
+		return move(MREMAP_DONTUNMAP);
 	if (!strcmp(op, "mmap"))
 		return map_anew();
 	if (!strcmp(op, "scan:wp"))
@@ -968,11 +1019,17 @@ static const char *without_files(void)
 		? FILE_SYSTEM " is in memory, not on a disk" : NULL;
 }
 
-/* Clean, and in the page cache. */
+/* Clean, and in the page cache. What there was of it before is truncated, whoever maps it. */
 static int filled_file(enum from from)
 {
 	static char content[PAGE] = "x";
-	int fd = from == TMPFS ? memfd_create("page", MFD_CLOEXEC)
+	static int memory = -1;
+
+	if (from == TMPFS && memory < 0)
+		memory = memfd_create("page", MFD_CLOEXEC);
+	if (from == TMPFS && ftruncate(memory, 0))
+		return -1;
+	int fd = from == TMPFS ? dup(memory)
 		: open(FILE_SYSTEM "/page", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd >= 0 && (ftruncate(fd, length) || pwrite(fd, content, PAGE, 0) != PAGE || fsync(fd))) {
@@ -1067,6 +1124,7 @@ void drop(void)
 	end_children();
 	close_ring();
 	munmap(place, length);
+	munmap(other_place(), length);
 	drop_tables();
 	place = PLACE;
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);

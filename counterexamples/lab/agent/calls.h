@@ -39,5 +39,6 @@ const char *without_swap(void);
 const char *without_second_node(void);
 const char *without_pins(void);
 const char *without_ksm(void);
+const char *without_map_files(void);
 
 #endif

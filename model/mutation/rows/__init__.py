@@ -2,6 +2,7 @@
 
 from model.mutation.mutant import Mutant
 from model.mutation.rows import (
+    aliases,
     bits_of_entries,
     data,
     faults,
@@ -31,4 +32,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *guards.MUTANTS,
     *minor.MUTANTS,
     *data.MUTANTS,
+    *aliases.MUTANTS,
 )

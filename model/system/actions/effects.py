@@ -9,6 +9,7 @@ from typing import TypeAlias
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import Access, user_access
+from model.kernel.filemap import do_shared_fault, truncate_pagecache
 from model.kernel.fork import dup_mmap
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
@@ -28,7 +29,7 @@ from model.kernel.mprotect import (
     change_prot_numa,
     do_mprotect_pkey,
 )
-from model.kernel.mremap import move_vma
+from model.kernel.mremap import check_prep_vma, move_vma
 from model.kernel.pgtable import pte_dirty, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
@@ -144,6 +145,18 @@ def free(ed: Edition, s: State) -> Effect:
     return Effect(cured(replace(s, entry=entry, rest=rest), as_term(result == OK)), result)
 
 
+def truncate(ed: Edition, s: State) -> Effect:
+    """ftruncate(2) to nothing and back, which takes the content of the file, and private copies."""
+    return Effect(cured(each(s, lambda entry: truncate_pagecache(ed, s.vma, entry))))
+
+
+def alias_store(ed: Edition, s: State) -> Effect:
+    """Through a mapping that is made and unmapped for it. To a private mapping it is no store: its
+    file's page has changed, and whether that shows is up to what is mapped (mmap(2))."""
+    entry = do_shared_fault(ed, s.vma, s.entry)
+    return Effect(replace(s, entry=entry, history=stored(s, s.vma.mapping.shared)))
+
+
 def guard(ed: Edition, s: State) -> Effect:
     """What is mapped there is replaced, by its documentation, and with it what was recorded of it,
     but for shared memory, which keeps what was stored."""
@@ -182,10 +195,10 @@ def fork_child(ed: Edition, s: State) -> Effect:
 
 def mmap(ed: Edition, s: State) -> Effect:
     """The userfaultfd stays open, and has the features that it was opened with. The file is a new
-    one; a regular one is truncated for it, which takes the private copies that children have."""
+    one; one with content is truncated for it, which takes the private copies that children have."""
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
                   wp_async=s.vma.wp_async)
-    kept = not s.vma.mapping.regular
+    kept = not s.vma.mapping.filled
     fresh = replace(each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
@@ -265,7 +278,10 @@ def numa(ed: Edition, s: State) -> Effect:
     return Effect(replace(s, entry=change_prot_numa(ed, s.vma, s.entry)))
 
 
-def mremap(ed: Edition, s: State) -> Effect:
+def mremap(ed: Edition, s: State, dontunmap: bool = False) -> Effect:
+    """The run goes on at the new place, whatever stays of the old one."""
     vma, _ = move_vma(ed, s.vma, s.entry)
     moved = each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
-    return Effect(unprotected(replace(moved, vma=vma)))
+    done = Effect(unprotected(replace(moved, vma=vma)))
+    refused = negate(check_prep_vma(ed, s.vma)) if dontunmap else False
+    return ite(refused, Effect(s, outcome(Outcome.EINVAL)), done)

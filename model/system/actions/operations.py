@@ -38,7 +38,7 @@ class Operation:
     a program may be able to ask for them. `after` are operations beyond the core without which it
     does nothing. `tracks` are the facts of the state, beyond those that always change, that the
     operation reads or makes true. `access`: it loads from or stores to the first byte by way of
-    its entry, whoever does so.
+    its entry, whoever does so, or ("alias") by way of another mapping.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Operation:
     by_kernel: bool = False
     after: tuple[str, ...] = ()
     tracks: tuple[str, ...] = ()
-    access: Literal["", "load", "store"] = ""
+    access: Literal["", "load", "store", "alias"] = ""
 
 
 _RW = VM_READ | VM_WRITE
@@ -87,6 +87,8 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               partial(effects.load, accessing=process_vm_rw_single_vec), access="load"),
     Operation("process_vm_writev", "process_vm_writev(2) of one byte, by itself",
               partial(effects.store, accessing=process_vm_rw_single_vec), access="store"),
+    Operation("alias:store", "write one byte by a second, shared mapping of the file",
+              effects.alias_store, tracks=("cache_dirty",), access="alias"),
     Operation("other:unwp", "UFFDIO_WRITEPROTECT, mode 0, by a second userfaultfd",
               partial(uffd.writeprotect, enable_wp=False, other=True)),
     Operation("other:unregister", "UFFDIO_UNREGISTER by a second userfaultfd",
@@ -96,8 +98,11 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("dontneed", "madvise(MADV_DONTNEED)", effects.dontneed),
     Operation("remove", "madvise(MADV_REMOVE), which punches a hole", effects.remove),
     Operation("free", "madvise(MADV_FREE)", effects.free, tracks=("lazyfree", "page_dirty")),
+    Operation("truncate", "ftruncate(2) to nothing, and to the length again", effects.truncate),
     Operation("fork", "fork(2), the child exits and is waited for", effects.fork),
     Operation("mremap", "mremap(2) to another address", effects.mremap),
+    Operation("mremap:dontunmap", "mremap(2), MREMAP_DONTUNMAP: the old place stays, empty",
+              partial(effects.mremap, dontunmap=True)),
     Operation("mmap", "munmap(2), and mmap(2) of the same at the same address", effects.mmap),
     Operation("open:unpopulated", "open a userfaultfd with UFFD_FEATURE_WP_UNPOPULATED",
               partial(uffd.open_uffd, wp_unpopulated=True), after=("close",),
@@ -159,6 +164,9 @@ STORES = tuple(name for name, o in OPERATIONS.items() if o.access == "store")
 LOADS = tuple(name for name, o in OPERATIONS.items() if o.access == "load")
 """Stores to and loads from the page by way of its entry, whoever makes them; a device's store
 through its pin asks no entry."""
+ALIAS_STORES = tuple(name for name, o in OPERATIONS.items() if o.access == "alias")
+"""Stores by way of another mapping of the same file, which ask the entries of that mapping: stores
+to shared memory, and to the file behind private memory."""
 KERNEL_STORES = tuple(name for name in STORES if name not in CORE)
 KERNEL_LOADS = tuple(name for name in LOADS if name not in CORE)
 """Of these, what the kernel does for a system call."""

@@ -12,11 +12,12 @@ from model.system.actions.operations import CORE, OPERATIONS, find_operation
 _ANY = ("dontneed", "fork", "mremap")
 THEMES: dict[str, tuple[str, ...]] = {
     "calls": ("mprotect:w", "mprotect:rx", "mprotect:rwx", "register:missing",
-              "register:wp+missing", "close", "open", "mmap", *_ANY),
+              "register:wp+missing", "close", "open", "mmap",
+              "mremap:dontunmap", *_ANY),
     "features": ("close", "open", "open:unpopulated", "open:async", "copy", "copy:wp",
                  "register:missing", "dontneed"),
     "scans": ("close", "open", "open:async", "scan:wp", "register:missing", "dontneed"),
-    "holes": ("remove", "dontneed", "mremap", "register:missing", "register:wp+missing",
+    "holes": ("remove", "truncate", "dontneed", "mremap", "register:missing", "register:wp+missing",
               "fork:stay"),
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
@@ -26,6 +27,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
+    "aliases": ("alias:store", "truncate", "dontneed", "pageout", "writeback", "fork:stay",
+                "register:missing"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -41,11 +44,14 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
-              "held": "free"}
+              "held": "free", "aliases": "alias:store"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
+_OF_NAMED_FILES = {"alias:store", "truncate"}
+"""For memory of a file that a program has, or may have, a descriptor of: not for anonymous memory,
+that of hugetlb among it, though the kernel has a file for that."""
 _OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
 
 
@@ -57,6 +63,8 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= {"fork:write"}  # the store of the child may fault for ever
     if not mapping.thp:
         left_out |= _OF_HUGE_PAGES
+    if mapping.thp or mapping.anonymous or (mapping.hugetlb and not mapping.shared):
+        left_out |= _OF_NAMED_FILES
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:

@@ -368,6 +368,7 @@ class StepView:
         which takes nothing away where it asks for some of those that stand; until what ends it."""
         before, after = self.before, self.after
         ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
+                     conj(self.op("mremap:dontunmap"), self.ok),
                      self.op("close", "mremap", "fork:child", "mmap"))
 
         def modes(s: View) -> dict[str, Bool]:
