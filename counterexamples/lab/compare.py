@@ -20,7 +20,8 @@ _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
           **dict.fromkeys(("pageout", "swapoff"), "swap"),
           **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
                            "wp", "unwp", "copy", "copy:wp", "zeropage", "poison", "close", "open",
-                           "open:unpopulated", "open:async", "scan:wp", "other:unwp",
+                           "open:unpopulated", "open:async", "open:rwp", "open:rwp-async",
+                           "register:rwp", "rwp", "unrwp", "scan:wp", "other:unwp",
                            "other:unregister"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})

@@ -48,7 +48,8 @@ def program(trace: Trace, shown: int = 0) -> str:
     """
     memory = MAPPINGS[trace.mapping]
     needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
-    if needs & {"range", "reg", "reg:missing", "reg:both", "wp", "unwp", "zero", "poison"}:
+    if needs & {"range", "reg", "reg:missing", "reg:both", "reg:rwp", "wp", "unwp", "rwp", "unrwp",
+                "zero", "poison"}:
         needs.add("moving" if "mremap" in needs else "fixed")
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}

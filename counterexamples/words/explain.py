@@ -54,7 +54,8 @@ def _shown(edition: Edition, step: TraceStep) -> _Shown:
     flags = {"D" if flag == "SAVED_DIRTY" else flag
              for flag in entry_flags(edition, step.values["pte"])} - _LEFT_OUT
     form = _form(step, "RW" in flags)
-    return _Shown(frozenset(vm_flag_names(step.values["vm_flags"])),
+    rwp = ["VM_UFFD_RWP"] if step.values["uffd_rwp"] else []
+    return _Shown(frozenset([*vm_flag_names(step.values["vm_flags"]), *rwp]),
                   bool(step.values["vm_page_prot"] & PAGE_RW), form,
                   frozenset(flags - {"RW"} if form in _MIGRATING else flags))
 

@@ -3,9 +3,10 @@
 Sources: include/linux/mm.h (vm_flags), arch/x86/include/asm/pgtable_types.h (PTE),
 arch/x86/include/asm/pgtable_64.h and include/linux/swapops.h (entries that are not present);
 the same in 6.1.192, 6.12.117, 7.2.12 and 7.3.4 unless a line says otherwise. 7.3 calls the bits
-_PAGE_UFFD, pte_uffd() and so on that were named after uffd-wp, because mode RWP, which is not
-modelled, has them too. New there are VM_MAYBE_GUARD (11), VM_UFFD_RWP (43) and the guard marker
-(bit 2); VM_UFFD_MINOR and VM_SEALED are 41 and 42. No call that is modelled sets any of these.
+_PAGE_UFFD, pte_uffd() and so on that were named after uffd-wp, because mode RWP has them too. New
+there are VM_MAYBE_GUARD (11), VM_UFFD_RWP (43) and the guard marker
+(bit 2); VM_UFFD_MINOR and VM_SEALED are 41 and 42. The model keeps VM_MAYBE_GUARD and VM_UFFD_RWP
+as facts of their own beside vm_flags (records.py), for systems that do without them.
 
 A present PTE, as this model uses it (the frame number, bits 12 to 51, is left 0: one page)::
 

@@ -22,6 +22,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
+    "rwp": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
+            "register:missing", "dontneed", "mremap"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -36,11 +38,13 @@ to take every transition. Each is in one theme at the least."""
 
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
-_SPOKEN_OF = {"huge": "split", "twins": "ksm"}
+_SPOKEN_OF = {"huge": "split", "twins": "ksm", "rwp": "rwp"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
+_READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
+"""Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
 _OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
 
 
@@ -56,6 +60,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard"}
+        left_out |= _READ_WRITE
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES

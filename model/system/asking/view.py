@@ -61,6 +61,7 @@ from model.kernel.swapops import (
 from model.kernel.task_mmu import Categories, Pagemap, do_pagemap_scan, pagemap_read
 from model.kernel.userfaultfd_k import (
     userfaultfd_missing,
+    userfaultfd_rwp,
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
@@ -173,6 +174,11 @@ class View:
     def registered_missing(self) -> Bool:
         """The VMA is registered for missing pages (VM_UFFD_MISSING)."""
         return userfaultfd_missing(self.vma)
+
+    @property
+    def registered_rwp(self) -> Bool:
+        """The VMA is registered for read-write protection (VM_UFFD_RWP)."""
+        return userfaultfd_rwp(self.vma)
 
     @property
     def takes_markers(self) -> Bool:
@@ -360,16 +366,20 @@ class StepView:
         ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
                      self.op("close", "mremap", "fork:child", "mmap"))
 
+        taken = conj(self.op("register:rwp"), self.ok)
+        rwp = taken is False or self._switched(before.registered_rwp, after.registered_rwp,
+                                               taken, ended)
+
         def registered(was: Bool, now: Bool, alone: str, other: str, others: Bool) -> Bool:
             return self._switched(
                 was, now, conj(self.op(alone, "register:wp+missing"), self.ok),
-                disj(ended, conj(self.op(other), self.ok, negate(others))))
+                disj(ended, conj(self.op(other), self.ok, negate(others)), taken))
 
         return conj(
             registered(before.registered, after.registered, "register", "register:missing",
                        before.registered_missing),
             registered(before.registered_missing, after.registered_missing, "register:missing",
-                       "register", before.registered))
+                       "register", before.registered), rwp)
 
     @property
     def tracking_as_called(self) -> Bool:

@@ -71,7 +71,7 @@ class KernelSystem:
             followed |= {"huge", "large"}
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        if protnone_keeps_ksm(edition) is False:
+        if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
             followed.discard("astray")
         self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
         self._variables: State = variables_like(self.initial)
@@ -172,7 +172,8 @@ class KernelSystem:
     def vm_flags(self, values: Values) -> list[str]:
         """The smaps letters of a concrete state, sorted."""
         flags = values[self.names.index("vm_flags")]
-        return sorted(letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit)
+        rwp = ["ur"] if values[self.names.index("uffd_rwp")] else []
+        return sorted([*(letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit), *rwp])
 
     def observe(self, step: Step) -> dict[str, Any]:
         """The step as `simulate` prints it: what a program can observe."""
