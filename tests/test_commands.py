@@ -38,7 +38,7 @@ STEP = {
             "enum": ["accessed", "file", "guard", "huge", "pfnzero", "present", "soft_dirty",
                      "swapped", "wpallowed", "written"]}},
         "vm_flags": {"type": "array", "items": {
-            "enum": ["rd", "wr", "sh", "mw", "uw", "um", "sd"]}}},
+            "enum": ["rd", "wr", "sh", "mw", "uw", "um", "ur", "sd"]}}},
 }
 
 

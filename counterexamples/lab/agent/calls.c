@@ -815,7 +815,8 @@ static const char *merge(void)
 		return result(1);
 	write_to(KSM "run", "1");
 	for (int i = 0; i < pairs && !failed; i++)
-		failed = wait_for_scans(twins + 2 * i * PAGE);
+		if (!i || !is_merged(twins + 2 * i * PAGE))
+			failed = wait_for_scans(twins + 2 * i * PAGE);
 	failed = failed || madvise(place, length, MADV_MERGEABLE) || wait_for_scans(place);
 	write_to(KSM "run", "0");
 	munmap(twins, 2 * pairs * PAGE);

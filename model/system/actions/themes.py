@@ -24,6 +24,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "rwp": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
             "register:missing", "dontneed", "mremap"),
+    "rwp-pages": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
+                  "pageout", "swapoff", "migrate", "fork", "process_vm_readv"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -38,7 +40,7 @@ to take every transition. Each is in one theme at the least."""
 
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
-_SPOKEN_OF = {"huge": "split", "twins": "ksm", "rwp": "rwp"}
+_SPOKEN_OF = {"huge": "split", "twins": "ksm", "rwp": "rwp", "rwp-pages": "rwp"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
