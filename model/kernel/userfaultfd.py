@@ -96,7 +96,7 @@ def userfaultfd_register(ed: Edition, vma: Vma, mode: int,
         unable = disj(unable, negate(known))
         registered = userfaultfd_rwp(vma)
     else:
-        dropped = disj(dropped, conj(ed.has("register-ebusy"), userfaultfd_rwp(vma)))
+        dropped = disj(dropped, userfaultfd_rwp(vma))
     flags = set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode)
     new = userfaultfd_set_vm_flags(ed, vma, flags, rwp)
     return (ite(disj(unable, denied, dropped, registered), vma, new),

@@ -11,6 +11,7 @@ from model.mutation.rows import (
     moves,
     newer,
     protection,
+    rwp,
     scans,
     tracking,
     whole_pages,
@@ -28,5 +29,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *scans.MUTANTS,
     *fills.MUTANTS,
     *guards.MUTANTS,
+    *rwp.MUTANTS,
     *data.MUTANTS,
 )
