@@ -49,7 +49,7 @@ def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
                     cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
     empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
     if vma.mapping.shared:
-        shared = _copied_shared(ed, vma, child, there)
+        shared = _copied_shared(ed, child, there, vma)
         return child, ite(vma_needs_copy(ed, vma, there), shared, empty)
     copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
     kept = replace(copied, pinned=False)
@@ -57,7 +57,7 @@ def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     return child, ite(vma_needs_copy(ed, vma, entry), own, empty)
 
 
-def _copied_shared(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
+def _copied_shared(ed: Edition, child: Vma, entry: Entry, vma: Vma) -> Entry:
     """mm/memory.c: __copy_present_ptes and copy_nonpresent_pte of a shared mapping: the child's
     entry is clean, and keeps its write permission."""
     clear = negate(userfaultfd_wp(child))
