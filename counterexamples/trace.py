@@ -30,6 +30,7 @@ from model.kernel.bits import (
     SWP_UFFD_WP,
     VM_FLAG_NAMES,
     VM_UFFD_MINOR,
+    VM_UFFD_RWP,
 )
 from model.kernel.editions import Edition
 from model.system.actions.operations import OPERATIONS
@@ -131,7 +132,8 @@ def pte_flags(edition: Edition, pte: int) -> list[str]:
 
 def vm_flag_names(values: Mapping[str, int | bool]) -> list[str]:
     """The names of the VMA flags that are set in a step, lowest bit first."""
-    flags = int(values["vm_flags"]) | VM_UFFD_MINOR * bool(values["minor"])
+    flags = (int(values["vm_flags"]) | VM_UFFD_MINOR * bool(values["minor"])
+             | VM_UFFD_RWP * bool(values["uffd_rwp"]))
     return [VM_FLAG_NAMES[bit] for bit in sorted(VM_FLAG_NAMES) if flags & bit]
 
 

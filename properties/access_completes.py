@@ -16,6 +16,10 @@ def _awaited(t: StepView) -> Bool:
     return conj(disj(t.before.registered_missing, minor), negate(t.before.present))
 
 
+def _read_protected(t: StepView) -> Bool:
+    return conj(t.before.registered_rwp, t.before.uffd_wp_any)
+
+
 def _completes(t: StepView, ops: tuple[str, ...], refused: Outcome, allowed: Bool,
                wanted: Bool) -> Bool:
     """What the VMA allowed, of `ops`, is done, or `refused` where an event is `wanted`, or a signal
@@ -36,10 +40,12 @@ PROPERTY = Property(
     allowed=lambda t: conj(
         _completes(t, ("store",), Outcome.event, t.before.may_write,
                    disj(t.before.uffd_wp_any, _awaited(t))),
-        _completes(t, ("load",), Outcome.event, t.before.may_read, _awaited(t)),
+        _completes(t, ("load",), Outcome.event, t.before.may_read,
+                   disj(_read_protected(t), _awaited(t))),
         _completes(t, KERNEL_STORES, Outcome.EFAULT, t.before.may_write,
                    disj(t.before.uffd_wp_any, _awaited(t))),
-        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read, _awaited(t)),
+        _completes(t, KERNEL_LOADS, Outcome.EFAULT, t.before.flag_read,
+                   disj(_read_protected(t), _awaited(t))),
         implies(t.op(*_MPROTECT), t.ok)),
     violated=(
         *(Violated(mappings, (*when, "+60d5b473d61b", "-hugetlb-leftover"), left + ENDLESS, by)

@@ -6,11 +6,12 @@ from properties.base import Property, Violated
 PROPERTY = Property(
     name="features-there",
     claim="A userfaultfd can be opened with WP_UNPOPULATED and with WP_ASYNC, and "
-          "write-protects shared memory.",
+          "write-protects shared memory that is not in mode RWP.",
     origin="ioctl_userfaultfd(2), UFFDIO_API and UFFDIO_REGISTER",
     allowed=lambda t: conj(
         implies(t.op("open:unpopulated", "open:async"), t.ok),
-        implies(conj(t.op("register"), t.before.uffd_open), t.ok)),
+        implies(conj(t.op("register"), t.before.uffd_open, negate(t.before.registered_rwp)),
+                t.ok)),
     witness=lambda t: conj(t.op("open:async"), negate(t.before.uffd_open)),
     violated=(
         *(Violated("hugetlb", (*lacking, *refused), "UFFDIO_API refuses what it does not know",

@@ -99,16 +99,20 @@ FINDINGS: tuple[Finding, ...] = (
             "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
             "pte_install_uffd_wp_if_needed().", "soft_dirty_markers",
             "as for MADV_DONTNEED: page tables that reclaim cannot free"),
-    Finding("KSM drops soft-dirty and uffd-wp",
+    Finding("KSM drops soft-dirty, uffd-wp and read-write protection",
             (Broken("softdirty-complete", "anon private-shmem private-file", ("ksm",)),
              Broken("uffd-wp-complete", "private-shmem", ("ksm",)),
              Broken("uffd-wp-complete", "anon", ("ksm",), ("anon_markers",)),
-             Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",))),
+             Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",)),
+             Broken("rwp-complete", "anon private-shmem", ("ksm",))),
             (Shown("v5.7 to v6.12, v6.16 on", "softdirty-complete", "anon", "clear_refs store ksm"),
              Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
-                   "store register wp ksm store")),
+                   "store register wp ksm store"),
+             Shown("v7.3 on", "rwp-complete", "anon",
+                   "store close open:rwp register:rwp rwp ksm load")),
             "replace_page", "mm/ksm.c",
-            "Take both bits of the entry that is replaced over into the new one.",
+            "Take both bits of the entry that is replaced over into the new one, and its PROT_NONE "
+            "in a VMA of mode RWP.",
             "ksm_keeps_bits"),
     Finding("a device writes through its pin",
             (Broken("softdirty-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
@@ -358,4 +362,13 @@ FINDINGS: tuple[Finding, ...] = (
             "madvise_guard_install", "mm/madvise.c",
             "Take the soft-dirty bit over into the guard marker, where pagemap shows it; "
             "MADV_GUARD_REMOVE would have to hand it on.", "guard_keeps_soft_dirty"),
+    Finding("MADV_DONTNEED drops the read-write protection of a page of a file",
+            (Broken("rwp-complete", "shmem private-shmem hugetlb", ("dontneed",)),),
+            (Shown("v7.3 on", "rwp-complete", "shmem",
+                   "load close open:rwp register:rwp rwp dontneed load"),),
+            "cond_install_uffd_wp_ptes, __unmap_hugepage_range", "mm/memory.c, mm/hugetlb.c",
+            "Leave a marker where a read-write protected entry of a file is dropped, as "
+            "write-protect mode does, and raise the event for it; or say so in "
+            "UFFDIO_RWPROTECT(2const), which names anonymous memory, holes and reclaim.",
+            "rwp_markers", "page tables that stay where memory was given up"),
 )

@@ -3,7 +3,7 @@
 Registered is what the calls have made it: that the VMA says so is part of the promise.
 """
 
-from model.system.asking.language import conj, implies
+from model.system.asking.language import conj, disj, implies
 from properties.base import GUARDED, REGISTRABLE, Property, Violated, registrable
 from properties.stale import (
     CLOSED,
@@ -21,9 +21,9 @@ PROPERTY = Property(
     name="no-stale-uffd-wp",
     role="ground",
     claim="No entry carries a uffd-wp bit or marker outside a VMA registered for write-protect "
-          "mode.",
+          "mode or mode RWP.",
     origin="f369b07c8614, mm/uffd: reset write protection when unregister with wp-mode",
-    safe=lambda s: implies(s.uffd_wp_any, s.registered),
+    safe=lambda s: implies(s.uffd_wp_any, disj(s.registered, s.registered_rwp)),
     allowed=lambda t: t.registration_as_called,
     witness=lambda t: conj(t.op("unregister"), t.before.uffd_wp_any),
     speaks_of=registrable,

@@ -11,7 +11,7 @@ PROPERTY = Property(
     allowed=lambda t: implies(
         conj(t.op("load", "write"), t.before.swapped, t.after.owned, t.after.may_write,
              disj(negate(t.after.tracked), t.after.soft_dirty),
-             negate(conj(t.after.registered, t.after.uffd_wp))),
+             negate(conj(disj(t.after.registered, t.before.registered_rwp), t.after.uffd_wp))),
         t.after.writable),
     witness=lambda t: conj(t.op("load"), t.before.swapped, t.after.owned),
     violated=(

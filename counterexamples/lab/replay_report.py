@@ -10,7 +10,7 @@ from counterexamples.lab.replaying import SKIP, Replay, Verdict
 from model.cli import tool
 
 _LETTERS = dict(zip(PAGEMAP, "PWFXUS", strict=True))
-_FLAGS = ("rd", "wr", "um", "uw", "sd")
+_FLAGS = ("rd", "wr", "um", "uw", "ur", "sd")
 
 
 def as_text(replay: Replay) -> str:

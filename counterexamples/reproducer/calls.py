@@ -55,6 +55,12 @@ CALLS = {
     "open:async": Call("open_uffd(1 << 15 /* UFFD_FEATURE_WP_ASYNC */)", ("uffd", "open")),
     "scan:wp": Call("scan(LENGTH, 3 /* PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC */) < 0"
                     " ? errno : 0", ("scan",)),
+    "open:rwp": Call("open_uffd(1 << 17 /* UFFD_FEATURE_RWP */)", ("uffd", "open")),
+    "open:rwp-async": Call("open_uffd(3 << 17 /* UFFD_FEATURE_RWP, RWP_ASYNC */)",
+                           ("uffd", "open")),
+    "register:rwp": Call("UFFD(REGISTER, reg_rwp)", ("uffd", "reg:rwp")),
+    "rwp": Call("UFFD_RWPROTECT(rwp)", ("uffd", "rwprotect", "rwp")),
+    "unrwp": Call("UFFD_RWPROTECT(unrwp)", ("uffd", "rwprotect", "unrwp")),
     "copy": Call("copy(0)", ("uffd", "copy")),
     "copy:wp": Call("copy(UFFDIO_COPY_MODE_WP)", ("uffd", "copy")),
     "zeropage": Call("UFFD(ZEROPAGE, zero)", ("uffd", "zero")),

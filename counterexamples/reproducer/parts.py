@@ -362,6 +362,21 @@ static int proceed(int mode)
 	return ioctl(uffd, UFFDIO_CONTINUE, &arg) ? errno : 0;
 }
 """),
+    "reg:rwp": Part((), """\
+static struct uffdio_register reg_rwp = { .range = RANGE,
+	.mode = 1 << 3 /* UFFDIO_REGISTER_MODE_RWP */ };
+"""),
+    "rwprotect": Part((), """\
+struct rwprotect { struct uffdio_range range; __u64 mode; };
+/* UFFDIO_RWPROTECT */
+#define UFFD_RWPROTECT(arg) (ioctl(uffd, _IOWR(0xAA, 9, arg), &arg) ? errno : 0)
+"""),
+    "rwp": Part((), """\
+static struct rwprotect rwp = { .range = RANGE, .mode = 1 /* UFFDIO_RWPROTECT_MODE_RWP */ };
+"""),
+    "unrwp": Part((), """\
+static struct rwprotect unrwp = { .range = RANGE, .mode = 0 };
+"""),
     "wp": Part((), """\
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 """),

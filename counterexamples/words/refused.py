@@ -7,6 +7,8 @@ from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.state.mappings import MAPPINGS
 
 _UNREGISTERED = "the mapping is not registered in write-protect mode"
+_NOT_RW = "the mapping is not registered in mode RWP"
+_NO_RWP = "UFFDIO_RWPROTECT is of v7.3"
 _REASONS = {
     ("register", "EPERM"): "the mapping may never be writable",
     ("unregister", "EINVAL"): "a userfaultfd takes no regular file without WP_ASYNC",
@@ -14,6 +16,11 @@ _REASONS = {
     ("unwp", "ENOENT"): _UNREGISTERED,
     ("other", "ENOENT"): _UNREGISTERED,
     ("other", "EINVAL"): "another userfaultfd has registered the mapping, or none can",
+    ("rwp", "ENOENT"): _NOT_RW,
+    ("unrwp", "ENOENT"): _NOT_RW,
+    ("rwp", "EINVAL"): _NO_RWP,
+    ("unrwp", "EINVAL"): _NO_RWP,
+    ("register", "EBUSY"): "the mapping has a mode that this would take away",
     ("copy", "ENOENT"): "the mapping is not registered",
     ("copy", "EINVAL"): _UNREGISTERED,
     ("copy", "EEXIST"): "there is a page already",
@@ -59,6 +66,8 @@ def refused(trace: Trace, number: int) -> str:
         return "minor faults are of hugetlb (v5.13) and shmem (v5.14) alone"
     if (call, step.outcome) == ("continue", "EINVAL"):
         return _continued(trace, step.op)
+    if (step.op, step.outcome) == ("register:rwp", "EINVAL"):
+        return _no_rwp(trace, number)
     if (call, step.outcome) == ("register", "EINVAL"):
         if not mapping.regular:
             return "write-protect mode is for anonymous memory alone before b1f9e8768618 (v5.19)"
@@ -87,3 +96,14 @@ def _continued(trace: Trace, op: str) -> str:
     if not (mapping.hugetlb or trace.edition.has("153132571f02")):
         return "UFFDIO_CONTINUE takes shmem since v5.14"
     return _UNREGISTERED
+
+
+def _no_rwp(trace: Trace, number: int) -> str:
+    """Why mode RWP was refused."""
+    if not trace.edition.has("rwp"):
+        return "mode RWP is of v7.3"
+    if MAPPINGS[trace.mapping].regular:
+        return "a userfaultfd takes a regular file for write-protect mode alone"
+    if not trace.steps[number - 1].values["rwp"]:
+        return "the userfaultfd was opened without UFFD_FEATURE_RWP"
+    return "the mapping has no access that could be protected"

@@ -3,10 +3,10 @@
 Sources: include/linux/mm.h (vm_flags), arch/x86/include/asm/pgtable_types.h (PTE),
 arch/x86/include/asm/pgtable_64.h and include/linux/swapops.h (entries that are not present);
 the same in 6.1.192, 6.12.117, 7.2.12 and 7.3.4 unless a line says otherwise. 7.3 calls the bits
-_PAGE_UFFD, pte_uffd() and so on that were named after uffd-wp, because mode RWP, which is not
-modelled, has them too. New there are VM_MAYBE_GUARD (11), VM_UFFD_RWP (43) and the guard marker
-(bit 2); VM_UFFD_MINOR and VM_SEALED are 41 and 42. No entry or vm_flags here has any of these bits
-but the guard marker's: VM_MAYBE_GUARD and VM_UFFD_MINOR are facts of a VMA by themselves.
+_PAGE_UFFD, pte_uffd() and so on that were named after uffd-wp, because mode RWP has them too. New
+there are VM_MAYBE_GUARD (11), VM_UFFD_RWP (43) and the guard marker (bit 2); VM_UFFD_MINOR and
+VM_SEALED are 41 and 42. No vm_flags here has any of these bits: VM_MAYBE_GUARD, VM_UFFD_MINOR and
+VM_UFFD_RWP are facts of a VMA by themselves (records.py), for systems that do without them.
 
 A present PTE, as this model uses it (the frame number, bits 12 to 51, is left 0: one page)::
 
@@ -33,6 +33,8 @@ VM_SOFTDIRTY = 1 << 27
 VM_UFFD_MINOR = 1 << 41
 """Where it is since 6.13; bit 37 in 6.1, 38 in 6.12. A mode to register for, and the name of
 `Vma.minor`, which stands for it wherever it is: no vm_flags here has the bit."""
+VM_UFFD_RWP = 1 << 43
+"""The name of `Vma.uffd_rwp`, likewise."""
 VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC
 VM_UFFD_FLAGS = VM_UFFD_MISSING | VM_UFFD_WP
 VM_MAY_SHIFT = 4

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY
+from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.hugetlb import readable_for_child
-from model.kernel.logic import BV, Bool, clear_bits, conj, disj, ite, negate, word
+from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, word
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_needs_copy
 from model.kernel.pgtable import (
@@ -30,12 +30,13 @@ from model.kernel.records import Entry, Vma
 from model.kernel.swapops import (
     is_migration_entry,
     is_pte_marker,
+    is_swap_slot,
     make_guard_marker,
     make_poison_marker,
     make_readable_migration_pte,
 )
 from model.kernel.userfaultfd import dup_userfaultfd
-from model.kernel.userfaultfd_k import userfaultfd_wp
+from model.kernel.userfaultfd_k import rwp_disarmed, userfaultfd_wp
 
 
 @mirrors("kernel/fork.c")
@@ -48,18 +49,19 @@ def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
                     cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
     empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
     if vma.mapping.shared:
-        return child, ite(vma_needs_copy(ed, vma, there), _copied_shared(ed, child, there), empty)
+        shared = _copied_shared(ed, child, there, vma)
+        return child, ite(vma_needs_copy(ed, vma, there), shared, empty)
     copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
     kept = replace(copied, pinned=False)
     own = ite(conj(entry.pinned, entry.anon_exclusive), _copied_page(ed, child, there), kept)
     return child, ite(vma_needs_copy(ed, vma, entry), own, empty)
 
 
-def _copied_shared(ed: Edition, child: Vma, entry: Entry) -> Entry:
+def _copied_shared(ed: Edition, child: Vma, entry: Entry, vma: Vma) -> Entry:
     """mm/memory.c: __copy_present_ptes and copy_nonpresent_pte of a shared mapping: the child's
     entry is clean, and keeps its write permission."""
     clear = negate(userfaultfd_wp(child))
-    present = clear_bits(entry.pte, PAGE_DIRTY | PAGE_SAVED_DIRTY)
+    present = clear_bits(rwp_disarmed(ed, vma, entry.pte), PAGE_DIRTY | PAGE_SAVED_DIRTY)
     present = ite(clear, pte_clear_uffd_wp(present), present)
     swp = ite(clear, pte_swp_clear_uffd_wp(entry.pte), entry.pte)
     marker = _marker(ed, entry, ed.has("49d6d7fb6313"))
@@ -80,7 +82,7 @@ def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
     49d6d7fb6313 a marker was copied whoever is registered.
     """
     fixed = ed.has("8f34f1eac382")
-    present = pte_wrprotect(ed, entry.pte)
+    present = pte_wrprotect(ed, rwp_disarmed(ed, vma, entry.pte))
     clear = negate(userfaultfd_wp(ite(fixed, child, vma)))
     present = ite(clear, pte_clear_uffd_wp(present), present)
     swp = entry.pte
@@ -93,7 +95,7 @@ def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
     """mm/hugetlb.c: copy_hugetlb_page_range. Before 5a2f8d22ace4 the uffd-wp bit of a page was
     copied whoever is registered, before 83abe2fd5b3a that of a migration entry."""
-    present = pte_wrprotect(ed, entry.pte)
+    present = pte_wrprotect(ed, rwp_disarmed(ed, vma, entry.pte))
     clear = conj(ed.has("5a2f8d22ace4"), negate(userfaultfd_wp(child)))
     present = ite(clear, pte_clear_uffd_wp(present), present)
     swp = readable_for_child(ed, vma, entry.pte)
@@ -122,3 +124,18 @@ def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entr
     return ite(pte_present(pte), mapped,
                ite(pte_none(pte), entry,
                    ite(is_pte_marker(ed, pte), entry.with_pte(marker), slot)))
+
+
+def stored_by_child(vma: Vma, entry: Entry) -> Entry:
+    """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
+    that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
+    pages of private hugetlb memory are no file's."""
+    private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
+    of_file = not vma.mapping.anonymous and (vma.mapping.shared or not vma.mapping.hugetlb)
+    read = conj(of_file, negate(entry.anon), negate(private_slot))
+    stored = replace(
+        entry, in_cache=disj(entry.in_cache, read),
+        cache_dirty=disj(entry.cache_dirty, conj(vma.mapping.shared, read)),
+        cache_swapped=conj(entry.cache_swapped, negate(read)),
+        in_swap_cache=disj(entry.in_swap_cache, private_slot))
+    return ite(has(vma.vm_flags, VM_WRITE), stored, entry)

@@ -34,6 +34,7 @@ from model.kernel.pgtable import (
     pte_write,
 )
 from model.kernel.records import Entry, Fault, Outcome, Vma, outcome
+from model.kernel.userfaultfd_k import userfaultfd_rwp
 
 _C = "mm/gup.c"
 
@@ -54,9 +55,11 @@ def gup_must_unshare(_ed: Edition, entry: Entry, write: bool) -> Bool:
 
 
 @mirrors("include/linux/mm.h")
-def gup_can_follow_protnone(ed: Edition) -> Bool:
-    """Since d74943a2f3cd NUMA hints are for those who ask to heed them (FOLL_HONOR_NUMA_FAULT)."""
-    return ed.has("d74943a2f3cd")
+def gup_can_follow_protnone(ed: Edition, vma: Vma) -> Bool:
+    """Since d74943a2f3cd NUMA hints are for those who ask to heed them (FOLL_HONOR_NUMA_FAULT); in
+    a VMA of mode RWP every PROT_NONE entry faults."""
+    return conj(ed.has("d74943a2f3cd"),
+                negate(conj(userfaultfd_rwp(vma), vma_is_accessible(vma))))
 
 
 @mirrors(_C, ":follow_huge_pmd", "mm/huge_memory.c:follow_trans_huge_pmd",
@@ -68,7 +71,8 @@ def follow_page_pte(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Bool:
         allowed = pte_write(pte)
     else:
         allowed = disj(pte_write(pte), negate(gup_must_unshare(ed, entry, write)))
-    hint = conj(pte_protnone(pte), not vma.mapping.hugetlb, negate(gup_can_follow_protnone(ed)))
+    hint = conj(pte_protnone(pte), disj(not vma.mapping.hugetlb, userfaultfd_rwp(vma)),
+                negate(gup_can_follow_protnone(ed, vma)))
     return conj(pte_present(pte), negate(hint), allowed)
 
 
@@ -115,7 +119,7 @@ def faultin_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     fault = handle_mm_fault(ed, vma, entry, write)
     shared = conj(pte_present(entry.pte), negate(pte_write(entry.pte)),
                   gup_must_unshare(ed, entry, write),
-                  negate(conj(pte_protnone(entry.pte), negate(gup_can_follow_protnone(ed)))))
+                  negate(conj(pte_protnone(entry.pte), negate(gup_can_follow_protnone(ed, vma)))))
     return fault if write else ite(shared, unshare_fault(ed, vma, entry), fault)
 
 

@@ -1,7 +1,7 @@
 """mm/hugetlb.c: faults, change of protection, unmapping, fork and mremap of one huge page.
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4. clear_refs does not come here: soft-dirty is no
-concern of hugetlb. Left out: mode RWP, poison entries, sharing of page tables, reservations (there
+concern of hugetlb. Left out: poison entries, sharing of page tables, reservations (there
 are pages enough). Unsharing for GUP is in gup.py.
 """
 
@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import PAGE_PSE, PAGE_RW, VM_MAYSHARE, VM_SHARED, VM_WRITE
+from model.kernel.bits import (
+    PAGE_PSE,
+    PAGE_RW,
+    VM_ACCESS_FLAGS,
+    VM_MAYSHARE,
+    VM_SHARED,
+    VM_WRITE,
+)
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
@@ -22,6 +29,7 @@ from model.kernel.pgtable import (
     pte_modify,
     pte_none,
     pte_present,
+    pte_protnone,
     pte_swp_clear_soft_dirty,
     pte_swp_clear_uffd_wp,
     pte_swp_mkuffd_wp,
@@ -42,9 +50,12 @@ from model.kernel.swapops import (
     pte_swp_uffd_wp_any,
 )
 from model.kernel.userfaultfd_k import (
+    rwp_disarmed,
+    rwp_restored,
     userfaultfd_armed,
     userfaultfd_minor,
     userfaultfd_missing,
+    userfaultfd_pte_rwp,
     userfaultfd_wp,
 )
 
@@ -115,7 +126,7 @@ def hugetlb_no_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """handle_mm_fault() for hugetlb: the uffd-wp event before anything is copied. A bit that raises
     none is dropped, since "hugetlb-leftover" where nobody is registered too. Poison ends it."""
-    pte = entry.pte
+    pte, armed = entry.pte, entry
     young = entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte))
     present = Fault(young, outcome(Outcome.ok))
     if write:
@@ -130,7 +141,18 @@ def hugetlb_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
                       Fault(resolved, outcome(Outcome.ok)))
     missing = ite(entry.poison, Fault(entry, outcome(Outcome.bus)),
                   hugetlb_no_page(ed, vma, entry, write))
+    present = ite(conj(pte_protnone(pte), has(vma.vm_flags, VM_ACCESS_FLAGS),
+                       userfaultfd_pte_rwp(vma, pte)), hugetlb_uffd_rwp(ed, vma, armed), present)
     return ite(disj(pte_none(pte), is_pte_marker(ed, pte)), missing, present)
+
+
+def hugetlb_uffd_rwp(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """The part of hugetlb_fault() that finds a read-write protected entry: the event, or with
+    RWP_ASYNC the entry open again, for the next fault to make writable. Outside of mode RWP no
+    such entry is left behind here, and what the function does with one is left out."""
+    pte = pte_clear_uffd_wp(pte_modify(ed, entry.pte, vma.vm_page_prot))
+    return ite(vma.rwp_async, Fault(entry.with_pte(pte_mkyoung(pte)), outcome(Outcome.ok)),
+               Fault(entry, outcome(Outcome.event)))
 
 
 @mirrors(_C)
@@ -145,11 +167,12 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     """
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         changed = huge_pte_mkuffd_wp(ed, changed)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         changed = pte_clear_uffd_wp(changed)
-    marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_wp_resolve else pte
+    changed = rwp_restored(ed, vma, changed)
+    marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte) if cp.uffd_prot_resolve else pte
     mistaken = pte_modify(ed, marker, newprot)
     if cp.uffd_wp:
         mistaken = huge_pte_mkuffd_wp(ed, mistaken)
@@ -159,9 +182,9 @@ def hugetlb_change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV,
     writable = is_writable_migration_entry(ed, pte)
     moved = ite(writable, _readable(ed, pte, entry.anon), pte)
     marked = moved
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         marked = pte_swp_mkuffd_wp(moved)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         marked = pte_swp_clear_uffd_wp(moved)
     moved = ite(disj(ed.has("44f86392bdd1"), writable), marked, moved)
     held = conj(cp.uffd_wp, ed.has("fed15f1345dc"))
@@ -233,7 +256,7 @@ def readable_for_child(ed: Edition, vma: Vma, swp: BV) -> BV:
 def move_huge_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """mremap(2); see move_ptes(). Soft-dirty is not set."""
     pte = entry.pte
-    cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
+    cleared = ite(pte_present(pte), pte_clear_uffd_wp(rwp_disarmed(ed, vma, pte)),
                   ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
     moved = ite(pte_marker_uffd_wp(ed, pte), word(0), cleared)
     return entry.with_pte(ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), moved, pte))

@@ -11,19 +11,20 @@ from dataclasses import replace
 from model.kernel.editions import Edition
 from model.kernel.gup import unsharing_copy
 from model.kernel.logic import Bool, conj, disj, ite, negate
-from model.kernel.memory import do_wp_page
+from model.kernel.memory import do_uffd_rwp, do_wp_page, vma_is_accessible
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pte_mksoft_dirty, pte_present, pte_protnone, pte_soft_dirty
 from model.kernel.records import Entry, Vma
 from model.kernel.swapops import is_swap_slot
+from model.kernel.userfaultfd_k import userfaultfd_pte_rwp
 
 _C = "mm/ksm.c"
 
 
 @mirrors(_C)
 def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The new entry is vm_page_prot's alone, and since "ksm-soft-dirty" keeps soft-dirty: uffd-wp
-    is gone. The page is dirty, so that reclaim does not drop it."""
+    """The new entry is vm_page_prot's alone, and since "ksm-soft-dirty" keeps soft-dirty: the uffd
+    bit is gone, whatever it stood for. The page is dirty, so that reclaim does not drop it."""
     kept = conj(ed.has("ksm-soft-dirty"), pte_soft_dirty(entry.pte))
     merged = entry.unmapped(ite(kept, pte_mksoft_dirty(vma.vm_page_prot), vma.vm_page_prot))
     return replace(merged, anon=True, ksm=True, page_dirty=True)
@@ -35,10 +36,15 @@ def break_ksm(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     event, and since 6cce3314b928 by a fault that unshares and keeps the bits of the entry.
     follow_page(), by which it is found until d7c0e68dab98, sees no page of PROT_NONE memory since
     474098edac26 (gup_can_follow_protnone): that stays, and is astray where it moves, because its
-    rmap_item has the old address."""
-    broken = ite(ed.has("6cce3314b928"), unsharing_copy(ed, vma, entry),
+    rmap_item has the old address. So does one that is read-write protected, where the fault ends in
+    an event; with RWP_ASYNC it opens the entry first."""
+    trapped = conj(userfaultfd_pte_rwp(vma, entry.pte), pte_protnone(entry.pte),
+                   vma_is_accessible(vma))
+    opened = ite(trapped, do_uffd_rwp(ed, vma, entry).entry, entry)
+    broken = ite(ed.has("6cce3314b928"), unsharing_copy(ed, vma, opened),
                  do_wp_page(ed, vma, entry).entry)
-    unseen = conj(protnone_keeps_ksm(ed), pte_protnone(entry.pte))
+    unseen = disj(conj(protnone_keeps_ksm(ed), pte_protnone(entry.pte)),
+                  conj(trapped, negate(vma.rwp_async)))
     kept = replace(entry, astray=disj(entry.astray, unseen))
     return ite(conj(entry.ksm, pte_present(entry.pte)), ite(unseen, kept, broken), entry)
 

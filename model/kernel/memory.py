@@ -64,9 +64,12 @@ from model.kernel.swapops import (
     pte_marker_uffd_wp,
 )
 from model.kernel.userfaultfd_k import (
+    rwp_restored,
     userfaultfd_minor,
     userfaultfd_missing,
+    userfaultfd_pte_rwp,
     userfaultfd_pte_wp,
+    userfaultfd_rwp,
     userfaultfd_wp,
 )
 
@@ -225,14 +228,16 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 
     Before 20dfa5b7adc5 a store to such a page is done and recorded at once, write-protected or
     not, and a load maps it read-only. Since then it is mapped writable wherever a write fault
-    would have nothing to do, and every other store goes on into do_wp_page().
+    would have nothing to do, and every other store goes on into do_wp_page(), but one that mode RWP
+    traps.
     """
     alone = negate(disj(entry.slot_in_child, entry.in_swap_cache))
     passed_by = disj(alone, conj(write, negate(entry.slot_in_child)))
     exclusive = disj(pte_swp_exclusive(entry.pte),
                      conj(negate(ed.has("f1879e8a0c60")), passed_by))
-    pte = _restored(ed, vma.vm_page_prot, entry.pte)
-    nothing_to_do = conj(exclusive, has(vma.vm_flags, VM_WRITE),
+    pte = rwp_restored(ed, vma, _restored(ed, vma.vm_page_prot, entry.pte))
+    trapped = conj(userfaultfd_rwp(vma), pte_swp_uffd_wp(entry.pte))
+    nothing_to_do = conj(exclusive, negate(trapped), has(vma.vm_flags, VM_WRITE),
                          negate(userfaultfd_pte_wp(vma, pte)),
                          negate(pte_needs_soft_dirty_wp(vma, pte)))
     writable = pte_mkwrite(ed, pte)
@@ -244,7 +249,8 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     mapped = replace(entry.mapping_anon(ite(done, taken, pte)), anon_exclusive=exclusive,
                      slot_in_child=entry.slot_in_child, unused=entry.unused,
                      page_dirty=disj(ed.has("f1879e8a0c60"), negate(alone)))
-    fault = ite(done, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
+    over = disj(done, trapped)
+    fault = ite(over, _retry(mapped), do_wp_page(ed, vma, mapped)) if write else _retry(mapped)
     return replace(fault, major=negate(entry.in_swap_cache))
 
 
@@ -270,14 +276,26 @@ def do_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 
 
 @mirrors(_C)
+def do_uffd_rwp(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """An access to a read-write protected entry: the event, or with RWP_ASYNC the entry gets
+    vm_page_prot back, or an upgrade, and loses the uffd bit."""
+    pte = pte_mkyoung(pte_clear_uffd_wp(pte_modify(ed, entry.pte, vma.vm_page_prot)))
+    upgrade = conj(negate(pte_write(pte)), vma_wants_manual_pte_write_upgrade(ed, vma),
+                   can_change_pte_writable(ed, vma, entry.with_pte(pte)))
+    resolved = entry.with_pte(ite(upgrade, pte_mkwrite(ed, pte), pte))
+    return ite(vma.rwp_async, _retry(resolved), Fault(entry, outcome(Outcome.event)))
+
+
+@mirrors(_C)
 def handle_pte_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     pte = entry.pte
     young = _retry(entry.with_pte(pte_mkyoung(pte_mkdirty(ed, pte) if write else pte)))
+    hint = ite(userfaultfd_pte_rwp(vma, pte), do_uffd_rwp(ed, vma, entry),
+               do_numa_page(ed, vma, entry))
     present = ite(negate(pte_write(pte)), do_wp_page(ed, vma, entry), young) if write else young
     return ite(pte_none(pte), do_pte_missing(ed, vma, entry, write),
                ite(negate(pte_present(pte)), do_swap_page(ed, vma, entry, write),
-                   ite(conj(pte_protnone(pte), vma_is_accessible(vma)),
-                       do_numa_page(ed, vma, entry), present)))
+                   ite(conj(pte_protnone(pte), vma_is_accessible(vma)), hint, present)))
 
 
 @mirrors(_C)
@@ -379,18 +397,3 @@ def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = Fal
     if vma.mapping.thp:
         return ite(entry.huge, copy_huge_pmd(ed, vma, entry, child_lives), small)
     return small
-
-
-def stored_by_child(vma: Vma, entry: Entry) -> Entry:
-    """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
-    that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
-    pages of private hugetlb memory are no file's."""
-    private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
-    of_file = not vma.mapping.anonymous and (vma.mapping.shared or not vma.mapping.hugetlb)
-    read = conj(of_file, negate(entry.anon), negate(private_slot))
-    stored = replace(
-        entry, in_cache=disj(entry.in_cache, read),
-        cache_dirty=disj(entry.cache_dirty, conj(vma.mapping.shared, read)),
-        cache_swapped=conj(entry.cache_swapped, negate(read)),
-        in_swap_cache=disj(entry.in_swap_cache, private_slot))
-    return ite(has(vma.vm_flags, VM_WRITE), stored, entry)

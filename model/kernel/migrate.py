@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import PAGE_PSE
+from model.kernel.bits import PAGE_PSE, PROT_NONE_PGPROT
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import remove_migration_pmd
-from model.kernel.logic import conj, ite, negate, set_bits
+from model.kernel.logic import conj, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     maybe_mkwrite,
@@ -22,6 +22,7 @@ from model.kernel.pgtable import (
     pte_mksoft_dirty,
     pte_mkuffd_wp,
     pte_mkwrite,
+    pte_modify,
     pte_swp_soft_dirty,
     pte_swp_uffd_wp,
     pte_wrprotect,
@@ -33,6 +34,7 @@ from model.kernel.swapops import (
     is_readable_migration_entry,
     is_writable_migration_entry,
 )
+from model.kernel.userfaultfd_k import userfaultfd_rwp
 
 
 @mirrors("mm/migrate.c")
@@ -54,6 +56,8 @@ def remove_migration_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     readable = ite(ed.has("3c811f7883c4"), pte, pte_wrprotect(ed, pte))
     pte = ite(is_writable_migration_entry(ed, swp), writable,
               ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, pte), readable))
+    pte = ite(conj(userfaultfd_rwp(vma), pte_swp_uffd_wp(swp)),
+              pte_modify(ed, pte, word(PROT_NONE_PGPROT)), pte)
     if vma.mapping.hugetlb:
         pte = set_bits(pte, PAGE_PSE)
     if vma.mapping.thp:

@@ -66,7 +66,11 @@ from model.kernel.swapops import (
     make_uffd_wp_marker,
     pte_marker_uffd_wp,
 )
-from model.kernel.userfaultfd_k import userfaultfd_pte_wp, userfaultfd_wp_use_markers
+from model.kernel.userfaultfd_k import (
+    rwp_restored,
+    userfaultfd_pte_wp,
+    userfaultfd_wp_use_markers,
+)
 
 _C = "mm/mprotect.c"
 
@@ -93,26 +97,28 @@ def can_change_pte_writable(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 
 @mirrors(_C)
 def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
-    """One iteration: a present entry, a swap entry, a migration entry, a PTE marker, or nothing."""
+    """One iteration: a present entry, a swap entry, a migration entry, a PTE marker, or nothing.
+    Mode RWP leaves no markers in what is empty, and stays in force whatever mprotect asks."""
     pte = entry.pte
     changed = pte_modify(ed, pte, newprot)
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
         changed = pte_mkuffd_wp(ed, changed)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         changed = pte_clear_uffd_wp(changed)
+    changed = rwp_restored(ed, vma, changed)
     upgrade = conj(cp.try_change_writable, negate(pte_write(changed)),
                    can_change_pte_writable(ed, vma, entry.with_pte(changed)))
     changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
 
     marker = pte
-    if cp.uffd_wp_resolve:
+    if cp.uffd_prot_resolve:
         marker = ite(pte_marker_uffd_wp(ed, pte), word(0), pte)
 
     swapped = downgraded_migration_pte(ed, pte, entry.anon)
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         swapped = ite(ed.has("f45ec5ff16a7"), pte_swp_mkuffd_wp(swapped), swapped)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         swapped = pte_swp_clear_uffd_wp(swapped)
 
     empty = pte
@@ -146,7 +152,10 @@ def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry,
 @mirrors(_C)
 def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """The argument `newprot` is gone since 1ef488edd6c4: vma->vm_page_prot is what every caller
-    passed by then, so the modelled callers go on passing it."""
+    passed by then, so the modelled callers go on passing it. Read-write protection closes the
+    entry whatever it says."""
+    if cp.uffd_rwp:
+        newprot = word(PROT_NONE_PGPROT)
     if vma.mapping.hugetlb:
         return hugetlb_change_protection(ed, vma, entry, newprot, cp)
     if vma.mapping.thp:

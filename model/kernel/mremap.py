@@ -26,7 +26,7 @@ from model.kernel.pgtable import (
 from model.kernel.records import Entry, Vma
 from model.kernel.swapops import pte_marker_uffd_wp
 from model.kernel.userfaultfd import mremap_userfaultfd_prep
-from model.kernel.userfaultfd_k import userfaultfd_armed
+from model.kernel.userfaultfd_k import rwp_disarmed, userfaultfd_armed
 
 _C = "mm/mremap.c"
 
@@ -47,9 +47,10 @@ def move_soft_dirty_pte(_ed: Edition, pte: BV) -> BV:
 
 @mirrors(_C)
 def move_ptes(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """One iteration; `vma` is the old one. Its uffd-wp protection does not move along."""
+    """One iteration; `vma` is the old one. Its protection by a userfaultfd does not
+    move along."""
     pte = move_soft_dirty_pte(ed, entry.pte)
-    cleared = ite(pte_present(pte), pte_clear_uffd_wp(pte),
+    cleared = ite(pte_present(pte), pte_clear_uffd_wp(rwp_disarmed(ed, vma, pte)),
                   ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
     moved = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)),
                 ite(pte_marker_uffd_wp(ed, pte), word(0), cleared), pte)

@@ -41,9 +41,10 @@ class Vma:
 
     `anon_vma`: the VMA has one, because it has had an anonymous page or a huge one of zeroes.
     `mergeable` is VM_MERGEABLE, which nobody but KSM asks about; `maybe_guard` VM_MAYBE_GUARD: the
-    VMA has, or has had, a guard region; `minor` VM_UFFD_MINOR, which has stood in three places.
-    `wp_unpopulated` and `wp_async` are the features of the userfaultfd that it is, or would be,
-    registered with.
+    VMA has, or has had, a guard region; `minor` VM_UFFD_MINOR, which has stood in three places;
+    `uffd_rwp` VM_UFFD_RWP (bit 43), registered for read-write protection.
+    `wp_unpopulated`, `wp_async`, `rwp` and `rwp_async` are the features of the userfaultfd that it
+    is, or would be, registered with.
     """
 
     vm_flags: BV
@@ -55,6 +56,9 @@ class Vma:
     minor: Bool = False
     wp_unpopulated: Bool = False
     wp_async: Bool = False
+    uffd_rwp: Bool = False
+    rwp: Bool = False
+    rwp_async: Bool = False
 
     def with_flags(self, vm_flags: BV) -> Vma:
         """The same VMA under other flags; vm_page_prot stays as it is stored."""
@@ -183,7 +187,7 @@ def outcome(value: Outcome) -> BV:
 class Fault:
     """One run of handle_mm_fault(): the entry it leaves, and whether the access is over.
 
-    `outcome` is `event` (VM_UFFD_WP delivered), `bus`, or `ok` for "try the access again"; only
+    `outcome` is `event` (one delivered), `bus`, or `ok` for "try the access again"; only
     the last is counted as a minor fault (mm_account_fault), unless it is `major`: something was
     read from swap.
     """
@@ -200,3 +204,15 @@ class CpFlags:
     try_change_writable: Bool = False
     uffd_wp: bool = False
     uffd_wp_resolve: bool = False
+    uffd_rwp: bool = False
+    uffd_rwp_resolve: bool = False
+
+    @property
+    def uffd_prot(self) -> bool:
+        """Either protection is set."""
+        return self.uffd_wp or self.uffd_rwp
+
+    @property
+    def uffd_prot_resolve(self) -> bool:
+        """Either protection is taken away."""
+        return self.uffd_wp_resolve or self.uffd_rwp_resolve

@@ -21,6 +21,7 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import Entry, Vma
 from model.kernel.swapops import is_swap_slot
+from model.kernel.userfaultfd_k import rwp_restored
 
 _C = "mm/swapfile.c"
 
@@ -40,6 +41,7 @@ def unuse_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = vma.vm_page_prot
     pte = ite(conj(kept, pte_swp_soft_dirty(swp)), pte_mksoft_dirty(pte), pte)
     pte = ite(conj(kept, pte_swp_uffd_wp(swp)), pte_mkuffd_wp(ed, pte), pte)
+    pte = rwp_restored(ed, vma, pte)
     return replace(entry.mapping_anon(pte), anon_exclusive=pte_swp_exclusive(swp),
                    in_child=entry.slot_in_child, unused=entry.unused, page_dirty=True)
 

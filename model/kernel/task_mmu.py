@@ -30,7 +30,11 @@ from model.kernel.pgtable import (
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import is_migration_entry, make_uffd_wp_marker, pte_swp_uffd_wp_any
 from model.kernel.userfaultfd import uffd_wp_range
-from model.kernel.userfaultfd_k import userfaultfd_wp, userfaultfd_wp_use_markers
+from model.kernel.userfaultfd_k import (
+    userfaultfd_rwp,
+    userfaultfd_wp,
+    userfaultfd_wp_use_markers,
+)
 
 _C = "fs/proc/task_mmu.c"
 
@@ -121,7 +125,7 @@ def pte_to_pagemap_entry(ed: Edition, vma: Vma, entry: Entry) -> Pagemap:
 @dataclass(frozen=True)
 class Categories:
     """What PAGEMAP_SCAN says of a page: PAGE_IS_* of include/uapi/linux/fs.h. `guard` is for guard
-    regions, `accessed` for the mode RWP."""
+    regions, `accessed` for mode RWP, where it is what is mapped and not protected."""
 
     written: Bool = False
     present: Bool = False
@@ -155,6 +159,7 @@ def _mapped(ed: Edition, vma: Vma, entry: Entry) -> Categories:
         written=_written(ed, vma, negate(_protected(ed, pte))), present=present, swapped=swapped,
         file=conj(disj(page, is_migration_entry(ed, pte)), negate(entry.anon)),
         pfnzero=conj(present, entry.zero_page),
+        accessed=conj(userfaultfd_rwp(vma), negate(_protected(ed, pte))),
         soft_dirty=disj(conj(present, pte_soft_dirty(pte)), conj(swapped, pte_swp_soft_dirty(pte))))
 
 

@@ -1,8 +1,8 @@
 """fs/userfaultfd.c and mm/userfaultfd.c: register, unregister, write-protect, copy, zero, continue.
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4 (where all is in mm/userfaultfd.c), for one VMA wholly
-inside the range and one userfaultfd. Left out: mode RWP, range and mode checks (the arguments are
-right), merging with neighbours (there are none), waking.
+inside the range and one userfaultfd. Left out: range and mode checks (the arguments are right: WP
+together with RWP is EINVAL), UFFDIO_SET_MODE, merging with neighbours (there are none), waking.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.bits import (
+    VM_ACCESS_FLAGS,
     VM_MAYWRITE,
     VM_SHARED,
     VM_UFFD_FLAGS,
@@ -47,20 +48,26 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.swapops import make_poison_marker, pte_none_mostly
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_minor, userfaultfd_wp
+from model.kernel.userfaultfd_k import (
+    userfaultfd_armed,
+    userfaultfd_minor,
+    userfaultfd_rwp,
+    userfaultfd_wp,
+)
 
 _FS = "fs/userfaultfd.c"
 _MM = "mm/userfaultfd.c"
 
 
 @mirrors(_FS, "mm/userfaultfd.c")
-def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> Vma:
-    """Set `flags`, and VM_UFFD_MINOR as `minor` has it; a shared mapping gets a new vm_page_prot
-    when uffd-wp comes or goes.
+def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: bool = False,
+                             rwp: bool = False) -> Vma:
+    """Set `flags`, and VM_UFFD_MINOR and VM_UFFD_RWP as `minor` and `rwp` have it; a shared mapping
+    gets a new vm_page_prot when uffd-wp comes or goes.
 
     In mm/userfaultfd.c from 6.13 on and in 6.12.117.
     """
-    new = replace(vma.with_flags(flags), minor=minor)
+    new = replace(vma.with_flags(flags), minor=minor, uffd_rwp=rwp)
     uffd_wp_changed = has(vma.vm_flags ^ flags, VM_UFFD_WP)
     return ite(conj(ed.has("51d3d5eb74ff"), has(flags, VM_SHARED), uffd_wp_changed),
                vma_set_page_prot(ed, new), new)
@@ -82,20 +89,28 @@ def vma_can_userfault(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> 
 
 
 @mirrors(_FS)
-def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
-    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits.
+def userfaultfd_register(ed: Edition, vma: Vma, mode: int,
+                         rwp: bool = False) -> tuple[Vma, BV]:
+    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits, and mode RWP where `rwp`: EINVAL before "rwp",
+    without the feature, and where the VMA may not be accessed.
 
     EINVAL for memory that cannot be, EPERM without VM_MAYWRITE; since "register-ebusy" EBUSY where
-    `mode` lacks the write-protect mode that the VMA has. A VMA that already has every mode asked
-    for is left as it is. Minor mode asks for no feature of the userfaultfd.
+    `mode` lacks the write-protect or read-write protect mode that the VMA has. A VMA that already
+    has every mode asked for is left as it is. Minor mode asks for no feature of the userfaultfd.
     """
     flags, minor = mode & VM_UFFD_FLAGS, bool(mode & VM_UFFD_MINOR)
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
     unable = negate(vma_can_userfault(ed, vma, word(flags), minor))
     dropped = conj(ed.has("register-ebusy"), userfaultfd_wp(vma), not mode & VM_UFFD_WP)
     registered = conj(has_all(vma.vm_flags, flags), disj(userfaultfd_minor(vma), not minor))
+    if rwp:
+        known = conj(ed.has("rwp"), vma.rwp, has(vma.vm_flags, VM_ACCESS_FLAGS))
+        unable = disj(unable, negate(known))
+        registered = userfaultfd_rwp(vma)
+    else:
+        dropped = disj(dropped, userfaultfd_rwp(vma))
     new = userfaultfd_set_vm_flags(
-        ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), minor)
+        ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), minor, rwp)
     return (ite(disj(unable, denied, dropped, registered), vma, new),
             ite(unable, outcome(Outcome.EINVAL),
                 ite(denied, outcome(Outcome.EPERM),
@@ -113,12 +128,14 @@ def userfaultfd_register_range(ed: Edition, vma: Vma, entry: Entry, mode: int) -
 def userfaultfd_unregister(ed: Edition, vma: Vma, entry: Entry,
                            other: bool = False) -> tuple[Vma, Entry, BV]:
     """UFFDIO_UNREGISTER (6.12: its core is userfaultfd_clear_vma). Succeeds on a VMA that is not
-    registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP.
+    registered, if it could be. The entries are un-protected while the VMA still has VM_UFFD_WP or
+    VM_UFFD_RWP.
     `other`: asked of a userfaultfd, without WP_ASYNC, that has not registered the VMA, which since
     "unregister-owner" is EINVAL where another has."""
     armed = userfaultfd_armed(vma)
     resolved = ite(conj(ed.has("f369b07c8614"), userfaultfd_wp(vma)),
                    uffd_wp_range(ed, vma, entry, False), entry)
+    resolved = ite(userfaultfd_rwp(vma), uffd_rwp_range(ed, vma, entry, False), resolved)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     able = vma_can_userfault(ed, vma, vma.vm_flags)
     if other:
@@ -136,6 +153,7 @@ def userfaultfd_release(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry
     userfaultfd_release_all); without c88033efe9a3 the entries stay protected."""
     resolved = ite(conj(ed.has("c88033efe9a3"), userfaultfd_wp(vma)),
                    uffd_wp_range(ed, vma, entry, False), entry)
+    resolved = ite(userfaultfd_rwp(vma), uffd_rwp_range(ed, vma, entry, False), resolved)
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
     return ite(userfaultfd_armed(vma), new, vma), resolved
 
@@ -300,3 +318,29 @@ def mwriteprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_wp: bool,
     changed = uffd_wp_range(ed, vma, entry, enable_wp)
     return (ite(registered, changed, entry),
             ite(registered, outcome(Outcome.ok), outcome(Outcome.ENOENT)))
+
+
+def uffd_rwp_range(ed: Edition, vma: Vma, entry: Entry, enable_rwp: bool) -> Entry:
+    """Read-write protect or un-protect: the part of mrwprotect_range() and userfaultfd_clear_vma()
+    that calls change_protection()."""
+    upgrade = conj(not enable_rwp, vma_wants_manual_pte_write_upgrade(ed, vma))
+    cp = CpFlags(upgrade, uffd_rwp=enable_rwp, uffd_rwp_resolve=not enable_rwp)
+    return change_protection(ed, vma, entry, vma.vm_page_prot, cp)
+
+
+@mirrors(_MM)
+def mrwprotect_range(ed: Edition, vma: Vma, entry: Entry, enable_rwp: bool) -> tuple[Entry, BV]:
+    """UFFDIO_RWPROTECT with or without MODE_RWP; ENOENT where the VMA is not registered for it."""
+    registered = userfaultfd_rwp(vma)
+    changed = uffd_rwp_range(ed, vma, entry, enable_rwp)
+    return (ite(registered, changed, entry),
+            ite(registered, outcome(Outcome.ok), outcome(Outcome.ENOENT)))
+
+
+@mirrors(_MM)
+def userfaultfd_rwprotect(ed: Edition, vma: Vma, entry: Entry,
+                          mode_rwp: bool) -> tuple[Entry, BV]:
+    """UFFDIO_RWPROTECT. Before "rwp" there is no such ioctl: EINVAL."""
+    changed, result = mrwprotect_range(ed, vma, entry, mode_rwp)
+    known = ed.has("rwp")
+    return ite(known, changed, entry), ite(known, result, outcome(Outcome.EINVAL))

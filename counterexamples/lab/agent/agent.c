@@ -39,7 +39,7 @@
 #define SOFT_DIRTY_BIT 55
 
 static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
-static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd" };
+static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd", "ur" };
 
 /* Of the process that makes the run: see "fork:child". */
 static int smaps_file(void)

@@ -33,6 +33,18 @@
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
+/* Linux 7.3 */
+#ifndef UFFD_FEATURE_RWP
+#define UFFD_FEATURE_RWP (1 << 17)
+#define UFFD_FEATURE_RWP_ASYNC (1 << 18)
+#define UFFDIO_REGISTER_MODE_RWP (1 << 3)
+#define UFFDIO_RWPROTECT_MODE_RWP (1 << 0)
+struct uffdio_rwprotect {
+	struct uffdio_range range;
+	uint64_t mode;
+};
+#define UFFDIO_RWPROTECT _IOWR(UFFDIO, 9, struct uffdio_rwprotect)
+#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -427,6 +439,13 @@ static const char *writeprotect(unsigned long mode)
 	return result(ioctl(uffd, UFFDIO_WRITEPROTECT, &arg));
 }
 
+static const char *rwprotect(unsigned long mode)
+{
+	struct uffdio_rwprotect arg = { .range = { (unsigned long)place, length }, .mode = mode };
+
+	return result(ioctl(uffd, UFFDIO_RWPROTECT, &arg));
+}
+
 static const char *register_range(unsigned long mode)
 {
 	struct uffdio_register arg = { .range = { (unsigned long)place, length }, .mode = mode };
@@ -795,31 +814,64 @@ static int wait_for_scans(const char *page)
 	return -1;
 }
 
+/* VM_UFFD_RWP, since 7.3: whoever reads the page, the kernel too, ends in an event, or opens it. */
+static int may_not_be_read(void)
+{
+	static char text[8192];
+	char start[32];
+	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
+
+	close(fd);
+	text[got > 0 ? got : 0] = 0;
+	sprintf(start, "%lx-", (unsigned long)place);
+	char *ours = strstr(text, start), *flags = ours ? strstr(ours, "VmFlags:") : NULL;
+	if (!flags)
+		return 0;
+	*strchrnul(flags, '\n') = 0;
+	return strstr(flags, " ur") != NULL;
+}
+
+/* What our page can hold is zeroes behind one of these: nothing, a store, or what its file had. */
+static const char begins[] = { 0, 1, 'x' };
+
 /* Two twins become one KSM page first, so that ours is the one that is replaced: what an earlier call
-   has left to be scanned is taken back before. */
+   has left to be scanned is taken back before. Two for each content where it may not be read. */
 static const char *merge(void)
 {
 	char content[PAGE];
 	char *twins;
+	int pairs = 1, failed = 0;
 
 	if (!has_bit(63) || !has_bit(56) || has_bit(61))
 		return "ok";
 	if (!is_merged(place) && madvise(place, length, MADV_UNMERGEABLE))
 		return result(1);
-	int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	if (memory < 0 || pread(memory, content, PAGE, (off_t)place) != PAGE)
-		return result(1);
-	close(memory);
-	twins = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	memcpy(twins, content, PAGE);
-	memcpy(twins + PAGE, content, PAGE);
-	if (madvise(twins, 2 * PAGE, MADV_MERGEABLE))
+	if (may_not_be_read()) {
+		pairs = sizeof(begins);
+		memset(content, 0, PAGE);
+	} else {
+		int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+		if (memory < 0 || pread(memory, content, PAGE, (off_t)place) != PAGE)
+			return result(1);
+		close(memory);
+	}
+	twins = mmap(NULL, 2 * pairs * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	for (int i = 0; i < 2 * pairs; i++) {
+		memcpy(twins + i * PAGE, content, PAGE);
+		if (pairs > 1)
+			twins[i * PAGE] = begins[i / 2];
+	}
+	if (madvise(twins, 2 * pairs * PAGE, MADV_MERGEABLE))
 		return result(1);
 	write_to(KSM "run", "1");
-	int failed = wait_for_scans(twins) || madvise(place, length, MADV_MERGEABLE)
-		|| wait_for_scans(place);
+	for (int i = 0; i < pairs && !failed; i++)
+		if (!i || !is_merged(twins + 2 * i * PAGE))
+			failed = wait_for_scans(twins + 2 * i * PAGE);
+	failed = failed || madvise(place, length, MADV_MERGEABLE) || wait_for_scans(place);
 	write_to(KSM "run", "0");
-	munmap(twins, 2 * PAGE);
+	munmap(twins, 2 * pairs * PAGE);
 	return result(failed);
 }
 
@@ -891,6 +943,12 @@ static const char *operate_uffd(const char *op)
 		return register_range(UFFDIO_REGISTER_MODE_MINOR);
 	if (!strcmp(op, "register:wp+minor"))
 		return register_range(UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MINOR);
+	if (!strcmp(op, "register:rwp"))
+		return register_range(UFFDIO_REGISTER_MODE_RWP);
+	if (!strcmp(op, "rwp"))
+		return rwprotect(UFFDIO_RWPROTECT_MODE_RWP);
+	if (!strcmp(op, "unrwp"))
+		return rwprotect(0);
 	if (!strcmp(op, "unregister"))
 		return unregister_range();
 	if (!strcmp(op, "wp"))
@@ -921,6 +979,10 @@ static const char *operate_uffd(const char *op)
 		return open_with(UFFD_FEATURE_WP_UNPOPULATED);
 	if (!strcmp(op, "open:async"))
 		return open_with(UFFD_FEATURE_WP_ASYNC);
+	if (!strcmp(op, "open:rwp"))
+		return open_with(UFFD_FEATURE_RWP);
+	if (!strcmp(op, "open:rwp-async"))
+		return open_with(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC);
 	return NULL;
 }
 

@@ -13,6 +13,7 @@ from model.mutation.rows import (
     moves,
     newer,
     protection,
+    rwp,
     scans,
     tracking,
     whole_pages,
@@ -31,6 +32,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *fills.MUTANTS,
     *guards.MUTANTS,
     *minor.MUTANTS,
+    *rwp.MUTANTS,
     *data.MUTANTS,
     *aliases.MUTANTS,
 )

@@ -185,7 +185,7 @@ MUTANTS = (
     Mutant("memory", "handle_mm_fault", "no_tables=False", "no_tables=entry.no_tables",
            "a fault that ends in an event leaves no page tables", mapping="shmem-thp",
            untold="no promise says when a collapse succeeds", shown="recorded"),
-    Mutant("memory", "stored_by_child", "(vma.mapping.shared or not vma.mapping.hugetlb)", "True",
+    Mutant("fork", "stored_by_child", "(vma.mapping.shared or not vma.mapping.hugetlb)", "True",
            "a child's page of private hugetlb memory is the file's", mapping="private-hugetlb",
            allow="fork:write",
            untold="no promise speaks of pagemap's present, swap, file and exclusive bits",

@@ -145,7 +145,7 @@ MUTANTS = (
            "the protection is dropped with the page", mapping="private-hugetlb", allow="dontneed"),
     Mutant("hugetlb", "copy_hugetlb_page_range", "pte=pte_wrprotect(ed, entry.pte),", "",
            "the parent may write to what the child sees", mapping="private-hugetlb", allow="fork"),
-    Mutant("hugetlb", "move_huge_pte", "pte_clear_uffd_wp(pte)", "pte",
+    Mutant("hugetlb", "move_huge_pte", "pte_clear_uffd_wp(rwp_disarmed(ed, vma, pte))", "pte",
            "the protection moves along", mapping="hugetlb", allow="mremap"),
     Mutant("hugetlb", "hugetlb_wp", "disj(shared, own)", "own",
            "a store to shared memory goes to a copy", mapping="hugetlb"),

@@ -48,7 +48,7 @@ def stored(s: State, done: Bool) -> History:
 
 def unprotected(s: State, ended: Bool = True) -> State:
     history = replace(s.history, protected=False, protected_populated=False,
-                      protected_async=False)
+                      protected_async=False, rw_protected=False)
     return replace(s, history=ite(ended, history, s.history))
 
 
@@ -56,3 +56,9 @@ def cured(s: State, ended: Bool = True) -> State:
     """What was poisoned has been given up, or filled."""
     poisoned = conj(s.history.poisoned, negate(ended))
     return replace(s, history=replace(s.history, poisoned=poisoned))
+
+
+def not_rw_protected(s: State, ended: Bool) -> State:
+    """What was read-write protected has been given up, by the documentation."""
+    kept = conj(s.history.rw_protected, negate(ended))
+    return replace(s, history=replace(s.history, rw_protected=kept))

@@ -10,7 +10,7 @@ from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import Access, user_access
 from model.kernel.filemap import do_shared_fault, truncate_pagecache
-from model.kernel.fork import dup_mmap
+from model.kernel.fork import dup_mmap, stored_by_child
 from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
@@ -23,18 +23,18 @@ from model.kernel.madvise import (
     madvise_guard_remove,
     madvise_remove,
 )
-from model.kernel.memory import copy_page_range, stored_by_child, try_to_free_pte, unmap_single_vma
+from model.kernel.memory import copy_page_range, try_to_free_pte, unmap_single_vma
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import (
     change_prot_numa,
     do_mprotect_pkey,
 )
 from model.kernel.mremap import check_prep_vma, move_vma
-from model.kernel.pgtable import pte_dirty, pte_present
+from model.kernel.pgtable import pte_dirty, pte_none, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.swapfile import try_to_unuse
-from model.kernel.swapops import is_migration_entry
+from model.kernel.swapops import is_migration_entry, is_swap_slot
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
 from model.kernel.vmscan import madvise_pageout
 from model.system.actions.effect import (
@@ -42,6 +42,7 @@ from model.system.actions.effect import (
     Effect,
     cured,
     each,
+    not_rw_protected,
     protected,
     stored,
     unprotected,
@@ -123,8 +124,10 @@ def mprotect(ed: Edition, s: State, prot: int) -> Effect:
 
 
 def dontneed(ed: Edition, s: State) -> Effect:
-    """The program gives the page up, and with it whether it was stored to."""
+    """The program gives the page up, and with it whether it was stored to; that of a file stays,
+    and no documentation says that it loses its read-write protection."""
     done = cured(each(s, lambda entry: unmap_single_vma(ed, s.vma, entry)))
+    done = not_rw_protected(done, disj(s.entry.anon, s.entry.zero_page, is_swap_slot(s.entry.pte)))
     if not s.vma.mapping.thp:
         return Effect(done)
     freed = try_to_free_pte(ed, done.entry, done.rest or done.entry)
@@ -132,10 +135,11 @@ def dontneed(ed: Edition, s: State) -> Effect:
 
 
 def remove(ed: Edition, s: State) -> Effect:
-    """As `dontneed`, with the content of the file."""
+    """As `dontneed`, with the content of the file, and its read-write protection."""
     _, result = madvise_remove(ed, s.vma, s.entry)
     done = each(s, lambda entry: madvise_remove(ed, s.vma, entry)[0])
-    return Effect(cured(done, as_term(result == OK)), result)
+    removed = as_term(result == OK)
+    return Effect(not_rw_protected(cured(done, removed), removed), result)
 
 
 def free(ed: Edition, s: State) -> Effect:
@@ -197,7 +201,7 @@ def mmap(ed: Edition, s: State) -> Effect:
     """The userfaultfd stays open, and has the features that it was opened with. The file is a new
     one; one with content is truncated for it, which takes the private copies that children have."""
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
-                  wp_async=s.vma.wp_async)
+                  wp_async=s.vma.wp_async, rwp=s.vma.rwp, rwp_async=s.vma.rwp_async)
     kept = not s.vma.mapping.filled
     fresh = replace(each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
@@ -222,10 +226,12 @@ def _of_one_folio(ed: Edition, entry: Entry, rest: Entry) -> Entry:
 
 
 def pageout(ed: Edition, s: State) -> Effect:
+    """By its documentation the page of a file loses its read-write protection."""
     entry, result = madvise_pageout(ed, s.vma, s.entry, s.entry.unused)
     rest = s.rest and madvise_pageout(ed, s.vma, _of_one_folio(ed, s.entry, s.rest),
                                       unused=True)[0]
-    return Effect(replace(s, entry=entry, rest=rest), result)
+    done = replace(s, entry=entry, rest=rest)
+    return Effect(not_rw_protected(done, pte_none(entry.pte)), result)
 
 
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:

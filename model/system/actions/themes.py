@@ -29,6 +29,10 @@ THEMES: dict[str, tuple[str, ...]] = {
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
     "aliases": ("alias:store", "truncate", "dontneed", "pageout", "writeback", "fork:stay",
                 "register:missing"),
+    "rwp": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
+            "register:missing", "dontneed", "mremap"),
+    "rwp-pages": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
+                  "pageout", "swapoff", "migrate", "fork", "process_vm_readv"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
     "children": ("fork:stay", "fork:write", "pageout", *_ANY),
     "heirs": ("fork:child", "open", "pageout", "swapoff", "dontneed"),
@@ -44,7 +48,7 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
-              "held": "free", "aliases": "alias:store"}
+              "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
@@ -52,6 +56,8 @@ _OF_FILES = {"writeback"}
 _OF_NAMED_FILES = {"alias:store", "truncate"}
 """For memory of a file that a program has, or may have, a descriptor of: not for anonymous memory,
 that of hugetlb among it, though the kernel has a file for that."""
+_READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
+"""Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
 _OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
 
 
@@ -70,6 +76,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp:
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
                      "register:minor", "register:wp+minor", "continue", "continue:wp"}
+        left_out |= _READ_WRITE
     if mapping.shared and (mapping.thp or mapping.regular):
         left_out |= {"pageout", "swapoff"}
     left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES

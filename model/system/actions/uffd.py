@@ -9,6 +9,7 @@ from model.kernel.editions import Edition
 from model.kernel.logic import Bool, as_term, conj, disj, has, has_all, ite, negate
 from model.kernel.pgtable import pte_present
 from model.kernel.records import Outcome, Vma, outcome
+from model.kernel.swapops import pte_none_mostly
 from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
@@ -18,6 +19,7 @@ from model.kernel.userfaultfd import (
     userfaultfd_register,
     userfaultfd_register_range,
     userfaultfd_release,
+    userfaultfd_rwprotect,
     userfaultfd_unregister,
 )
 from model.system.actions.effect import OK, Effect, cured, each, protected, stored, unprotected
@@ -29,19 +31,22 @@ def _ioctl(s: State, effect: Effect) -> Effect:
     return ite(s.uffd_open, effect, Effect(s, outcome(Outcome.EBADF)))
 
 
-def register(ed: Edition, s: State, mode: int) -> Effect:
-    """Registering anew without write-protect mode ends the protection."""
-    vma, result = userfaultfd_register(ed, s.vma, mode)
+def register(ed: Edition, s: State, mode: int, rwp: bool = False) -> Effect:
+    """Registering anew without the mode of a protection ends that."""
+    vma, result = userfaultfd_register(ed, s.vma, mode, rwp)
     done = ite(result == OK, each(s, lambda entry: userfaultfd_register_range(
         ed, s.vma, entry, mode)), s)
     registered = replace(done, vma=vma)
     kept = has_all(vma.vm_flags, VM_UFFD_WP)
-    return _ioctl(s, Effect(ite(kept, registered, unprotected(registered)), result))
+    ended = unprotected(registered).history
+    ended = replace(ended, rw_protected=conj(s.history.rw_protected, vma.uffd_rwp))
+    return _ioctl(s, Effect(ite(kept, registered, replace(registered, history=ended)), result))
 
 
 def _disarmed(before: Vma, after: Vma) -> Bool:
-    """Write-protect mode has ended, and with it the protection of the entries."""
-    return conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP)))
+    """Write-protect mode, or mode RWP, has ended, and with it the protection of the entries."""
+    return disj(conj(has(before.vm_flags, VM_UFFD_WP), negate(has(after.vm_flags, VM_UFFD_WP))),
+                conj(before.uffd_rwp, negate(after.uffd_rwp)))
 
 
 def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
@@ -68,6 +73,16 @@ def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) ->
     return effect if other else _ioctl(s, effect)
 
 
+def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
+    """What is mapped, or on its way to and from memory, is protected from then on."""
+    _, result = userfaultfd_rwprotect(ed, s.vma, s.entry, enable_rwp)
+    done = protected(ed, s, as_term(result == OK),
+                     lambda entry: userfaultfd_rwprotect(ed, s.vma, entry, enable_rwp)[0])
+    there = negate(pte_none_mostly(ed, done.entry.pte))
+    history = replace(s.history, rw_protected=conj(enable_rwp, negate(s.vma.rwp_async), there))
+    return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
+
+
 def close_uffd(ed: Edition, s: State) -> Effect:
     vma, _ = userfaultfd_release(ed, s.vma, s.entry)
     done = protected(ed, s, _disarmed(s.vma, vma),
@@ -77,11 +92,13 @@ def close_uffd(ed: Edition, s: State) -> Effect:
 
 
 def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
-              wp_async: bool = False) -> Effect:
+              wp_async: bool = False, rwp: bool = False, rwp_async: bool = False) -> Effect:
     """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
-    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async)
+    vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async, rwp=rwp,
+                  rwp_async=rwp_async)
     able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
-                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")))
+                userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")),
+                userfaultfd_api(ed, rwp, ed.has("rwp")))
     opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),
                  Effect(s, outcome(Outcome.EINVAL)))
     return ite(s.uffd_open, Effect(s), opened)

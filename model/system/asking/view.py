@@ -62,6 +62,7 @@ from model.kernel.task_mmu import Categories, Pagemap, do_pagemap_scan, pagemap_
 from model.kernel.userfaultfd_k import (
     userfaultfd_minor,
     userfaultfd_missing,
+    userfaultfd_rwp,
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
@@ -183,6 +184,11 @@ class View:
     def registered_minor(self) -> Bool:
         """The VMA is registered for minor faults (VM_UFFD_MINOR)."""
         return userfaultfd_minor(self.vma)
+
+    @property
+    def registered_rwp(self) -> Bool:
+        """The VMA is registered for read-write protection (VM_UFFD_RWP)."""
+        return userfaultfd_rwp(self.vma)
 
     @property
     def takes_markers(self) -> Bool:
@@ -373,7 +379,7 @@ class StepView:
 
         def modes(s: View) -> dict[str, Bool]:
             return {"wp": s.registered, "missing": s.registered_missing,
-                    "minor": s.registered_minor}
+                    "minor": s.registered_minor, "rwp": s.registered_rwp}
 
         def registered(mode: str) -> Bool:
             others = disj(*(conj(self.op(call), self.ok, negate(conj(*(

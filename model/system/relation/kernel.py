@@ -71,7 +71,7 @@ class KernelSystem:
             followed |= {"huge", "large"}
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        if protnone_keeps_ksm(edition) is False:
+        if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
             followed.discard("astray")
         self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
         self._variables: State = variables_like(self.initial)
@@ -170,16 +170,19 @@ class KernelSystem:
         return result
 
     def vm_flags(self, values: Values) -> list[str]:
-        """The smaps letters of a concrete state, sorted."""
+        """The smaps letters of a concrete state, sorted; "ur" among them for VM_UFFD_RWP."""
         flags = values[self.names.index("vm_flags")]
-        return sorted(letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit)
+        rwp = ["ur"] if values[self.names.index("uffd_rwp")] else []
+        return sorted([*(letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit), *rwp])
 
     def observe(self, step: Step) -> dict[str, Any]:
-        """The step as `simulate` prints it: what a program can observe."""
+        """The step as `simulate` prints it: what a program can observe. Its letters are those of
+        VMFLAG_LETTERS alone, which readers of that output count on."""
         scan = {"scan": self.scan(step.values)} if self.scans else {}
         return {"op": step.op, "outcome": step.outcome, "faults": step.faults,
                 "pagemap": self.pagemap(step.values), **scan,
-                "vm_flags": self.vm_flags(step.values)}
+                "vm_flags": [letters for letters in self.vm_flags(step.values)
+                             if letters in VMFLAG_LETTERS.values()]}
 
 
 @cache

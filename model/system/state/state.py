@@ -29,6 +29,9 @@ class History:
     `protected_async`: likewise, with WP_ASYNC, where a store raises no event; `stored_since_wp`: a
     store has completed since the last such `wp`. `poisoned`: `poison` has returned ok, and nothing
     since that gives the memory up or fills it, as does going on in a child whose memory is shared.
+    `rw_protected`: `rwp` has returned ok without RWP_ASYNC where a page was mapped, in swap or
+    migrating, and nothing since that ends it by its documentation: `unrwp`, what ends a
+    registration, and what drops the page, but for MADV_DONTNEED of a page of a file.
     """
 
     stored: Bool
@@ -37,6 +40,7 @@ class History:
     protected_async: Bool = False
     stored_since_wp: Bool = False
     poisoned: Bool = False
+    rw_protected: Bool = False
 
 
 @dataclass(frozen=True)
