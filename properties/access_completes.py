@@ -2,7 +2,7 @@
 
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES, OPERATIONS
 from model.system.asking.language import Bool, Outcome, conj, disj, implies, negate
-from model.system.asking.view import StepView
+from model.system.asking.step_view import StepView
 from properties.base import Property, Violated
 from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 

@@ -12,7 +12,8 @@ import z3
 from model.system.actions.operations import ALIAS_STORES, CORE, STORES
 from model.system.actions.themes import modelled
 from model.system.asking.language import Bool, Edition, Mapping, as_term, conj, disj
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.transition import Lemma, Question
 

@@ -5,7 +5,8 @@ any promise, by dirty bits alone.
 from __future__ import annotations
 
 from model.system.asking.language import Bool, conj, disj, implies, negate
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from properties.base import UNDIRTIED, Property, Violated, stores
 
 _COPIED = ("copy", "copy:wp")

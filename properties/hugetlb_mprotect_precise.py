@@ -1,7 +1,7 @@
 """What mprotect owes to memory that nobody tracks."""
 
 from model.system.asking.language import Bool, conj, implies, negate
-from model.system.asking.view import StepView
+from model.system.asking.step_view import StepView
 from properties.base import Property, Violated
 
 

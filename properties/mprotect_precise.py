@@ -1,7 +1,7 @@
 """The price of mprotect: a write fault that tells nobody anything."""
 
 from model.system.asking.language import Bool, conj, implies, negate
-from model.system.asking.view import StepView
+from model.system.asking.step_view import StepView
 from properties.base import UNDIRTIED, Property, Violated
 
 

@@ -2,7 +2,8 @@
 
 from model.system.actions.operations import ALIAS_STORES, STORES
 from model.system.asking.language import Bool, conj, disj, implies, negate
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from properties.base import Property, Violated
 from properties.data_kept import MISTAKE, MISTAKEN
 

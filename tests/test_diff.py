@@ -233,7 +233,7 @@ def test_editions_that_differ_in_nothing_modelled_are_proved_alike(
     code, text = run(capsys, "v6.12", "v6.12.100", "--mapping", "anon", "--mapping", "file")
     assert code == diff.SAME
     assert ("From v6.12 to v6.12.100 (-83abe2fd5b3a, -f7491d7c81db, -fe6cf984939d,\n"
-            "-scan-unpopulated, -scan-hole):") in text
+            "-scan-unpopulated, -scan-hole, -lazyfree-by-pte):") in text
     assert "anon: no difference, proved (" in text
     assert "no list of these calls, of any length, tells v6.12 from v6.12.100: proved" in \
         " ".join(text.split())

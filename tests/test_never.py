@@ -10,7 +10,8 @@ from model.checking.listing import listing
 from model.kernel.editions import EDITIONS, UsageError
 from model.system.asking.expression import NAMES, STEP_WORDS, read
 from model.system.asking.language import as_term
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import explore
 from model.system.state.mappings import MAPPINGS

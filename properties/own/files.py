@@ -17,7 +17,8 @@ from model.kernel.changes import CHANGES
 from model.kernel.editions import EDITIONS, UsageError, shortened, unknown
 from model.kernel.releases import NEWEST
 from model.system.actions.operations import CORE, OPERATIONS
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from model.system.patching.executed import NAME, blamed, executed, place_of
 from model.system.patching.misfit import misfit, shape, strangers
 from model.system.patching.trial import limited

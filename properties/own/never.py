@@ -7,7 +7,7 @@ from dataclasses import replace
 from model.system.actions.operations import CORE, with_needed
 from model.system.asking.expression import read
 from model.system.asking.language import negate
-from model.system.asking.view import StepView
+from model.system.asking.step_view import StepView
 from properties.base import Own, Property
 
 OPTION = "--never"

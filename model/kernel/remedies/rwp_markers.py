@@ -22,9 +22,11 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
     return ite(_armed(ed, vma, pteval), make_uffd_wp_marker(ed), left)
 
 
-def unmap_hugepage_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def unmap_hugepage_range(ed: Edition, vma: Vma, entry: Entry,
+                         drop_marker: bool = False) -> Entry:
     marked = entry.unmapped(make_uffd_wp_marker(ed))
-    return ite(_armed(ed, vma, entry.pte), marked, hugetlb.unmap_hugepage_range(ed, vma, entry))
+    zapped = hugetlb.unmap_hugepage_range(ed, vma, entry, drop_marker)
+    return ite(conj(not drop_marker, _armed(ed, vma, entry.pte)), marked, zapped)
 
 
 def handle_pte_marker(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:

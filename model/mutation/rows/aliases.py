@@ -29,7 +29,7 @@ MUTANTS = (
            "a dirty page of a file on a disk is swapped out", mapping="private-file",
            allow="alias:store pageout",
            untold="the page is in the page cache either way, and nothing asks twice where from"),
-    Mutant("memory", "stored_by_child", "conj(vma.mapping.shared, read)", "read",
+    Mutant("fork", "stored_by_child", "conj(vma.mapping.shared, read)", "read",
            "a child's store to private memory makes the page of the file dirty",
            mapping="private-file", allow="fork:write"),
     Mutant("memory", "wp_page_reuse", "disj(entry.cache_dirty, negate(entry.anon))", "True",

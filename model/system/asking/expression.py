@@ -20,7 +20,8 @@ from model.kernel.logic import Bool, conj, disj, has, negate
 from model.kernel.records import Outcome
 from model.kernel.task_mmu import Pagemap
 from model.system.actions.operations import OPERATIONS
-from model.system.asking.view import StepView, View
+from model.system.asking.step_view import StepView
+from model.system.asking.view import View
 from model.system.state.state import History
 
 LONGEST = 180

@@ -1,4 +1,5 @@
-"""What promises and lemmas are written in: questions about a state, and about one step."""
+"""What promises and lemmas are written in: questions about a state. Those about one step are in
+step_view.py."""
 
 from __future__ import annotations
 
@@ -33,7 +34,6 @@ from model.kernel.logic import (
     disj,
     has,
     has_all,
-    implies,
     negate,
     word,
 )
@@ -51,7 +51,6 @@ from model.kernel.pgtable import (
     pte_uffd_wp,
     pte_write,
 )
-from model.kernel.records import Outcome, outcome
 from model.kernel.swapops import (
     is_migration_entry,
     is_pte_marker,
@@ -66,8 +65,6 @@ from model.kernel.userfaultfd_k import (
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
-from model.system.actions.operations import OPERATIONS
-from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import State
 
@@ -75,12 +72,6 @@ _MUTABLE_VM = VM_ACCESS_FLAGS | VM_SOFTDIRTY | VM_UFFD_FLAGS
 _USED_PTE = (PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY | PAGE_PROTNONE
              | PAGE_SPECIAL | PAGE_UFFD_WP | PAGE_SOFT_DIRTY | PAGE_SAVED_DIRTY | PAGE_NX
              | PAGE_PSE)
-
-_MPROTECT = "mprotect:"
-_REGISTERING = {"register": ("wp",), **{
-    name: tuple(name.partition(":")[2].split("+"))
-    for name in OPERATIONS if name.startswith("register:")}}
-"""The modes that each call asks for."""
 
 
 class View:
@@ -321,87 +312,3 @@ class View:
     def asynchronous(self) -> Bool:
         """The VMA is registered for write-protect mode with WP_ASYNC."""
         return conj(self.registered, self.vma.wp_async)
-
-
-class StepView:
-    """One step: the state before, the operation and its outcome, the state after."""
-
-    def __init__(self, kernel: KernelSystem) -> None:
-        self._kernel = kernel
-        self.before = View(kernel.edition, kernel.before)
-
-    @cached_property
-    def after(self) -> View:
-        return View(self._kernel.edition, self._kernel.after)
-
-    def op(self, *names: str) -> Bool:
-        """The operation is one of `names`."""
-        order = self._kernel.actions
-        return disj(*(self._kernel.system.choose(order.index(name))
-                      for name in names if name in order))
-
-    def ended(self, *outcomes: Outcome) -> Bool:
-        """The outcome is one of `outcomes`."""
-        return disj(*(as_term(self._kernel.outcome == outcome(o)) for o in outcomes))
-
-    @property
-    def ok(self) -> Bool:
-        return self.ended(Outcome.ok)
-
-    def _switched(self, before: Bool, after: Bool, on: Bool, off: Bool) -> Bool:
-        """`after` is so because of `on`, or as it was `before` without `off`."""
-        return as_term(as_term(after) == as_term(disj(on, conj(before, negate(off)))))
-
-    @property
-    def protection_as_called(self) -> Bool:
-        """A VMA may be read and written as mmap and the last mprotect that succeeded asked; nothing
-        else changes that."""
-        calls = {name: name.removeprefix(_MPROTECT) for name in OPERATIONS
-                 if name.startswith(_MPROTECT)}
-        fresh, called = self.op("mmap"), conj(self.op(*calls), self.ok)
-
-        def granted(before: Bool, after: Bool, letters: str) -> Bool:
-            asked = [name for name, prot in calls.items() if set(letters) & set(prot)]
-            return self._switched(before, after, disj(fresh, conj(self.op(*asked), self.ok)),
-                                  called)
-
-        return conj(granted(self.before.may_write, self.after.may_write, "w"),
-                    granted(self.before.may_read, self.after.may_read, "rwx"))
-
-    @property
-    def registration_as_called(self) -> Bool:
-        """A VMA is registered for the modes that the last UFFDIO_REGISTER that succeeded asked for,
-        which takes nothing away where it asks for some of those that stand; until what ends it."""
-        before, after = self.before, self.after
-        ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
-                     conj(self.op("mremap:dontunmap"), self.ok),
-                     self.op("close", "mremap", "fork:child", "mmap"))
-
-        def modes(s: View) -> dict[str, Bool]:
-            return {"wp": s.registered, "missing": s.registered_missing,
-                    "minor": s.registered_minor, "rwp": s.registered_rwp}
-
-        def registered(mode: str) -> Bool:
-            others = disj(*(conj(self.op(call), self.ok, negate(conj(*(
-                modes(before)[each] for each in asked))))
-                for call, asked in _REGISTERING.items() if mode not in asked))
-            return self._switched(
-                modes(before)[mode], modes(after)[mode],
-                conj(self.op(*(c for c, asked in _REGISTERING.items() if mode in asked)), self.ok),
-                disj(ended, others))
-
-        return conj(*(registered(mode) for mode in modes(before)))
-
-    @property
-    def tracking_as_called(self) -> Bool:
-        """clear_refs begins to track, where it can, and no call but mmap ends it."""
-        return disj(self.before.mapping.hugetlb, self.op("mmap"), self._switched(
-            self.before.tracked, self.after.tracked, self.op("clear_refs"), False))
-
-    @property
-    def stays_dirty(self) -> Bool:
-        """A page that stays where it is mapped stays dirty."""
-        before, after = self.before, self.after
-        stays = conj(after.present, self.op(*(name for name, o in OPERATIONS.items() if o.core)))
-        return implies(conj(stays, disj(before.dirty, conj(self.op("store"), self.ok))),
-                       after.dirty)
