@@ -54,8 +54,8 @@ _V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d", "scan-unpopulated", "scan-hole"}
 _V7_2 = _V7_1 | {"f7491d7c81db", "huge-pte-vm-write"}
-_V7_3 = _V7_2 | {"register-ebusy", "rwp", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
-                 "pagemap-special", "scan-registered"}
+_V7_3 = _V7_2 | {"register-ebusy", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
+                 "pagemap-special", "scan-registered", "rwp"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),
