@@ -149,8 +149,10 @@ MUTANTS = (
            edition="v7.3", allow="register:missing",
            untold="no promise says which mode can be had", shown="law:test_register"),
     Mutant("userfaultfd", "userfaultfd_register",
-           "userfaultfd_set_vm_flags(ed, vma, flags, rwp)", "vma.with_flags(flags)",
-           "the flags are set and vm_page_prot left"),
+           "userfaultfd_set_vm_flags(ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), "
+           "mode))",
+           "Vma(set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), mode), vma.vm_page_prot, "
+           "vma.mapping)", "the flags are set and vm_page_prot left"),
     Mutant("userfaultfd", "userfaultfd_register_range", "return entry",
            "return uffd_wp_range(ed, vma, entry, False)", "registering again un-protects"),
     Mutant("userfaultfd", "userfaultfd_unregister", 'ed.has("f369b07c8614")', "False",
