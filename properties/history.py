@@ -94,7 +94,8 @@ NOT_TOLD: dict[str, str] = {
     "6707915e030a": "VMAs that merge take over VM_SOFTDIRTY: there is one VMA here",
     "mm/vma: avoid broken uffd merge on mremap": "VMAs that merge: there is one here",
     "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "
-    "entry has the bit and is PROT_NONE in a mapping that may be accessed, but by mode RWP",
+    "entry has the bit and is PROT_NONE in a mapping that may be accessed, but in mode RWP, which "
+    "takes the bit along where it ends",
 }
 """Further published fixes in scope, and why the model cannot tell them. UFFDIO_MOVE,
 mincore(2), device memory, and the VMAs and faults of several pages are left out with their fixes.

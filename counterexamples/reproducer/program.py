@@ -17,6 +17,7 @@ from counterexamples.reproducer.calls import (
     WRITTEN,
     Memory,
 )
+from counterexamples.reproducer.forced import UNREAD
 from counterexamples.reproducer.parts import HEADERS, PARTS, SCAN, SCANNED, common
 from counterexamples.trace import (
     ENTRY_WORDS,
@@ -58,7 +59,9 @@ def program(trace: Trace, shown: int = 0) -> str:
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}
     first = [SCAN] * ("scan" in needs)
-    parts = [SCANNED] * trace.scanned + [part for name, part in PARTS.items() if name in needs]
+    unread = {"ksm": UNREAD} if "reg:rwp" in needs else {}
+    parts = [SCANNED] * trace.scanned + [part for name, part in (PARTS | unread).items()
+                                         if name in needs]
     headers = sorted({*HEADERS, *(header for part in (*first, *parts) for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',

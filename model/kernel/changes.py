@@ -196,8 +196,6 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("register-ebusy", "userfaultfd: add UFFDIO_REGISTER_MODE_RWP and UFFDIO_RWPROTECT "
            "plumbing", "v7.3", "dropped: UFFDIO_REGISTER with another mode takes write-protect "
            "mode away and leaves the entries protected"),
-    Change("rwp", "mm/userfaultfd: add RWP fault delivery and expose UFFDIO_REGISTER_MODE_RWP",
-           "v7.3", "none here: mode RWP is refused, and promises about it are not made"),
     Change("hugetlb-leftover", "mm/hugetlb: fix endless write fault on a leftover uffd bit",
            "after v7.3 (7.3.4)", "dropped: where a uffd-wp bit has outlived its registration, a "
            "store to hugetlb memory faults for ever"),
@@ -251,6 +249,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0289184476c8", "mm: userfaultfd: add UFFDIO_CONTINUE_MODE_WP to install WP PTEs",
            "v6.4", "dropped: UFFDIO_CONTINUE in the place of a marker leaves the page unprotected, "
            "and has no mode WP to ask for more", requires=("f619147104c8",)),
+    Change("rwp", "mm/userfaultfd: add RWP fault delivery and expose UFFDIO_REGISTER_MODE_RWP",
+           "v7.3", "none here: mode RWP is refused, and promises about it are not made"),
     Change("662df3e5c376", "mm: madvise: implement lightweight guard page mechanism", "v6.13",
            "none here: MADV_GUARD_INSTALL is refused"),
     Change("f807123d578d", "mm: allow guard regions in file-backed and read-only mappings", "v6.15",

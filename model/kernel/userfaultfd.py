@@ -89,32 +89,46 @@ def vma_can_userfault(ed: Edition, vma: Vma, flags: BV, minor: bool = False) -> 
 
 
 @mirrors(_FS)
-def userfaultfd_register(ed: Edition, vma: Vma, mode: int,
-                         rwp: bool = False) -> tuple[Vma, BV]:
-    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits, and mode RWP where `rwp`: EINVAL before "rwp",
-    without the feature, and where the VMA may not be accessed.
+def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
+    """UFFDIO_REGISTER with `mode` as VM_UFFD_* bits.
 
     EINVAL for memory that cannot be, EPERM without VM_MAYWRITE; since "register-ebusy" EBUSY where
-    `mode` lacks the write-protect or read-write protect mode that the VMA has. A VMA that already
-    has every mode asked for is left as it is. Minor mode asks for no feature of the userfaultfd.
+    `mode` lacks the write-protect mode that the VMA has. A VMA that already has every mode asked
+    for is left as it is. Minor mode asks for no feature of the userfaultfd.
     """
     flags, minor = mode & VM_UFFD_FLAGS, bool(mode & VM_UFFD_MINOR)
     denied = negate(has(vma.vm_flags, VM_MAYWRITE))
     unable = negate(vma_can_userfault(ed, vma, word(flags), minor))
     dropped = conj(ed.has("register-ebusy"), userfaultfd_wp(vma), not mode & VM_UFFD_WP)
     registered = conj(has_all(vma.vm_flags, flags), disj(userfaultfd_minor(vma), not minor))
-    if rwp:
-        known = conj(ed.has("rwp"), vma.rwp, has(vma.vm_flags, VM_ACCESS_FLAGS))
-        unable = disj(unable, negate(known))
-        registered = userfaultfd_rwp(vma)
-    else:
-        dropped = disj(dropped, userfaultfd_rwp(vma))
     new = userfaultfd_set_vm_flags(
-        ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), minor, rwp)
+        ed, vma, set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), minor)
     return (ite(disj(unable, denied, dropped, registered), vma, new),
             ite(unable, outcome(Outcome.EINVAL),
                 ite(denied, outcome(Outcome.EPERM),
                     ite(dropped, outcome(Outcome.EBUSY), outcome(Outcome.ok)))))
+
+
+def register_beside_rwp(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
+    """userfaultfd_register() without mode RWP: EBUSY where the VMA has it."""
+    new, result = userfaultfd_register(ed, vma, mode)
+    kept = userfaultfd_rwp(vma)
+    return ite(kept, vma, new), ite(kept, outcome(Outcome.EBUSY), result)
+
+
+def register_rwp(ed: Edition, vma: Vma) -> tuple[Vma, BV]:
+    """userfaultfd_register() with mode RWP alone: before "rwp" there is no such mode, and it takes
+    the feature, memory that may be accessed, and no write-protect mode that it would take away."""
+    able = conj(ed.has("rwp"), vma.rwp, has(vma.vm_flags, VM_ACCESS_FLAGS),
+                vma_can_userfault(ed, vma, word(0)))
+    denied = negate(has(vma.vm_flags, VM_MAYWRITE))
+    dropped = userfaultfd_wp(vma)
+    new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS), rwp=True)
+    refused = disj(negate(able), denied, dropped)
+    return (ite(disj(refused, userfaultfd_rwp(vma)), vma, new),
+            ite(able, ite(denied, outcome(Outcome.EPERM),
+                          ite(dropped, outcome(Outcome.EBUSY), outcome(Outcome.ok))),
+                outcome(Outcome.EINVAL)))
 
 
 @mirrors(_MM)

@@ -150,7 +150,7 @@ MUTANTS = (
            untold="no promise says which mode can be had", shown="law:test_register"),
     Mutant("userfaultfd", "userfaultfd_register",
            "userfaultfd_set_vm_flags(\n        ed, vma, set_bits(clear_bits(vma.vm_flags, "
-           "VM_UFFD_FLAGS), flags), minor, rwp)",
+           "VM_UFFD_FLAGS), flags), minor)",
            "Vma(set_bits(clear_bits(vma.vm_flags, VM_UFFD_FLAGS), flags), vma.vm_page_prot, "
            "vma.mapping)", "the flags are set and vm_page_prot left"),
     Mutant("userfaultfd", "userfaultfd_register_range", "return entry",

@@ -13,10 +13,11 @@ from model.kernel.swapops import pte_none_mostly
 from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
+    register_beside_rwp,
+    register_rwp,
     userfaultfd_api,
     userfaultfd_continue,
     userfaultfd_poison,
-    userfaultfd_register,
     userfaultfd_register_range,
     userfaultfd_release,
     userfaultfd_rwprotect,
@@ -33,7 +34,7 @@ def _ioctl(s: State, effect: Effect) -> Effect:
 
 def register(ed: Edition, s: State, mode: int, rwp: bool = False) -> Effect:
     """Registering anew without the mode of a protection ends that."""
-    vma, result = userfaultfd_register(ed, s.vma, mode, rwp)
+    vma, result = (register_rwp(ed, s.vma) if rwp else register_beside_rwp(ed, s.vma, mode))
     done = ite(result == OK, each(s, lambda entry: userfaultfd_register_range(
         ed, s.vma, entry, mode)), s)
     registered = replace(done, vma=vma)
