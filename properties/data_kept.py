@@ -16,7 +16,7 @@ def held(s: View) -> Bool:
     """What was stored last is where a load would find it, and where reclaim leaves it: in an
     anonymous page of the entry or in its swap slot; of shared memory in the page cache, which is
     dirty or is where an entry is, swapped out, or mapped by another process. Reclaim takes no page
-    of hugetlb."""
+    of hugetlb. What has been written to a file on a disk is there, and is not followed."""
     e = s.entry
     if not s.mapping.shared:
         given_up = conj(e.lazyfree, negate(disj(e.page_dirty, s.dirty)))
@@ -26,9 +26,9 @@ def held(s: View) -> Bool:
 
 
 def _given_up(t: StepView) -> Bool:
-    """By what the calls are documented to do."""
+    """By what the calls are documented to do, or to writeback."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", *dropped), conj(t.op("remove", "free"), t.ok))
+    return disj(t.op("mmap", "writeback", *dropped), conj(t.op("remove", "free"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
@@ -39,7 +39,8 @@ def _stored(t: StepView) -> Bool:
 PROPERTY = Property(
     name="data-kept",
     loses="data",
-    claim="What was stored last is there, in memory or in swap, until a call that gives it up.",
+    claim="What was stored last is there, in memory or in swap, until a call that gives it up, or "
+          "until it is written to a file on a disk.",
     origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
            "MADV_FREE alone lose what was stored",
     allowed=lambda t: implies(

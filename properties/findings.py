@@ -92,7 +92,7 @@ FINDINGS: tuple[Finding, ...] = (
             "a new PTE marker, and page tables that stay where memory was given up; a PMD would "
             "leave a page table of markers"),
     Finding("reclaim of shared memory forgets soft-dirty",
-            (Broken("softdirty-complete", "shmem", ("pageout",)),),
+            (Broken("softdirty-complete", "shmem file", ("pageout",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem", "clear_refs store pageout"),),
             "try_to_unmap_one", "mm/rmap.c",
             "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
@@ -110,7 +110,10 @@ FINDINGS: tuple[Finding, ...] = (
             "Take both bits of the entry that is replaced over into the new one.",
             "ksm_keeps_bits"),
     Finding("a device writes through its pin",
-            (Broken("softdirty-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Broken("softdirty-complete", "anon shmem private-shmem private-file",
+                    ("pin", "pin:write")),
+             Broken("softdirty-complete", "hugetlb private-hugetlb", ("pin", "pin:write"),
+                    ("hugetlb_soft_dirty",))),
             (Shown("v5.7 on", "softdirty-complete", "anon",
                    "pin mprotect:none clear_refs pin:write"),),
             "clear_soft_dirty", "fs/proc/task_mmu.c",
@@ -120,7 +123,9 @@ FINDINGS: tuple[Finding, ...] = (
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
     Finding("a device writes through its pin, and the page reads as not written",
-            (Broken("uffd-wp-async-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Broken("uffd-wp-async-complete",
+                    "anon shmem private-shmem private-file hugetlb private-hugetlb",
+                    ("pin", "pin:write")),),
             (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
                    "close open:async register pin wp pin:write"),),
             "uffd_wp_range", "mm/userfaultfd.c",

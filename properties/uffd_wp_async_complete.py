@@ -15,8 +15,10 @@ PROPERTY = Property(
     witness=lambda t: conj(t.op("store"), t.ok, t.before.history.protected_async,
                            t.before.uffd_wp_any),
     violated=(
-        Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
-                 "table is asked", by="pin:write"),
+        Violated("anon shmem private-shmem hugetlb private-hugetlb", (), "a device writes through "
+                 "its pin, and no page table is asked", by="pin:write"),
+        Violated("private-file", ("+edd478269640",), "a device writes through its pin to the "
+                 "private copy of a page of the file, and no page table is asked", by="pin:write"),
         Violated("anon shmem private-shmem thp shmem-thp hugetlb", ("-register-ebusy",),
                  REREGISTERED + BELIEVED, by="register:missing&scan:wp"),
         Violated("shmem private-shmem hugetlb", ("-register-ebusy",), REREGISTERED + BELIEVED,

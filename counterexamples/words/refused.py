@@ -39,6 +39,7 @@ _REASONS = {
     ("pageout", "EINVAL"): "hugetlb memory is not reclaimed",
     ("swapoff", "EINTR"): "it would not end, and a signal ended it",
     ("pin", "EFAULT"): "a store there would not complete",
+    ("pin", "EOPNOTSUPP"): "io_uring has no buffers in memory of a file (before v6.5)",
     **{(op, "EFAULT"): "a store there would end in an event or a signal" for op in KERNEL_STORES},
     **{(op, "EFAULT"): "a load there would end in an event or a signal" for op in KERNEL_LOADS},
     ("process_vm_readv", "EFAULT"): "the mapping has no PROT_READ, or a load there would end in an "

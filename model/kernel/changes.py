@@ -150,6 +150,12 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "none here: break_ksm() leaves a page of PROT_NONE memory merged"),
     Change("d74943a2f3cd", "mm/gup: reintroduce FOLL_NUMA as FOLL_HONOR_NUMA_FAULT", "v6.5",
            "none: only where another process reads a page is its NUMA hint left as it is"),
+    Change("8ac268436e6d", "mm/gup: disallow FOLL_LONGTERM GUP-nonfast writing to file-backed "
+           "mappings", "v6.5", "none here: io_uring refused files before, and a device writes "
+           "through no pin of one"),
+    Change("edd478269640", "io_uring: rsrc: delegate VMA file-backed check to GUP", "v6.5",
+           "none here: a private mapping of a file can be pinned, and a device writes to its pages "
+           "unrecorded, as to all others"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
     Change("867a43a34ff8", "userfaultfd: use per-vma locks in userfaultfd operations", "v6.9",

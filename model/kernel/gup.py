@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import VM_READ, VM_WRITE
+from model.kernel.bits import VM_READ, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import MAX_FAULTS
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.hugetlb import huge_pte_mkuffd_wp, make_huge_pte
-from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate
 from model.kernel.memory import (
     do_numa_page,
     handle_mm_fault,
@@ -38,10 +38,25 @@ from model.kernel.records import Entry, Fault, Outcome, Vma, outcome
 _C = "mm/gup.c"
 
 
+@mirrors("mm/vma.c", "mm/mmap.c")
+def vma_needs_dirty_tracking(_ed: Edition, vma: Vma) -> Bool:
+    """A file system must hear of each store, or write back what was stored."""
+    return conj(vma.mapping.page_mkwrite or vma.mapping.can_writeback,
+                has_all(vma.vm_flags, VM_WRITE | VM_SHARED))
+
+
 @mirrors(_C)
-def check_vma_flags(_ed: Edition, vma: Vma, write: bool) -> Bool:
+def writable_file_mapping_allowed(ed: Edition, vma: Vma) -> Bool:
+    """Asked for a long-term pin for writing: since 8ac268436e6d what is pinned may not be memory
+    whose stores a file system must hear of."""
+    return disj(negate(ed.has("8ac268436e6d")), negate(vma_needs_dirty_tracking(ed, vma)))
+
+
+@mirrors(_C)
+def check_vma_flags(ed: Edition, vma: Vma, write: bool, longterm: bool) -> Bool:
     """Whether the VMA lets it. A write-only mapping, which the CPU reads, may not be read so."""
-    return has(vma.vm_flags, VM_WRITE if write else VM_READ)
+    allowed = has(vma.vm_flags, VM_WRITE if write else VM_READ)
+    return conj(allowed, writable_file_mapping_allowed(ed, vma)) if longterm else allowed
 
 
 @mirrors("mm/internal.h", "include/linux/mm.h")
@@ -120,7 +135,8 @@ def faultin_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 
 
 @mirrors(_C, ":__get_user_pages", "mm/hugetlb.c:follow_hugetlb_page")
-def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool) -> tuple[Entry, BV]:
+def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool,
+                   longterm: bool = False) -> tuple[Entry, BV]:
     """Faults until the entry gives the page; EFAULT where a load or store would not complete. The
     CPU stores nothing: no dirty bit but what a fault sets."""
 
@@ -137,13 +153,13 @@ def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool) -> tuple[En
         return ite(done, entry, other[0]), ite(done, outcome(Outcome.ok), other[1])
 
     faulted, result = attempt(entry, 0)
-    allowed = check_vma_flags(ed, vma, write)
+    allowed = check_vma_flags(ed, vma, write, longterm)
     return ite(allowed, faulted, entry), ite(allowed, result, outcome(Outcome.EFAULT))
 
 
 @mirrors(_C)
 def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """The long-term pin, for writing."""
-    faulted, result = get_user_pages(ed, vma, entry, write=True)
+    faulted, result = get_user_pages(ed, vma, entry, write=True, longterm=True)
     pinned = replace(faulted, pinned=True)
     return ite(result == outcome(Outcome.ok), pinned, faulted), result

@@ -139,8 +139,8 @@ class Entry:
                        cache_in_child=disj(self.cache_in_child, conj(lives, negate(self.anon))))
 
     def mapping_anon(self, pte: BV) -> Entry:
-        """A new anonymous page that the process owns exclusively."""
-        return replace(self.unmapped(pte), anon=True, anon_exclusive=True)
+        """A new anonymous page that the process owns exclusively, and that nobody has pinned."""
+        return replace(self.unmapped(pte), anon=True, anon_exclusive=True, pinned=False)
 
     def mapping_cache(self, pte: BV, dirty: Bool) -> Entry:
         """The page that the page cache has, in memory; `dirty` where it was stored to."""
@@ -169,13 +169,14 @@ class Outcome(IntEnum):
     ENOTTY = 14
     never = 15
     """The call does not return."""
+    EOPNOTSUPP = 16
 
 
-OUTCOME_BITS = 4
+OUTCOME_BITS = 5
 
 
 def outcome(value: Outcome) -> BV:
-    """The outcome as a 4-bit vector."""
+    """The outcome as a 5-bit vector."""
     return number(int(value), OUTCOME_BITS)
 
 

@@ -15,7 +15,7 @@ MUTANTS = (
            allow="migrate:begin migrate:end"),
     Mutant("vmscan", "shrink_folio_list", "disj(negate(of_file), dirty)", "negate(of_file)",
            "a dirty page of a file is dropped", allow="pageout"),
-    Mutant("vmscan", "shrink_folio_list", "conj(of_file, dirty)", "False",
+    Mutant("vmscan", "shrink_folio_list", "not vma.mapping.regular)", "False)",
            "a dirty page of a file is not written to swap", allow="pageout",
            untold="no promise speaks of pagemap's present, swap, file and exclusive bits",
            shown="recorded"),

@@ -32,6 +32,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
                   "writeback"),
     "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
+    "pins": ("pin", "unpin", "pin:write", "fork:child", "open", "migrate"),
     "twins": ("ksm", "fork:stay", "dontneed", "mremap"),
     "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
 }
@@ -41,12 +42,13 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
-              "held": "free"}
+              "held": "free", "pins": "pin"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
 _OF_FILES = {"writeback"}
-_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
+_OF_SMALL_PAGES = {"numa", "ksm"}
+_PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
@@ -60,11 +62,13 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
+        left_out |= _PINS  # a huge page that is pinned does not split
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
                      "register:minor", "register:wp+minor", "continue", "continue:wp"}
-    if mapping.shared and (mapping.thp or mapping.regular):
+    if mapping.shared and mapping.thp:
         left_out |= {"pageout", "swapoff"}
-    left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
+    if not mapping.regular:
+        left_out |= _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)
 
 
