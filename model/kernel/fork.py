@@ -69,8 +69,8 @@ def _copied_shared(ed: Edition, child: Vma, entry: Entry) -> Entry:
 
 
 def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
-    """mm/memory.c: copy_present_page, mm/hugetlb.c: hugetlb_install_folio, of a page that the parent
-    has pinned."""
+    """mm/memory.c: copy_present_page, mm/hugetlb.c: hugetlb_install_folio, of a page that the
+    parent has pinned."""
     if child.mapping.hugetlb:
         return entry.mapping_anon(make_huge_pte(ed, child, writable=True))
     return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child))
