@@ -67,6 +67,7 @@ TOLD_BY: dict[str, Told] = {
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),
     "1ced09e0331f": Told("mremap-marks-moved", "thp", ("mremap",), "v7.3"),
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
+    "huge-pte-vm-write": Told("writable-allowed", "private-hugetlb", ("pin", "fork:child"), "v7.2"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
     "ksm-soft-dirty": Told(_SOFT_DIRTY, "anon", ("ksm",), "v6.12.118"),

@@ -24,6 +24,7 @@ from model.kernel.memory import (
     wp_can_reuse_anon_folio,
 )
 from model.kernel.mirror import mirrors
+from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
     pte_mksoft_dirty,
     pte_mkuffd_wp,
@@ -163,3 +164,18 @@ def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     faulted, result = get_user_pages(ed, vma, entry, write=True, longterm=True)
     pinned = replace(faulted, pinned=True)
     return ite(result == outcome(Outcome.ok), pinned, faulted), result
+
+
+@mirrors(_C, ":folio_fast_pin_allowed")
+def gup_fast_folio_allowed(_ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """Of a page that is to be pinned long for writing: it is no page of a file on a disk."""
+    return disj(entry.anon, not vma.mapping.regular)
+
+
+@mirrors(_C)
+def pin_user_pages_fast(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
+    """A page whose entry the CPU would take for a store is pinned with no look at the VMA."""
+    slow, result = pin_user_pages(ed, vma, entry)
+    fast = conj(mmu_permits(entry.pte, write=True), gup_fast_folio_allowed(ed, vma, entry))
+    return (ite(fast, replace(entry, pinned=True), slow),
+            ite(fast, outcome(Outcome.ok), result))

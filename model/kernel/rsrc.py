@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model.kernel.editions import Edition
-from model.kernel.gup import pin_user_pages
+from model.kernel.gup import pin_user_pages, pin_user_pages_fast
 from model.kernel.logic import BV, as_term, conj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.records import Entry, Outcome, Vma, outcome
@@ -19,8 +19,10 @@ from model.kernel.records import Entry, Outcome, Vma, outcome
 def io_pin_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """The pages are pinned for writing. Before edd478269640 the VMA was looked at after that: one
     of a file, but of tmpfs and hugetlbfs, is refused, and its pages are let go again; what the
-    faults made of the entry stays."""
-    pinned, result = pin_user_pages(ed, vma, entry)
+    faults made of the entry stays. Since "io-pin-fast" the VMA need not be looked at."""
+    by_vma, by_entry = pin_user_pages(ed, vma, entry), pin_user_pages_fast(ed, vma, entry)
+    pinned = ite(ed.has("io-pin-fast"), by_entry[0], by_vma[0])
+    result = ite(ed.has("io-pin-fast"), by_entry[1], by_vma[1])
     refused = conj(negate(ed.has("edd478269640")), vma.mapping.regular,
                    as_term(result == outcome(Outcome.ok)))
     return (ite(refused, replace(pinned, pinned=False), pinned),

@@ -25,10 +25,12 @@ def shrink_folio_list(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     unmapped = try_to_unmap_one(ed, vma, entry)
     of_file = conj(negate(entry.anon), negate(entry.pinned))
     dirty = unmapped.cache_dirty
+    left = conj(of_file, dirty, vma.mapping.regular)
     reclaimed = replace(unmapped,
                         in_cache=conj(unmapped.in_cache, disj(negate(of_file), dirty)),
+                        cache_reclaim=disj(unmapped.cache_reclaim, left),
                         cache_swapped=disj(unmapped.cache_swapped, conj(
-                            of_file, dirty, not vma.mapping.regular)))
+                            of_file, dirty, negate(left))))
     return ite(conj(entry.anon, entry.pinned, negate(entry.lazyfree)), entry, reclaimed)
 
 
