@@ -53,6 +53,9 @@ PROPERTY = Property(
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),
+        Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
+                 "page of a file on a disk, of which the file system does not hear",
+                 by="pin:write&writeback"),
         Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED, by="free"),
         Violated("anon", (), "a device writes through its pin into what MADV_FREE has given up, "
                  "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),

@@ -62,6 +62,8 @@ TOLD_BY: dict[str, Told] = {
     "5436d6556937": Told("softdirty-precise", "thp", ("split",), "v6.12", True),
     "d61ea1cb0095": Told("features-there", "hugetlb", _OPENED),
     "63222c14c269": Told("softdirty-precise", "anon", ("migrate",)),
+    "8ac268436e6d": Told(_SOFT_DIRTY, "file", ("pin", "pin:write"), "v6.6"),
+    "edd478269640": Told(_SOFT_DIRTY, "private-file", ("pin", "pin:write"), "v6.6", True),
     "c88033efe9a3": Told(_STALE, "anon", ("close",)),
     "20dfa5b7adc5": Told("swapin-precise", "anon", _SWAP),
     "0cef0bb836e3": Told(_STALE, "anon", ("mremap",)),

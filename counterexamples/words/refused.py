@@ -69,6 +69,9 @@ def refused(trace: Trace, number: int) -> str:
     if (call, step.outcome) == ("poison", "EINVAL"):
         return ("no page of a regular file can be poisoned"
                 if trace.edition.has("fc71884a5f59") else "UFFDIO_POISON is of v6.6")
+    if (call, step.outcome) == ("pin", "EFAULT") and mapping.regular and mapping.shared:
+        return ("no long-term pin is for writing to the pages of a file on a disk"
+                if trace.edition.has("8ac268436e6d") else _REASONS[call, step.outcome])
     if (call, step.outcome) == ("copy", "EINVAL") and mapping.regular:
         return "the pages of a regular file are read from the file alone"
     return _REASONS.get((call, step.outcome), "")

@@ -151,10 +151,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("d74943a2f3cd", "mm/gup: reintroduce FOLL_NUMA as FOLL_HONOR_NUMA_FAULT", "v6.5",
            "none: only where another process reads a page is its NUMA hint left as it is"),
     Change("8ac268436e6d", "mm/gup: disallow FOLL_LONGTERM GUP-nonfast writing to file-backed "
-           "mappings", "v6.5", "none here: io_uring refused files before, and a device writes "
-           "through no pin of one"),
+           "mappings", "v6.5", "dropped: a device writes through its pin of a page of a file on a "
+           "disk, of which the file system does not hear"),
     Change("edd478269640", "io_uring: rsrc: delegate VMA file-backed check to GUP", "v6.5",
-           "none here: a private mapping of a file can be pinned, and a device writes to its pages "
+           "added: a private mapping of a file can be pinned, and a device writes to its pages "
            "unrecorded, as to all others"),
     Change("io-pin-fast", "io_uring: unify io_pin_pages()", "v6.10",
            "none here: what no entry should let through is pinned where one does",

@@ -52,7 +52,8 @@ _PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are pins of
+    transparent huge pages, and reclaim of those of shared memory."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -62,7 +63,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= _PINS  # a huge page that is pinned does not split
+        left_out |= _PINS
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
                      "register:minor", "register:wp+minor", "continue", "continue:wp"}
     if mapping.shared and mapping.thp:
