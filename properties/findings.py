@@ -324,6 +324,13 @@ FINDINGS: tuple[Finding, ...] = (
             "madvise_guard_install", "mm/madvise.c",
             "Put the guard marker in the place of one of uffd-wp, which zap_vma_range() leaves in "
             "memory of a file.", "guard_over_markers"),
+    Finding("a child may write to read-only memory",
+            (Broken("writable-allowed", "private-hugetlb", ("pin", "fork:child")),),
+            (Shown("v5.7 to v6.12.118", "writable-allowed", "private-hugetlb",
+                   "pin mprotect:r fork:child"),),
+            "copy_hugetlb_page_range, make_huge_pte", "mm/hugetlb.c",
+            "Ask the VMA whether it may be written to before the copy of a page that is pinned is "
+            "mapped writable, as Linux does since 6.15.", "huge_copy_asks_vma"),
     Finding("UFFDIO_WRITEPROTECT passes a guard region by",
             (Broken("uffd-wp-complete", "shmem private-shmem", ("guard", "unguard")),),
             (Shown("v6.16 on", "uffd-wp-complete", "shmem", "register guard wp unguard store"),),
