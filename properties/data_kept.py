@@ -19,7 +19,7 @@ def held(s: View) -> Bool:
     """What was stored last is where a load would find it, and where reclaim leaves it: in an
     anonymous page of the entry or in its swap slot; of shared memory in the page cache, which is
     dirty or is where an entry is, swapped out, or mapped by another process. Reclaim takes no page
-    of hugetlb."""
+    of hugetlb. What has been written to a file on a disk is there, and is not followed."""
     e = s.entry
     if not s.mapping.shared:
         given_up = conj(e.lazyfree, negate(disj(e.page_dirty, s.dirty)))
@@ -29,9 +29,9 @@ def held(s: View) -> Bool:
 
 
 def _given_up(t: StepView) -> Bool:
-    """By what the calls are documented to do."""
+    """By what the calls are documented to do, or to writeback."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", *dropped), conj(t.op("remove", "truncate", "free"), t.ok))
+    return disj(t.op("mmap", "writeback", *dropped), conj(t.op("remove", "truncate", "free"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
@@ -42,7 +42,8 @@ def _stored(t: StepView) -> Bool:
 PROPERTY = Property(
     name="data-kept",
     loses="data",
-    claim="What was stored last is there, in memory or in swap, until a call that gives it up.",
+    claim="What was stored last is there, in memory or in swap, until a call that gives it up, or "
+          "until it is written to a file on a disk.",
     origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
            "MADV_FREE alone lose what was stored; ftruncate(2)",
     allowed=lambda t: implies(
@@ -57,6 +58,9 @@ PROPERTY = Property(
         Violated("shmem", (), "a device writes through its pin, no entry is dirty, and io_uring "
                  "does not mark the page: reclaim takes it for clean, and drops it",
                  by="pin:write"),
+        Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
+                 "page of a file on a disk, of which the file system does not hear",
+                 by="pin:write&writeback"),
         Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED, by="free"),
         Violated("anon", (), "a device writes through its pin into what MADV_FREE has given up, "
                  "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),

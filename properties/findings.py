@@ -93,7 +93,7 @@ FINDINGS: tuple[Finding, ...] = (
             "a new PTE marker, and page tables that stay where memory was given up; a PMD would "
             "leave a page table of markers"),
     Finding("reclaim of shared memory forgets soft-dirty",
-            (Broken("softdirty-complete", "shmem", ("pageout",)),),
+            (Broken("softdirty-complete", "shmem file", ("pageout",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem", "clear_refs store pageout"),),
             "try_to_unmap_one", "mm/rmap.c",
             "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
@@ -115,7 +115,10 @@ FINDINGS: tuple[Finding, ...] = (
             "in a VMA of mode RWP.",
             "ksm_keeps_bits"),
     Finding("a device writes through its pin",
-            (Broken("softdirty-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Broken("softdirty-complete", "anon shmem private-shmem private-file",
+                    ("pin", "pin:write")),
+             Broken("softdirty-complete", "hugetlb private-hugetlb", ("pin", "pin:write"),
+                    ("hugetlb_soft_dirty",))),
             (Shown("v5.7 on", "softdirty-complete", "anon",
                    "pin mprotect:none clear_refs pin:write"),),
             "clear_soft_dirty", "fs/proc/task_mmu.c",
@@ -125,7 +128,9 @@ FINDINGS: tuple[Finding, ...] = (
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
     Finding("a device writes through its pin, and the page reads as not written",
-            (Broken("uffd-wp-async-complete", "anon shmem private-shmem", ("pin", "pin:write")),),
+            (Broken("uffd-wp-async-complete",
+                    "anon shmem private-shmem private-file hugetlb private-hugetlb",
+                    ("pin", "pin:write")),),
             (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
                    "close open:async register pin wp pin:write"),),
             "uffd_wp_range", "mm/userfaultfd.c",
@@ -349,6 +354,13 @@ FINDINGS: tuple[Finding, ...] = (
             "madvise_guard_install", "mm/madvise.c",
             "Put the guard marker in the place of one of uffd-wp, which zap_vma_range() leaves in "
             "memory of a file.", "guard_over_markers"),
+    Finding("a child may write to read-only memory",
+            (Broken("writable-allowed", "private-hugetlb", ("pin", "fork:child")),),
+            (Shown("v5.7 to v6.12.118", "writable-allowed", "private-hugetlb",
+                   "pin mprotect:r fork:child"),),
+            "copy_hugetlb_page_range, make_huge_pte", "mm/hugetlb.c",
+            "Ask the VMA whether it may be written to before the copy of a page that is pinned is "
+            "mapped writable, as Linux does since 6.15.", "huge_copy_asks_vma"),
     Finding("UFFDIO_WRITEPROTECT passes a guard region by",
             (Broken("uffd-wp-complete", "shmem private-shmem", ("guard", "unguard")),),
             (Shown("v6.16 on", "uffd-wp-complete", "shmem", "register guard wp unguard store"),),

@@ -39,6 +39,9 @@ PROPERTY = Property(
                   _READ_ONLY + "clear_refs write-protects entries alone", by="clear_refs"),
          Violated("thp", ("+collapse-read-only", "+8a8ca142a488"), "a page of zeroes, which a "
                   "collapse has made of the zero page, gives way to that where the huge page is "
-                  "split", by="split&collapse open:async&collapse")),
+                  "split", by="split&collapse open:async&collapse"),
+         Violated("private-hugetlb", ("-3c811f7883c4", "-huge-pte-vm-write"), "the child's copy of "
+                  "a page that its parent has pinned is writable though mprotect has made the "
+                  "memory read-only, and a page that migrates asks the VMA", by="pin&fork:child")),
     about=("migrate",),
 )

@@ -36,6 +36,9 @@ PROPERTY = Property(
         Violated("anon private-shmem", ("+d84887739d5c", "-f1879e8a0c60"), "a page that KSM merged "
                  "has lost soft-dirty, comes back from swap as the process's own, and clear_refs "
                  "spares it while it is pinned", by="ksm&pageout&pin"),
+        Violated("private-file", ("+d84887739d5c", "-f1879e8a0c60", "+edd478269640"), "as of other "
+                 "private memory: KSM, reclaim, and clear_refs that spares what is pinned",
+                 by="ksm&pageout&pin"),
         Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
         Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),

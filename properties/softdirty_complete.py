@@ -38,7 +38,7 @@ PROPERTY = Property(
         Violated("hugetlb private-hugetlb", (),
                  "clear_refs does not visit hugetlb entries and pagemap shows VM_SOFTDIRTY alone: "
                  "once that is cleared, no store to hugetlb memory is ever soft-dirty"),
-        Violated("shmem", (), "reclaim unmaps the page of a file and forgets that it is "
+        Violated("shmem file", (), "reclaim unmaps the page of a file and forgets that it is "
                  "soft-dirty", by="pageout"),
         Violated(PRIVATE + " thp", ("-179ef71cbc08",), "the swap entry does not keep the "
                  "soft-dirty bit", by="pageout"),
@@ -49,6 +49,10 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),
+        Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
+                 "page of a file on a disk", by="pin:write"),
+        Violated("private-file", ("+edd478269640",), "a device writes through its pin to the "
+                 "private copy of a page of the file, and no page table is asked", by="pin:write"),
         Violated("shmem shmem-thp", (), MIGRATED, by="migrate:begin"),
         Violated(PRIVATE + " file", ("+63222c14c269",), MIGRATED, by="migrate:begin"),
         Violated("thp", ("+63222c14c269", "-1ced09e0331f"), MIGRATED, by="migrate:begin"),

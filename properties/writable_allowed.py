@@ -2,7 +2,7 @@
 
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.asking.language import Outcome, conj, implies, negate
-from properties.base import Property
+from properties.base import Property, Violated
 
 PROPERTY = Property(
     name="writable-allowed",
@@ -17,4 +17,9 @@ PROPERTY = Property(
         implies(conj(t.op(*KERNEL_STORES), negate(t.before.may_write)), t.ended(Outcome.EFAULT)),
         implies(conj(t.op(*KERNEL_LOADS), negate(t.before.may_read)), t.ended(Outcome.EFAULT))),
     witness=lambda t: conj(t.after.writable, t.op("store")),
+    violated=(
+        Violated("private-hugetlb", ("-huge-pte-vm-write",), "the child's copy of a page that its "
+                 "parent has pinned is mapped writable, whatever mprotect has said: "
+                 "make_huge_pte() does not ask the VMA", by="pin&fork:child"),
+    ),
 )

@@ -108,10 +108,10 @@ def checked(*args: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[d
      "a vector of a number"),
     ("def pte_mkwrite(ed, pte):\n    pass\n", "returns None; it should be a vector of 64 bits"),
     ("def do_mprotect_pkey(ed, vma, entry, prot):\n    return vma, entry, entry.pte\n",
-     "returns a vector of 64 bits as part 3 of the tuple; it should be a vector of 4 bits"),
+     "returns a vector of 64 bits as part 3 of the tuple; it should be a vector of 5 bits"),
     ("def do_mprotect_pkey(ed, vma, entry, prot):\n    return vma, entry\n",
      "returns a tuple (a record Vma, a record Entry); it should be a tuple (a record Vma, a record "
-     "Entry, a vector of 4 bits)"),
+     "Entry, a vector of 5 bits)"),
     ("def change_pte_range(ed, vma, entry, newprot, cp):\n    return entry.with_pte(True)\n",
      "returns a Boolean as Entry.pte; it should be a vector of 64 bits"),
     ("def pte_mkwrite(ed, pte):\n    return _set(pte)\n\ndef _set(pte):\n    return pte.rw\n",

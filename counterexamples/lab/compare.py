@@ -32,8 +32,8 @@ _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozense
 """What a program cannot see on a kernel that lacks a feature."""
 
 
-BY_KERNEL = frozenset((*KERNEL_STORES, *KERNEL_LOADS))
-"""Loads and stores by the kernel."""
+BY_KERNEL = frozenset((*KERNEL_STORES, *KERNEL_LOADS, "pin"))
+"""Loads, stores and faults by the kernel."""
 
 
 def forced(edition: Edition, mapping: Memory, ops: Iterable[str]) -> tuple[str, ...]:

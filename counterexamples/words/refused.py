@@ -48,6 +48,7 @@ _REASONS = {
     ("pageout", "EINVAL"): "hugetlb memory is not reclaimed",
     ("swapoff", "EINTR"): "it would not end, and a signal ended it",
     ("pin", "EFAULT"): "a store there would not complete",
+    ("pin", "EOPNOTSUPP"): "io_uring has no buffers in memory of a file (before v6.5)",
     **{(op, "EFAULT"): "a store there would end in an event or a signal" for op in KERNEL_STORES},
     **{(op, "EFAULT"): "a load there would end in an event or a signal" for op in KERNEL_LOADS},
     ("process_vm_readv", "EFAULT"): "the mapping has no PROT_READ, or a load there would end in an "
@@ -79,6 +80,9 @@ def refused(trace: Trace, number: int) -> str:
     if (call, step.outcome) == ("poison", "EINVAL"):
         return ("no page of a regular file can be poisoned"
                 if trace.edition.has("fc71884a5f59") else "UFFDIO_POISON is of v6.6")
+    if (call, step.outcome) == ("pin", "EFAULT") and mapping.regular and mapping.shared:
+        return ("no long-term pin is for writing to the pages of a file on a disk"
+                if trace.edition.has("8ac268436e6d") else _REASONS[call, step.outcome])
     if (call, step.outcome) == ("copy", "EINVAL") and mapping.regular:
         return "the pages of a regular file are read from the file alone"
     return _REASONS.get((call, step.outcome), "")

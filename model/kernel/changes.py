@@ -152,6 +152,18 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "none here: break_ksm() leaves a page of PROT_NONE memory merged"),
     Change("d74943a2f3cd", "mm/gup: reintroduce FOLL_NUMA as FOLL_HONOR_NUMA_FAULT", "v6.5",
            "none: only where another process reads a page is its NUMA hint left as it is"),
+    Change("8ac268436e6d", "mm/gup: disallow FOLL_LONGTERM GUP-nonfast writing to file-backed "
+           "mappings", "v6.5", "dropped: a device writes through its pin of a page of a file on a "
+           "disk, of which the file system does not hear"),
+    Change("edd478269640", "io_uring: rsrc: delegate VMA file-backed check to GUP", "v6.5",
+           "added: a private mapping of a file can be pinned, and a device writes to its pages "
+           "unrecorded, as to all others"),
+    Change("1943f96b3816", "io_uring: unify io_pin_pages()", "v6.10",
+           "none here: what no entry should let through is pinned where one does",
+           requires=("8ac268436e6d", "edd478269640")),
+    Change("4ed4379881aa", "mm: handle shared faults under the VMA lock", "v6.7",
+           "none here, though seen: a fault of a page that reclaim has left to writeback counts as "
+           "major"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
     Change("867a43a34ff8", "userfaultfd: use per-vma locks in userfaultfd operations", "v6.9",
@@ -189,8 +201,10 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "v6.2", "dropped: un-protecting leaves a huge page of the process's own read-only"),
     Change("20dfa5b7adc5", "mm: set pte writable while pte_soft_dirty() is true in do_swap_page()",
            "v6.11", "dropped: a page that is swapped in by a load comes back read-only"),
-    Change("huge-pte-vm-write", "make_huge_pte() asks the VMA whether it may be written to",
-           "by v7.2", "none: who asks for a writable entry has asked the VMA before"),
+    Change("huge-pte-vm-write", "mm/hugetlb: don't map folios writable without VM_WRITE when "
+           "copying during fork()", "v6.15", "dropped: the child of a process that has pinned a "
+           "page of private hugetlb memory may write to its copy, though mprotect has taken write "
+           "permission"),
     Change("ksm-soft-dirty", "mm/ksm: keep soft-dirty when merging a page", "after v7.3 (6.12.118)",
            "dropped: a page that KSM merges forgets that it was stored to"),
     Change("register-ebusy", "userfaultfd: add UFFDIO_REGISTER_MODE_RWP and UFFDIO_RWPROTECT "

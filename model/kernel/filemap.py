@@ -1,44 +1,18 @@
-"""mm/filemap.c and mm/truncate.c: the page cache has a page because of another mapping of the file,
-and has none where the file was truncated. Read from 6.1.192, 6.12.117, 7.2.13 and 7.3.4.
-
-Truncated is to nothing, and the file has its length back at once: an access before that, which is
-SIGBUS, is left out.
-"""
+"""mm/filemap.c: what a fault of a page of a file on a disk is counted as. Read from 6.1.192 and
+6.12.117."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from model.kernel.editions import Edition
-from model.kernel.hugetlb import hugetlb_vmtruncate
-from model.kernel.memory import unmap_single_vma
+from model.kernel.logic import Bool, conj, negate
 from model.kernel.mirror import mirrors
-from model.kernel.records import Entry, Vma
+from model.kernel.records import Entry
 
 
-@mirrors("mm/memory.c")
-def do_shared_fault(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """A store through another mapping of the file, which is shared, registered with no userfaultfd,
-    and unmapped after it: the page cache has the page, from swap or the disk if need be, and since
-    that mapping's entry was dirty so is the page. No other entry is asked, nor changed. Which pages
-    of hugetlb are dirty nobody asks."""
-    dirty = entry.cache_dirty if vma.mapping.hugetlb else True
-    return replace(entry, in_cache=True, cache_swapped=False, cache_dirty=dirty)
-
-
-@mirrors("mm/memory.c", ":unmap_mapping_pages")
-def unmap_mapping_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """With even_cows, of all that map the file: private copies go too, in swap or not, and those of
-    children. Without ZAP_FLAG_DROP_MARKER: uffd-wp markers and guard regions stay, poison does
-    not."""
-    return replace(unmap_single_vma(ed, vma, entry), cache_in_child=False, twin_in_child=False,
-                   twin_in_slot=False)
-
-
-@mirrors("mm/truncate.c", "mm/shmem.c:shmem_setattr")
-def truncate_pagecache(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The pages are unmapped, and the page cache and its swap slots emptied; who has pinned a page
-    keeps what is no page of the file any more."""
-    unmap = hugetlb_vmtruncate if vma.mapping.hugetlb else unmap_mapping_range
-    return replace(unmap(ed, vma, entry), in_cache=False, cache_dirty=False, cache_swapped=False,
-                   pinned=False)
+@mirrors("mm/filemap.c")
+def do_async_mmap_readahead(ed: Edition, entry: Entry) -> Bool:
+    """Whether the fault counts as major, though the page is there. One that reclaim has left to
+    writeback is taken for one behind which there is more to read (PG_reclaim is PG_readahead): the
+    mark is taken from it, and the fault tried again. What is tried again counts as major
+    (mm_account_fault) unless it was first tried without mmap_lock, as it is since 4ed4379881aa."""
+    return conj(entry.cache_reclaim, negate(ed.has("4ed4379881aa")))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from model.kernel.bits import PAGE_DIRTY, PAGE_SAVED_DIRTY, VM_WRITE
 from model.kernel.editions import Edition
-from model.kernel.hugetlb import readable_for_child
+from model.kernel.hugetlb import make_huge_pte, readable_for_child
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, ite, negate, word
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_needs_copy
@@ -71,7 +71,10 @@ def _copied_shared(ed: Edition, child: Vma, entry: Entry, vma: Vma) -> Entry:
 
 
 def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
-    """mm/memory.c: copy_present_page, of a page that the parent has pinned."""
+    """mm/memory.c: copy_present_page, mm/hugetlb.c: hugetlb_install_folio, of a page that the
+    parent has pinned."""
+    if child.mapping.hugetlb:
+        return entry.mapping_anon(make_huge_pte(ed, child, writable=True))
     return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child))
 
 
@@ -137,5 +140,6 @@ def stored_by_child(vma: Vma, entry: Entry) -> Entry:
         entry, in_cache=disj(entry.in_cache, read),
         cache_dirty=disj(entry.cache_dirty, conj(vma.mapping.shared, read)),
         cache_swapped=conj(entry.cache_swapped, negate(read)),
+        cache_reclaim=conj(entry.cache_reclaim, negate(read)),
         in_swap_cache=disj(entry.in_swap_cache, private_slot))
     return ite(has(vma.vm_flags, VM_WRITE), stored, entry)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel.bits import VM_READ, VM_WRITE
+from model.kernel.bits import VM_READ, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import MAX_FAULTS
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.hugetlb import huge_pte_mkuffd_wp, make_huge_pte
-from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate
 from model.kernel.memory import (
     do_numa_page,
     handle_mm_fault,
@@ -24,6 +24,7 @@ from model.kernel.memory import (
     wp_can_reuse_anon_folio,
 )
 from model.kernel.mirror import mirrors
+from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
     pte_mksoft_dirty,
     pte_mkuffd_wp,
@@ -39,10 +40,25 @@ from model.kernel.userfaultfd_k import userfaultfd_rwp
 _C = "mm/gup.c"
 
 
+@mirrors("mm/vma.c", "mm/mmap.c")
+def vma_needs_dirty_tracking(_ed: Edition, vma: Vma) -> Bool:
+    """A file system must hear of each store, or write back what was stored."""
+    return conj(vma.mapping.page_mkwrite or vma.mapping.can_writeback,
+                has_all(vma.vm_flags, VM_WRITE | VM_SHARED))
+
+
 @mirrors(_C)
-def check_vma_flags(_ed: Edition, vma: Vma, write: bool) -> Bool:
+def writable_file_mapping_allowed(ed: Edition, vma: Vma) -> Bool:
+    """Asked for a long-term pin for writing: since 8ac268436e6d what is pinned may not be memory
+    whose stores a file system must hear of."""
+    return disj(negate(ed.has("8ac268436e6d")), negate(vma_needs_dirty_tracking(ed, vma)))
+
+
+@mirrors(_C)
+def check_vma_flags(ed: Edition, vma: Vma, write: bool, longterm: bool) -> Bool:
     """Whether the VMA lets it. A write-only mapping, which the CPU reads, may not be read so."""
-    return has(vma.vm_flags, VM_WRITE if write else VM_READ)
+    allowed = has(vma.vm_flags, VM_WRITE if write else VM_READ)
+    return conj(allowed, writable_file_mapping_allowed(ed, vma)) if longterm else allowed
 
 
 @mirrors("mm/internal.h", "include/linux/mm.h")
@@ -124,7 +140,8 @@ def faultin_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
 
 
 @mirrors(_C, ":__get_user_pages", "mm/hugetlb.c:follow_hugetlb_page")
-def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool) -> tuple[Entry, BV]:
+def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool,
+                   longterm: bool = False) -> tuple[Entry, BV]:
     """Faults until the entry gives the page; EFAULT where a load or store would not complete. The
     CPU stores nothing: no dirty bit but what a fault sets."""
 
@@ -141,13 +158,28 @@ def get_user_pages(ed: Edition, vma: Vma, entry: Entry, write: bool) -> tuple[En
         return ite(done, entry, other[0]), ite(done, outcome(Outcome.ok), other[1])
 
     faulted, result = attempt(entry, 0)
-    allowed = check_vma_flags(ed, vma, write)
+    allowed = check_vma_flags(ed, vma, write, longterm)
     return ite(allowed, faulted, entry), ite(allowed, result, outcome(Outcome.EFAULT))
 
 
 @mirrors(_C)
 def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     """The long-term pin, for writing."""
-    faulted, result = get_user_pages(ed, vma, entry, write=True)
+    faulted, result = get_user_pages(ed, vma, entry, write=True, longterm=True)
     pinned = replace(faulted, pinned=True)
     return ite(result == outcome(Outcome.ok), pinned, faulted), result
+
+
+@mirrors(_C, ":folio_fast_pin_allowed")
+def gup_fast_folio_allowed(_ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """Of a page that is to be pinned long for writing: it is no page of a file on a disk."""
+    return disj(entry.anon, not vma.mapping.regular)
+
+
+@mirrors(_C)
+def pin_user_pages_fast(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
+    """A page whose entry the CPU would take for a store is pinned with no look at the VMA."""
+    slow, result = pin_user_pages(ed, vma, entry)
+    fast = conj(mmu_permits(entry.pte, write=True), gup_fast_folio_allowed(ed, vma, entry))
+    return (ite(fast, replace(entry, pinned=True), slow),
+            ite(fast, outcome(Outcome.ok), result))

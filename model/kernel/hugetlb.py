@@ -229,7 +229,8 @@ def hugetlb_vmtruncate(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
-    """fork(2), of the parent's entry; see copy_present_pte() and copy_nonpresent_pte()."""
+    """fork(2), of the parent's entry; see copy_present_pte() and copy_nonpresent_pte(). A page of
+    its own that is pinned stays so: the child gets a copy."""
     if vma.mapping.shared:
         return entry
     shared = replace(entry.mapped_by_child(child_lives), pte=pte_wrprotect(ed, entry.pte),

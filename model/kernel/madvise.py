@@ -32,7 +32,7 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     zapped (should_zap_cows), which hugetlb does not ask."""
     unmapped = unmap_single_vma(ed, vma, entry)
     punched = replace(unmapped, in_cache=False, cache_dirty=False, cache_swapped=False,
-                      cache_in_child=False, pinned=False)
+                      cache_in_child=False, cache_reclaim=False, pinned=False)
     kept = conj(entry.poison, not vma.mapping.hugetlb)
     punched = ite(kept, replace(punched, pte=entry.pte, poison=True), punched)
     if vma.mapping.anonymous:

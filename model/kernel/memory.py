@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
+from model.kernel.filemap import do_async_mmap_readahead
 from model.kernel.huge_memory import (
     copy_huge_pmd,
     do_huge_pmd_anonymous_page,
@@ -117,15 +118,16 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     if vma.mapping.thp:
         pte = ite(entry.huge, do_set_pmd(ed, vma, write), pte)
     cow = write and not vma.mapping.shared
-    found = replace(entry, in_cache=True, cache_swapped=False)
+    found = replace(entry, in_cache=True, cache_swapped=False, cache_reclaim=False)
     mapped = found.mapping_anon(pte) if cow else found.mapping_cache(pte, dirty=write)
     return ite(disj(missing, minor), Fault(entry, outcome(Outcome.event)),
-               Fault(mapped, outcome(Outcome.ok), major=_read_back(vma, entry)))
+               Fault(mapped, outcome(Outcome.ok), major=_read_back(ed, vma, entry)))
 
 
-def _read_back(vma: Vma, entry: Entry) -> Bool:
-    """The page is on a disk."""
-    return negate(entry.in_cache) if vma.mapping.regular else entry.cache_swapped
+def _read_back(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """The page is on a disk, or its fault is counted as if it were."""
+    again = do_async_mmap_readahead(ed, entry)
+    return disj(negate(entry.in_cache), again) if vma.mapping.regular else entry.cache_swapped
 
 
 @mirrors(_C, ":do_set_pte")

@@ -88,7 +88,8 @@ class Entry:
     one that MADV_GUARD_INSTALL has left (PTE_MARKER_GUARD).
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
-    `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it.
+    `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it;
+    `cache_reclaim`: reclaim has left it to writeback (PG_reclaim, which is PG_readahead too).
 
     Of the children that live, whatever this entry maps: `twin_in_child`, one has a page in memory
     that KSM would merge with ours; `twin_in_slot`, one has such a page in swap.
@@ -102,6 +103,7 @@ class Entry:
     cache_dirty: Bool = False
     cache_swapped: Bool = False
     cache_in_child: Bool = False
+    cache_reclaim: Bool = False
     ksm: Bool = False
     astray: Bool = False
     pinned: Bool = False
@@ -143,13 +145,13 @@ class Entry:
                        cache_in_child=disj(self.cache_in_child, conj(lives, negate(self.anon))))
 
     def mapping_anon(self, pte: BV) -> Entry:
-        """A new anonymous page that the process owns exclusively."""
-        return replace(self.unmapped(pte), anon=True, anon_exclusive=True)
+        """A new anonymous page that the process owns exclusively, and that nobody has pinned."""
+        return replace(self.unmapped(pte), anon=True, anon_exclusive=True, pinned=False)
 
     def mapping_cache(self, pte: BV, dirty: Bool) -> Entry:
         """The page that the page cache has, in memory; `dirty` where it was stored to."""
         return replace(self.unmapped(pte), in_cache=True, cache_swapped=False,
-                       cache_dirty=disj(self.cache_dirty, dirty))
+                       cache_reclaim=False, cache_dirty=disj(self.cache_dirty, dirty))
 
 
 class Outcome(IntEnum):
@@ -173,13 +175,14 @@ class Outcome(IntEnum):
     ENOTTY = 14
     never = 15
     """The call does not return."""
+    EOPNOTSUPP = 16
 
 
-OUTCOME_BITS = 4
+OUTCOME_BITS = 5
 
 
 def outcome(value: Outcome) -> BV:
-    """The outcome as a 4-bit vector."""
+    """The outcome as a 5-bit vector."""
     return number(int(value), OUTCOME_BITS)
 
 

@@ -111,4 +111,5 @@ def page_vma_mkclean_one(ed: Edition, entry: Entry) -> Entry:
     clean = pte_mkclean(ed, pte_wrprotect(ed, pte))
     written = conj(pte_present(pte), disj(pte_dirty(ed, pte), pte_write(pte)))
     return ite(entry.cache_dirty,
-               replace(entry, pte=ite(written, clean, pte), cache_dirty=False), entry)
+               replace(entry, pte=ite(written, clean, pte), cache_dirty=False,
+                       cache_reclaim=False), entry)

@@ -20,15 +20,17 @@ from model.kernel.rmap import try_to_unmap_one, unmap_lazyfree_folio
 @mirrors("mm/vmscan.c")
 def shrink_folio_list(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A pinned page stays in memory: an anonymous one with content is not even unmapped. A page of
-    the file that is clean is dropped from the page cache, a dirty one written to swap; one of a
-    file on a disk stays, unmapped, until it is written there."""
+    the file that is clean is dropped from the page cache, a dirty one written to swap, or where it
+    is of a disk, unmapped and left to writeback."""
     unmapped = try_to_unmap_one(ed, vma, entry)
     of_file = conj(negate(entry.anon), negate(entry.pinned))
     dirty = unmapped.cache_dirty
+    left = conj(of_file, dirty, vma.mapping.regular)
     reclaimed = replace(unmapped,
                         in_cache=conj(unmapped.in_cache, disj(negate(of_file), dirty)),
-                        cache_swapped=disj(unmapped.cache_swapped,
-                                           conj(of_file, dirty, not vma.mapping.regular)))
+                        cache_reclaim=disj(unmapped.cache_reclaim, left),
+                        cache_swapped=disj(unmapped.cache_swapped, conj(
+                            of_file, dirty, negate(left))))
     return ite(conj(entry.anon, entry.pinned, negate(entry.lazyfree)), entry, reclaimed)
 
 

@@ -986,10 +986,18 @@ static const char *operate_uffd(const char *op)
 	return NULL;
 }
 
+/* The worker that has written a page of a file to its disk holds it a moment longer. */
+static const char *page_out(void)
+{
+	if (strstr(mapped, "file"))
+		usleep(1000);
+	return result(madvise(place, length, MADV_PAGEOUT));
+}
+
 static const char *operate_kernel(const char *op)
 {
 	if (!strcmp(op, "pageout"))
-		return result(madvise(place, length, MADV_PAGEOUT));
+		return page_out();
 	if (!strcmp(op, "migrate"))
 		return migrate();
 	if (!strcmp(op, "ksm"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import gup, madvise
+from model.kernel import madvise, rsrc
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, as_term, conj, disj, ite, negate
 from model.kernel.records import Entry, Outcome, Vma, outcome
 
 
-def pin_user_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
-    pinned, result = gup.pin_user_pages(ed, vma, entry)
+def io_pin_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
+    pinned, result = rsrc.io_pin_pages(ed, vma, entry)
     done = as_term(result == outcome(Outcome.ok))
     dirty = replace(pinned, cache_dirty=disj(pinned.cache_dirty, conj(done, negate(pinned.anon))),
                     page_dirty=disj(pinned.page_dirty, conj(done, pinned.anon)))

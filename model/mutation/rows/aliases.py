@@ -3,16 +3,16 @@
 from model.mutation.mutant import Mutant
 
 MUTANTS = (
-    Mutant("filemap", "do_shared_fault", "in_cache=True", "in_cache=entry.in_cache",
+    Mutant("truncate", "do_shared_fault", "in_cache=True", "in_cache=entry.in_cache",
            "a store by another mapping gets no page", allow="alias:store"),
-    Mutant("filemap", "do_shared_fault", "else True", "else entry.cache_dirty",
+    Mutant("truncate", "do_shared_fault", "else True", "else entry.cache_dirty",
            "a store by another mapping leaves the page clean", allow="alias:store"),
-    Mutant("filemap", "do_shared_fault", "replace(entry,", "replace(entry.unmapped(entry.pte),",
+    Mutant("truncate", "do_shared_fault", "replace(entry,", "replace(entry.unmapped(entry.pte),",
            "a store by another mapping shows in a private copy", mapping="private-shmem",
            allow="alias:store"),
-    Mutant("filemap", "unmap_mapping_range", "unmap_single_vma(ed, vma, entry)", "entry",
+    Mutant("truncate", "unmap_mapping_range", "unmap_single_vma(ed, vma, entry)", "entry",
            "what is truncated stays mapped", allow="truncate"),
-    Mutant("filemap", "truncate_pagecache", "in_cache=False", "in_cache=True",
+    Mutant("truncate", "truncate_pagecache", "in_cache=False", "in_cache=True",
            "the page stays in the page cache", allow="truncate register:missing",
            untold="no promise says what a file that was truncated reads as"),
     Mutant("hugetlb", "hugetlb_vmtruncate",

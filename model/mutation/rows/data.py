@@ -2,6 +2,8 @@
 
 from model.mutation.mutant import Mutant
 
+_FAULTS = "no promise counts the faults of a page that reclaim has unmapped"
+
 MUTANTS = (
     Mutant("memory", "zap_pte_range", "folio_unmapped(ed, entry).unmapped(pte)",
            "entry.unmapped(pte)", "the dirty bit of the page of a file is dropped",
@@ -15,10 +17,25 @@ MUTANTS = (
            allow="migrate:begin migrate:end"),
     Mutant("vmscan", "shrink_folio_list", "disj(negate(of_file), dirty)", "negate(of_file)",
            "a dirty page of a file is dropped", allow="pageout"),
-    Mutant("vmscan", "shrink_folio_list",
-           "conj(of_file, dirty, not vma.mapping.regular)", "False",
+    Mutant("vmscan", "shrink_folio_list", "dirty, negate(left)", "False",
            "a dirty page of a file is not written to swap", allow="pageout",
            untold="no promise speaks of pagemap's present, swap, file and exclusive bits",
+           shown="recorded"),
+    Mutant("vmscan", "shrink_folio_list", "dirty, negate(left)", "dirty",
+           "a dirty page of a file on a disk goes to swap", mapping="file", allow="pageout",
+           untold="such a page is read back from the page cache, wherever else it may be"),
+    Mutant("vmscan", "shrink_folio_list", "disj(unmapped.cache_reclaim, left)",
+           "unmapped.cache_reclaim", "nothing is left to writeback", edition="v6.1",
+           mapping="file", allow="pageout", untold=_FAULTS, shown="recorded"),
+    Mutant("memory", "_read_back", "negate(entry.in_cache), again", "negate(entry.in_cache)",
+           "what is left to writeback is found at once", edition="v6.1", mapping="file",
+           allow="pageout", untold=_FAULTS, shown="recorded"),
+    Mutant("filemap", "do_async_mmap_readahead", 'negate(ed.has("4ed4379881aa"))', "True",
+           "a fault without mmap_lock counts as major too", mapping="file", allow="pageout",
+           untold=_FAULTS, shown="recorded"),
+    Mutant("rmap", "page_vma_mkclean_one", "cache_reclaim=False",
+           "cache_reclaim=entry.cache_reclaim", "what writeback has written is still left to it",
+           edition="v6.1", mapping="file", allow="pageout writeback", untold=_FAULTS,
            shown="recorded"),
     Mutant("rmap", "ttu_anon_lazyfree_folio", "disj(dirty, entry.pinned)", "entry.pinned",
            "what is stored to after MADV_FREE is dropped", mapping="anon", allow="free pageout"),
@@ -54,7 +71,4 @@ MUTANTS = (
            allow="free"),
     Mutant("madvise", "madvise_free_pte_range", "pte_present(entry.pte)", "True",
            "what migrates is given up", mapping="anon", allow="free migrate:begin migrate:end"),
-    Mutant("madvise", "madvise_free_pte_range", "disj(is_swap_slot(entry.pte), entry.poison)",
-           "is_swap_slot(entry.pte)", "poison stays", edition="v7.3", mapping="anon",
-           allow="free poison"),
 )

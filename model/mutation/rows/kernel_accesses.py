@@ -3,6 +3,7 @@
 from model.mutation.mutant import Mutant
 
 _SHARED = "no promise speaks of pagemap's present, swap, file and exclusive bits"
+_PINNED = "no promise says what can be pinned, and what a pin keeps"
 _DIRTY = "no promise asks whether the page of a file is dirty"
 
 MUTANTS = (
@@ -70,6 +71,49 @@ MUTANTS = (
            allow="process_vm_writev", untold=_SHARED, shown="recorded"),
     Mutant("gup", "pin_user_pages", "pinned = replace(faulted, pinned=True)", "pinned = faulted",
            "the pin is not counted", mapping="anon", allow="pin pin:write"),
+    Mutant("gup", "vma_needs_dirty_tracking", "vma.mapping.page_mkwrite or", "False and",
+           "the pages of a file on a disk are pinned", mapping="file", allow="pin pin:write"),
+    Mutant("gup", "vma_needs_dirty_tracking", "has_all(vma.vm_flags, VM_WRITE | VM_SHARED)", "True",
+           "a private mapping of a file cannot be pinned", edition="v6.6", mapping="private-file",
+           allow="pin pin:write"),
+    Mutant("gup", "writable_file_mapping_allowed", "negate(vma_needs_dirty_tracking(ed, vma))",
+           "True", "nobody asks for what a file system must hear of", mapping="file",
+           allow="pin pin:write"),
+    Mutant("gup", "check_vma_flags", "if longterm else allowed", "if False else allowed",
+           "a long-term pin is asked no more than another", mapping="file",
+           allow="pin pin:write"),
+    Mutant("gup", "pin_user_pages_fast", "mmu_permits(entry.pte, write=True)", "False",
+           "the VMA is always looked at", mapping="private-hugetlb", allow="pin fork:child",
+           untold=_PINNED, shown="recorded"),
+    Mutant("gup", "gup_fast_folio_allowed", "not vma.mapping.regular", "True",
+           "the pages of a file on a disk are pinned by their entries", mapping="file",
+           allow="pin pin:write"),
+    Mutant("gup", "gup_fast_folio_allowed", "entry.anon", "False",
+           "private copies are not pinned by their entries", mapping="private-file",
+           allow="pin pin:write", untold="what looks at the VMA pins the same page"),
+    # --- rsrc.py
+    Mutant("rsrc", "io_pin_pages", "by_entry[0], by_vma[0]", "by_vma[0], by_entry[0]",
+           "newer kernels look at the VMA, and tell otherwise", mapping="private-hugetlb",
+           allow="pin fork:child", untold=_PINNED, shown="recorded"),
+    Mutant("rsrc", "io_pin_pages", 'negate(ed.has("edd478269640"))', "False",
+           "io_uring has always taken private memory of files", edition="v6.1",
+           mapping="private-file", allow="pin pin:write"),
+    Mutant("rsrc", "io_pin_pages", "replace(pinned, pinned=False)", "pinned",
+           "what is refused stays pinned", edition="v6.1", mapping="private-file",
+           allow="pin pin:write"),
+    Mutant("rsrc", "io_pin_pages", "vma.mapping.regular", "not vma.mapping.anonymous",
+           "io_uring has never taken hugetlb memory", edition="v6.1", mapping="hugetlb",
+           allow="pin pin:write", untold=_PINNED, shown="recorded"),
+    # --- fork.py, hugetlb.py: pages that are pinned
+    Mutant("fork", "_copied_page", "make_huge_pte(ed, child, writable=True)",
+           "make_huge_pte(ed, child, writable=False)", "the child's copy is read-only",
+           mapping="private-hugetlb", allow="pin fork:child"),
+    Mutant("hugetlb", "copy_hugetlb_page_range", "conj(entry.pinned, entry.anon_exclusive)",
+           "entry.anon_exclusive", "no page of the parent's own is shared",
+           mapping="private-hugetlb", allow="fork"),
+    Mutant("hugetlb", "copy_hugetlb_page_range", "conj(entry.pinned, entry.anon_exclusive)",
+           "False", "the child shares what the parent has pinned", mapping="private-hugetlb",
+           allow="pin fork", untold=_PINNED, shown="recorded"),
     # --- process_vm_access.py
     Mutant("process_vm_access", "touch_pmd", "pte_mkdirty(ed, pte_mkyoung(entry.pte))",
            "entry.pte", "the PMD stays clean", mapping="shmem-thp",

@@ -20,7 +20,7 @@ OK = outcome(Outcome.ok)
 
 @dataclass(frozen=True)
 class Effect:
-    """The state after an operation, the outcome (4 bits) and the minor faults taken (3 bits)."""
+    """The state after an operation, the outcome (5 bits) and the minor faults taken (3 bits)."""
 
     state: State
     outcome: BV = OK

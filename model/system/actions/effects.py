@@ -9,9 +9,7 @@ from typing import TypeAlias
 from model.kernel.bits import VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.fault import Access, user_access
-from model.kernel.filemap import do_shared_fault, truncate_pagecache
 from model.kernel.fork import dup_mmap, stored_by_child
-from model.kernel.gup import pin_user_pages
 from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
@@ -33,9 +31,11 @@ from model.kernel.mremap import check_prep_vma, move_vma
 from model.kernel.pgtable import pte_dirty, pte_none, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
+from model.kernel.rsrc import io_pin_pages
 from model.kernel.swapfile import try_to_unuse
 from model.kernel.swapops import is_migration_entry, is_swap_slot
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
+from model.kernel.truncate import do_shared_fault, truncate_pagecache
 from model.kernel.vmscan import madvise_pageout
 from model.system.actions.effect import (
     OK,
@@ -266,7 +266,7 @@ def ksm(ed: Edition, s: State) -> Effect:
 
 def pin(ed: Edition, s: State) -> Effect:
     """An earlier pin is given up before."""
-    entry, result = pin_user_pages(ed, s.vma, replace(s.entry, pinned=False))
+    entry, result = io_pin_pages(ed, s.vma, replace(s.entry, pinned=False))
     return Effect(_with_anon_vma(replace(s, entry=entry), _page_asked_for(s)), result)
 
 

@@ -150,7 +150,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("pin:write", "a device writes through the pin", effects.device_store,
               after=("pin",), tracks=("pinned",)),
     Operation("pageout", "reclaim, as by madvise(MADV_PAGEOUT)", effects.pageout, by_kernel=True,
-              tracks=("cache_dirty", "cache_swapped", "partially_mapped")),
+              tracks=("cache_dirty", "cache_swapped", "cache_reclaim", "partially_mapped")),
     Operation("swapoff", "swapoff(2), and swapon(2) again", effects.swapoff, after=("pageout",)),
     Operation("migrate", "the page moves to another NUMA node, as by mbind(2)", effects.migrate,
               by_kernel=True, tracks=("partially_mapped",)),

@@ -39,6 +39,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "migration": ("migrate", "migrate:begin", "migrate:end", "numa", "fork", "dontneed",
                   "writeback"),
     "pages": ("ksm", "pin", "unpin", "pin:write", "pageout", "writeback", "dontneed"),
+    "pins": ("pin", "unpin", "pin:write", "fork:child", "open", "migrate"),
     "twins": ("ksm", "fork:stay", "dontneed", "mremap"),
     "huge": ("split", "collapse", "migrate", "pageout", *_ANY),
 }
@@ -48,7 +49,8 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
-              "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp"}
+              "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
+              "pins": "pin"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
@@ -58,11 +60,13 @@ _OF_NAMED_FILES = {"alias:store", "truncate"}
 that of hugetlb among it, though the kernel has a file for that."""
 _READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
 """Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
-_OF_SMALL_PAGES = {"pin", "unpin", "pin:write", "numa", "ksm"}
+_OF_SMALL_PAGES = {"numa", "ksm"}
+_PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are pins of
+    transparent huge pages, and reclaim of those of shared memory."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -74,12 +78,14 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
+        left_out |= _PINS
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
                      "register:minor", "register:wp+minor", "continue", "continue:wp"}
         left_out |= _READ_WRITE
-    if mapping.shared and (mapping.thp or mapping.regular):
+    if mapping.shared and mapping.thp:
         left_out |= {"pageout", "swapoff"}
-    left_out |= {"pin", "unpin", "pin:write"} if mapping.regular else _OF_FILES
+    if not mapping.regular:
+        left_out |= _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)
 
 
