@@ -1,7 +1,7 @@
 /*
  * access-completes on private-hugetlb: mprotect succeeds, and a store or load that the VMA allows
- * completes, or raises an event for an entry that is write-protected or missing, or SIGBUS for one
- * that is poisoned, or SIGSEGV in a guard region, after at most four faults; one by the kernel
+ * completes, or raises an event for an entry that is write-protected or not mapped, or SIGBUS for
+ * one that is poisoned, or SIGSEGV in a guard region, after at most four faults; one by the kernel
  * ends in EFAULT there.
  * The steps are those of v6.1 (6.1.192 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.

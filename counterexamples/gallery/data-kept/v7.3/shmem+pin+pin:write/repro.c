@@ -1,6 +1,6 @@
 /*
  * data-kept on shmem: What was stored last is there, in memory or in swap, until a call that gives
- * it up.
+ * it up, or until it is written to a file on a disk.
  * The steps are those of v7.3 (7.3.4 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

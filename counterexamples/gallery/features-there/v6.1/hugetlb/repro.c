@@ -1,6 +1,6 @@
 /*
  * features-there on hugetlb: A userfaultfd can be opened with WP_UNPOPULATED and with WP_ASYNC,
- * and write-protects shared memory.
+ * and write-protects shared memory that is not in mode RWP.
  * The steps are those of v6.1 (6.1.192 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

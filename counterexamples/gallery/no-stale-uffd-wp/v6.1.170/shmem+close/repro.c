@@ -1,6 +1,6 @@
 /*
  * no-stale-uffd-wp on shmem: No entry carries a uffd-wp bit or marker outside a VMA registered for
- * write-protect mode.
+ * write-protect mode or mode RWP.
  * The steps are those of v6.1.170 (6.1.170 as Debian ships it), where they break the promise. Exit
  * 1: this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

@@ -1,6 +1,6 @@
 /*
  * no-stale-uffd-wp on thp: No entry carries a uffd-wp bit or marker outside a VMA registered for
- * write-protect mode.
+ * write-protect mode or mode RWP.
  * The steps are those of v6.18 (6.18.15 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

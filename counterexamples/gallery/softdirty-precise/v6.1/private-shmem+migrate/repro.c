@@ -1,6 +1,6 @@
 /*
  * softdirty-precise on private-shmem: After clear_refs no page is soft-dirty, and neither a load,
- * nor a change of protection, nor what the kernel does by itself makes it so.
+ * nor a change of protection, nor UFFDIO_CONTINUE, nor what the kernel does by itself makes it so.
  * The steps are those of v6.1 (6.1.192 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *

@@ -1,6 +1,7 @@
 /*
- * uffd-wp-complete-populated on anon: After `wp` returned on a page that is mapped, no store takes
- * effect without an event until `unwp`, `unregister` or what else ends the registration.
+ * uffd-wp-complete-populated on anon: After `wp` returned on a page that is mapped, no store but a
+ * device's takes effect without an event until `unwp`, `unregister` or what else ends the
+ * registration.
  * The steps are those of v7.3 (7.3.4 as Debian ships it), where they break the promise. Exit 1:
  * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
  *
