@@ -229,9 +229,8 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     f1879e8a0c60 nothing does, and the page is exclusive where its entry was.
 
     Before 20dfa5b7adc5 a store to such a page is done and recorded at once, write-protected or
-    not, and a load maps it read-only. Since then it is mapped writable wherever a write fault
-    would have nothing to do, and every other store goes on into do_wp_page(), but one that mode RWP
-    traps.
+    not, and a load maps it read-only. Since then it is mapped writable where a write fault has
+    nothing to do; other stores go on into do_wp_page(), but what mode RWP traps.
     """
     alone = negate(disj(entry.slot_in_child, entry.in_swap_cache))
     passed_by = disj(alone, conj(write, negate(entry.slot_in_child)))
