@@ -104,9 +104,11 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
         for allow in (*map(with_needed, ALLOWED), *TOGETHER):
             if set(allow) <= known:
                 cells[allow] = {
-                    p.name for p in promises if p.name not in broken
-                    and p.expected(edition, mapping, allow) == "violated"
-                    and p.expected(edition, mapping, allow[:-1]) != "violated"}
+                    p.name for p in promises
+                    if p.expected(edition, mapping, allow) == "violated"
+                    and p.expected(edition, mapping, allow[:-1]) != "violated"
+                    and not any(set(less) < set(allow) and p.name in names
+                                for less, names in cells.items())}
         for allow, names in cells.items():
             if names:
                 chosen = [word for name in sorted(names) for word in ("--property", name)]

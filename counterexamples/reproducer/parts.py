@@ -369,7 +369,8 @@ static struct uffdio_register reg_rwp = { .range = RANGE,
     "rwprotect": Part((), """\
 struct rwprotect { struct uffdio_range range; __u64 mode; };
 /* UFFDIO_RWPROTECT */
-#define UFFD_RWPROTECT(arg) (ioctl(uffd, _IOWR(0xAA, 9, arg), &arg) ? errno : 0)
+#define UFFD_RWPROTECT(arg) (arg.range.start = (long)PLACE, \\
+	ioctl(uffd, _IOWR(0xAA, 9, arg), &arg) ? errno : 0)
 """),
     "rwp": Part((), """\
 static struct rwprotect rwp = { .range = RANGE, .mode = 1 /* UFFDIO_RWPROTECT_MODE_RWP */ };
@@ -387,6 +388,12 @@ static struct uffdio_writeprotect unwp = { .range = RANGE, .mode = 0 };
 static struct uffdio_zeropage zero = { .range = RANGE };
 """),
     "poison": Part((), """\
-static struct { struct uffdio_range range; __u64 mode; __s64 updated; } poison = { .range = RANGE };
+static int poison(void)
+{
+	struct { struct uffdio_range range; __u64 mode; __s64 updated; } arg = {
+		{ (long)PLACE, LENGTH }, 0, 0 };
+
+	return ioctl(uffd, _IOWR(0xAA, 8, arg) /* UFFDIO_POISON */, &arg) ? errno : 0;
+}
 """),
 }

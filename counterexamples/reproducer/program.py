@@ -54,7 +54,7 @@ def program(trace: Trace, shown: int = 0) -> str:
     memory = MAPPINGS[trace.mapping]
     needs = {*memory.needs, *(name for op in trace.ops for name in CALLS[op].needs)}
     if needs & {"range", "reg", "reg:missing", "reg:both", "reg:minor", "reg:wp+minor", "reg:rwp",
-                "wp", "unwp", "rwp", "unrwp", "zero", "poison"}:
+                "wp", "unwp", "rwp", "unrwp", "zero"}:
         needs.add("moving" if needs & _MOVES else "fixed")
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}

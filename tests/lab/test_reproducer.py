@@ -87,12 +87,12 @@ def test_they_are_short_and_read_well(path: Path) -> None:
     text = path.read_text()
     code = [line for line in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).split("\n")
             if line.strip()]
-    longer = {"ksm": 152, "pageout": 136, "pin:write": 130, "guard": 146,
-              "calls-return": 146}
+    longer = {"ksm": 152, "freed-own": 152, "rwp-complete": 175, "pageout": 140,
+              "pin:write": 150, "guard": 146, "calls-return": 146}
     assert len(code) <= max((n for op, n in longer.items() if op in str(path.parent)),
                             default=125)
     lines = text.splitlines()
-    assert max(len(line.expandtabs(8)) for line in lines) <= 112
+    assert max(len(line.expandtabs(8)) for line in lines) <= 116
     steps = [n for n, line in enumerate(lines) if re.match(r'\tstep\("', line)]
     assert all(re.match(r"\t/\* (by the kernel; )?pte: ", lines[n - 1]) for n in steps[1:])
 

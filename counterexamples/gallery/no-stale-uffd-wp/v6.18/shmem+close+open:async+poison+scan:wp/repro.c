@@ -82,7 +82,13 @@ static int open_uffd(int features)
 }
 static struct uffdio_range range = RANGE;
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
-static struct { struct uffdio_range range; __u64 mode; __s64 updated; } poison = { .range = RANGE };
+static int poison(void)
+{
+	struct { struct uffdio_range range; __u64 mode; __s64 updated; } arg = {
+		{ (long)PLACE, LENGTH }, 0, 0 };
+
+	return ioctl(uffd, _IOWR(0xAA, 8, arg) /* UFFDIO_POISON */, &arg) ? errno : 0;
+}
 
 int main(void)
 {
@@ -112,8 +118,7 @@ int main(void)
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, 0);
 	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
-	step("poison", ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0, 0, 0,
-	     PM_SWAP | PM_WRITTEN);
+	step("poison", poison(), 0, 0, PM_SWAP | PM_WRITTEN);
 	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("scan:wp", scan(LENGTH, 3 /* PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC */) < 0 ? errno : 0, 0, 0,
 	     PM_SWAP | PM_UFFD_WP);

@@ -178,7 +178,8 @@ static struct uffdio_register reg_rwp = { .range = RANGE,
 	.mode = 1 << 3 /* UFFDIO_REGISTER_MODE_RWP */ };
 struct rwprotect { struct uffdio_range range; __u64 mode; };
 /* UFFDIO_RWPROTECT */
-#define UFFD_RWPROTECT(arg) (ioctl(uffd, _IOWR(0xAA, 9, arg), &arg) ? errno : 0)
+#define UFFD_RWPROTECT(arg) (arg.range.start = (long)PLACE, \
+	ioctl(uffd, _IOWR(0xAA, 9, arg), &arg) ? errno : 0)
 static struct rwprotect rwp = { .range = RANGE, .mode = 1 /* UFFDIO_RWPROTECT_MODE_RWP */ };
 
 int main(void)

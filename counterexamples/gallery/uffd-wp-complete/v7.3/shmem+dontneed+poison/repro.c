@@ -86,7 +86,13 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 #define RANGE { (long)PLACE, LENGTH }
 static struct uffdio_register reg = { .range = RANGE, .mode = UFFDIO_REGISTER_MODE_WP };
 static struct uffdio_writeprotect wp = { .range = RANGE, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
-static struct { struct uffdio_range range; __u64 mode; __s64 updated; } poison = { .range = RANGE };
+static int poison(void)
+{
+	struct { struct uffdio_range range; __u64 mode; __s64 updated; } arg = {
+		{ (long)PLACE, LENGTH }, 0, 0 };
+
+	return ioctl(uffd, _IOWR(0xAA, 8, arg) /* UFFDIO_POISON */, &arg) ? errno : 0;
+}
 
 int main(void)
 {
@@ -106,8 +112,7 @@ int main(void)
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("register", UFFD(REGISTER, reg), 0, 0, 0);
 	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
-	step("poison", ioctl(uffd, _IOWR(0xAA, 8, poison) /* UFFDIO_POISON */, &poison) ? errno : 0, 0, 0,
-	     PM_SWAP);
+	step("poison", poison(), 0, 0, PM_SWAP);
 	/* pte: poison marker; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
 	step("wp", UFFD(WRITEPROTECT, wp), 0, 0, PM_SWAP);
 	/* pte: empty; VM_READ VM_WRITE VM_UFFD_WP VM_SOFTDIRTY; prot: not RW */
