@@ -47,7 +47,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("099dd6878b9b", "mm/swap: fix pte_same_as_swp() not removing uffd-wp bit when compare",
            "v5.13", "dropped: swapoff never ends while a write-protected page is in swap"),
     Change("dontunmap-files", "mm: Extend MREMAP_DONTUNMAP to non-anonymous mappings", "v5.13",
-           "none here, though seen: MREMAP_DONTUNMAP is refused for memory of a file"),
+           "none here: MREMAP_DONTUNMAP is refused for memory of a file"),
     Change("8f34f1eac382", "mm/userfaultfd: fix uffd-wp special cases for fork()", "v5.14",
            "dropped: a child, which is not registered, inherits uffd-wp bits"),
     Change("0e88904cb700", "userfaultfd: mark uffd_wp regardless of VM_WRITE flag",
@@ -162,7 +162,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "none here: what no entry should let through is pinned where one does",
            requires=("8ac268436e6d", "edd478269640")),
     Change("4ed4379881aa", "mm: handle shared faults under the VMA lock", "v6.7",
-           "none here, though seen: a fault of a page that reclaim has left to writeback counts as "
+           "none here: a fault of a page that reclaim has left to writeback counts as "
            "major"),
     Change("d61ea1cb0095", "userfaultfd: UFFD_FEATURE_WP_ASYNC", "v6.7",
            "dropped: a userfaultfd with WP_ASYNC cannot be opened", requires=("2bad466cc9d9",)),
