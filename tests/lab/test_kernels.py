@@ -118,7 +118,8 @@ def test_runs_of_all_operations_together_agree(kernel: str, runs: int, seed: int
     fork is 1.8 s after its boot (a double fault in kmem_cache_alloc_node_noprof() of
     copy_process()): its runs fork later."""
     code = conform.main(["--kernel", kernel, "--runs", str(runs), "--steps", "14",
-                         "--seed", str(seed), "--jobs", "1", "--timeout", "60", "--format", "json", "--quiet"])
+                         "--seed", str(seed), "--jobs", "1", "--timeout", "60",
+                         "--format", "json", "--quiet"])
     told = json.loads(capsys.readouterr().out)
     assert (code, told["verdict"]) == (0, "same")
     assert [r["mapping"] for r in told["results"]] == list(MAPPINGS)
