@@ -30,9 +30,7 @@ def madvise_remove(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
     private mapping, and in one that may never be written; before e8e17ee90eaf that may not be now.
     Without ZAP_FLAG_DROP_MARKER: uffd-wp markers stay, and poison where only what is of the file is
     zapped (should_zap_cows), which hugetlb does not ask."""
-    unmapped = unmap_single_vma(ed, vma, entry)
-    punched = replace(unmapped, in_cache=False, cache_dirty=False, cache_swapped=False,
-                      cache_in_child=False, cache_reclaim=False, pinned=False)
+    punched = unmap_single_vma(ed, vma, entry).out_of_cache()
     kept = conj(entry.poison, not vma.mapping.hugetlb)
     punched = ite(kept, replace(punched, pte=entry.pte, poison=True), punched)
     if vma.mapping.anonymous:

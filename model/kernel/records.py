@@ -134,6 +134,12 @@ class Entry:
                        partially_mapped=False, unused=False, lazyfree=False,
                        page_dirty=False, no_tables=False, poison=False, guard=False)
 
+    def out_of_cache(self) -> Entry:
+        """The page cache has the page no more, in memory or in swap: nobody maps it, and who has
+        pinned it keeps what is no page of the file."""
+        return replace(self, in_cache=False, cache_dirty=False, cache_swapped=False,
+                       cache_in_child=False, cache_reclaim=False, pinned=False)
+
     @property
     def child_maps(self) -> Bool:
         """A living child maps the page that this entry maps."""

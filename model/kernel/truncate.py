@@ -38,8 +38,6 @@ def unmap_mapping_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors("mm/truncate.c", "mm/shmem.c:shmem_setattr")
 def truncate_pagecache(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """The pages are unmapped, and the page cache and its swap slots emptied; who has pinned a page
-    keeps what is no page of the file any more."""
+    """The pages are unmapped, and the page cache and its swap slots emptied."""
     unmap = hugetlb_vmtruncate if vma.mapping.hugetlb else unmap_mapping_range
-    return replace(unmap(ed, vma, entry), in_cache=False, cache_dirty=False, cache_swapped=False,
-                   cache_reclaim=False, pinned=False)
+    return unmap(ed, vma, entry).out_of_cache()

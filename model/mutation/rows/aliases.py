@@ -12,7 +12,7 @@ MUTANTS = (
            allow="alias:store"),
     Mutant("truncate", "unmap_mapping_range", "unmap_single_vma(ed, vma, entry)", "entry",
            "what is truncated stays mapped", allow="truncate"),
-    Mutant("truncate", "truncate_pagecache", "in_cache=False", "in_cache=True",
+    Mutant("truncate", "truncate_pagecache", ".out_of_cache()", "",
            "the page stays in the page cache", allow="truncate register:missing",
            untold="no promise says what a file that was truncated reads as"),
     Mutant("hugetlb", "hugetlb_vmtruncate",

@@ -29,7 +29,7 @@ MUTANTS = (
            "6.12 lets another userfaultfd unregister a file", mapping="file",
            allow="other:unregister close open:async",
            untold="owner-only speaks of what can be protected without WP_ASYNC"),
-    Mutant("madvise", "madvise_remove", "in_cache=False", "in_cache=True",
+    Mutant("madvise", "madvise_remove", ".out_of_cache()", "",
            "the hole keeps its page", allow="remove register:missing",
            untold="no promise says what a hole reads as"),
     Mutant("madvise", "madvise_remove", "unmap_single_vma(ed, vma, entry)", "entry",

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
 from model.kernel.logic import BV, Bool, conj, disj, ite, negate, number
-from model.kernel.mprotect import (
-    modify_prot_start_ptes,
-)
+from model.kernel.mprotect import modify_prot_start_ptes
 from model.kernel.records import Entry, Outcome, outcome
 from model.system.state.state import History, State
 

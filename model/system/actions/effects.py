@@ -23,10 +23,7 @@ from model.kernel.madvise import (
 )
 from model.kernel.memory import copy_page_range, try_to_free_pte, unmap_single_vma
 from model.kernel.migrate import remove_migration_pte
-from model.kernel.mprotect import (
-    change_prot_numa,
-    do_mprotect_pkey,
-)
+from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import check_prep_vma, move_vma
 from model.kernel.pgtable import pte_dirty, pte_none, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
@@ -119,7 +116,7 @@ def scan_wp(ed: Edition, s: State) -> Effect:
 def mprotect(ed: Edition, s: State, prot: int) -> Effect:
     vma, _, result = do_mprotect_pkey(ed, s.vma, s.entry, prot)
     done = protected(ed, s, as_term(vma.vm_flags != s.vma.vm_flags),
-                      lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
+                     lambda entry: do_mprotect_pkey(ed, s.vma, entry, prot)[1])
     return Effect(replace(done, vma=vma), result)
 
 
@@ -166,8 +163,8 @@ def guard(ed: Edition, s: State) -> Effect:
     but for shared memory, which keeps what was stored."""
     vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
     zapped = as_term(result != outcome(Outcome.EINVAL))
-    stored = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
-    guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=stored))
+    kept = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
+    guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=kept))
     return Effect(unprotected(cured(guarded, zapped), as_term(result == OK)), result)
 
 

@@ -54,7 +54,7 @@ def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
     """By the userfaultfd of the run, or by an `other` one that is opened for it."""
     vma, _, result = userfaultfd_unregister(ed, s.vma, s.entry, other)
     done = protected(ed, s, _disarmed(s.vma, vma),
-                      lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
+                     lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
     if other:
         return Effect(unprotected(replace(done, vma=vma), as_term(result == OK)), result)
     return _ioctl(s, Effect(unprotected(replace(done, vma=vma)), result))
@@ -64,7 +64,7 @@ def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) ->
     """As `unregister`, by either."""
     _, result = mwriteprotect_range(ed, s.vma, s.entry, enable_wp, other)
     done = protected(ed, s, as_term(result == OK),
-                      lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp, other)[0])
+                     lambda entry: mwriteprotect_range(ed, s.vma, entry, enable_wp, other)[0])
     populated = conj(enable_wp, pte_present(done.entry.pte))
     sync = conj(enable_wp, negate(s.vma.wp_async))
     history = replace(s.history, protected=sync,
@@ -87,7 +87,7 @@ def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
 def close_uffd(ed: Edition, s: State) -> Effect:
     vma, _ = userfaultfd_release(ed, s.vma, s.entry)
     done = protected(ed, s, _disarmed(s.vma, vma),
-                      lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
+                     lambda entry: userfaultfd_release(ed, s.vma, entry)[1])
     closed = unprotected(replace(done, vma=vma, uffd_open=False))
     return ite(s.uffd_open, Effect(closed), Effect(s, outcome(Outcome.EBADF)))
 
