@@ -8,7 +8,8 @@ there are VM_MAYBE_GUARD (11), VM_UFFD_RWP (43) and the guard marker (bit 2); VM
 VM_SEALED are 41 and 42. No vm_flags here has any of these bits: VM_MAYBE_GUARD, VM_UFFD_MINOR and
 VM_UFFD_RWP are facts of a VMA by themselves (records.py), for systems that do without them.
 
-A present PTE, as this model uses it (the frame number, bits 12 to 51, is left 0: one page)::
+A present PTE, as this model uses it (the frame number, bits 12 to 51, is left 0, and
+model/system/asking/frames.py proves that nothing depends on it)::
 
      63  62..59    58           57      11    10     9        8       6   5   2   1   0
      NX  pkey   SAVED_DIRTY  DEVMAP    SOFT  UFFD  SPECIAL  PROT    DIRTY A USER RW  P

@@ -17,6 +17,7 @@ from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_needs_copy
 from model.kernel.pgtable import (
     maybe_mkwrite,
+    mk_pte,
     pte_clear_uffd_wp,
     pte_mkdirty,
     pte_none,
@@ -75,7 +76,7 @@ def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
     parent has pinned."""
     if child.mapping.hugetlb:
         return entry.mapping_anon(make_huge_pte(ed, child, writable=True))
-    return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child))
+    return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, child)), child))
 
 
 def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:

@@ -26,6 +26,7 @@ from model.kernel.memory import (
 from model.kernel.mirror import mirrors
 from model.kernel.mmu import mmu_permits
 from model.kernel.pgtable import (
+    mk_pte,
     pte_mksoft_dirty,
     pte_mkuffd_wp,
     pte_present,
@@ -109,7 +110,7 @@ def unshare_fault(ed: Edition, vma: Vma, entry: Entry) -> Fault:
 
 def unsharing_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """wp_page_copy() with FAULT_FLAG_UNSHARE: the copy keeps the soft-dirty and uffd-wp bits."""
-    pte = vma.vm_page_prot
+    pte = mk_pte(ed, vma)
     pte = ite(pte_soft_dirty(entry.pte), pte_mksoft_dirty(pte), pte)
     pte = ite(pte_uffd_wp(entry.pte), pte_mkuffd_wp(ed, pte), pte)
     return entry.mapping_anon(pte)

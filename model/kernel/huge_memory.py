@@ -16,6 +16,7 @@ from model.kernel.mirror import mirrors
 from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.pgtable import (
     maybe_mkwrite,
+    mk_pte,
     pte_clear_uffd_wp,
     pte_dirty,
     pte_mkclean,
@@ -82,10 +83,10 @@ def folio_unmapped(ed: Edition, entry: Entry) -> Entry:
 def do_huge_pmd_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     """A load maps the huge zero page, read-only; a store a new huge page of the process's own."""
     if write:
-        pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+        pmd = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma)), vma)
         mapped = entry.mapping_anon(pmd_mkhuge(pmd))
     else:
-        mapped = replace(entry.unmapped(pmd_mkhuge(vma.vm_page_prot)), zero_page=True)
+        mapped = replace(entry.unmapped(pmd_mkhuge(mk_pte(ed, vma))), zero_page=True)
     return ite(userfaultfd_missing(vma), Fault(entry, outcome(Outcome.event)),
                Fault(mapped, outcome(Outcome.ok)))
 
@@ -93,7 +94,7 @@ def do_huge_pmd_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool)
 @mirrors("mm/memory.c")
 def do_set_pmd(ed: Edition, vma: Vma, write: bool) -> BV:
     """The PMD of a huge page of the file."""
-    pmd = vma.vm_page_prot
+    pmd = mk_pte(ed, vma)
     if write:
         pmd = maybe_mkwrite(ed, pte_mkdirty(ed, pmd), vma)
     return pmd_mkhuge(pmd)
@@ -117,7 +118,7 @@ def do_huge_pmd_wp_page(ed: Edition, vma: Vma, entry: Entry) -> HugeFault:
     reused = Fault(replace(entry, pte=pmd, anon_exclusive=True), outcome(Outcome.ok))
     split = Fault(split_huge_pmd_locked(ed, vma, entry), outcome(Outcome.ok))
     reuse = conj(negate(entry.zero_page), disj(entry.anon_exclusive, negate(entry.in_child)))
-    anew = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    anew = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma)), vma)
     huge = Fault(entry.mapping_anon(pmd_mkhuge(anew)), outcome(Outcome.ok))
     whole = conj(ed.has("1ced09e0331f"), entry.zero_page)
     return HugeFault(ite(whole, huge, ite(reuse, reused, split)), negate(disj(whole, reuse)))
@@ -161,7 +162,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pmd = entry.pte
     if not vma.mapping.anonymous:
         return ite(pte_none(pmd), entry, folio_unmapped(ed, entry).unmapped(word(0)))
-    pte = vma.vm_page_prot
+    pte = mk_pte(ed, vma)
     pte = ite(pte_write(pmd), pte_mkwrite(ed, pte), pte)
     pte = ite(conj(ed.has("5436d6556937"), pte_dirty(ed, pmd)), pte_mkdirty(ed, pte), pte)
     pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
@@ -177,7 +178,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C, ":__split_huge_zero_page_pmd")
 def split_huge_zero_page_pmd(ed: Edition, vma: Vma, entry: Entry) -> BV:
     """__split_huge_zero_page_pmd: soft-dirty is dropped, before 42b2af2c9b7e uffd-wp too."""
-    pte = pte_mkspecial(vma.vm_page_prot)
+    pte = pte_mkspecial(mk_pte(ed, vma))
     return ite(conj(ed.has("42b2af2c9b7e"), pte_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
 
 
@@ -268,7 +269,7 @@ def set_pmd_migration_entry(ed: Edition, entry: Entry) -> BV:
 def remove_migration_pmd(ed: Edition, vma: Vma, swp: BV, dirty: Bool) -> BV:
     """See remove_migration_pte(). A dirty page comes back soft-dirty, since pmd_mkdirty() is
     last."""
-    pmd = pmd_mkhuge(vma.vm_page_prot)
+    pmd = pmd_mkhuge(mk_pte(ed, vma))
     pmd = ite(pte_swp_soft_dirty(swp), pte_mksoft_dirty(pmd), pmd)
     writable = is_writable_migration_entry(ed, swp)
     since = ite(writable, pte_mkwrite(ed, pmd), pmd)

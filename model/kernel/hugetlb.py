@@ -22,6 +22,7 @@ from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, 
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     is_swap_pte,
+    mk_pte,
     pte_clear_uffd_wp,
     pte_mkdirty,
     pte_mkuffd_wp,
@@ -78,10 +79,10 @@ def huge_pte_mkuffd_wp(ed: Edition, pte: BV) -> BV:
 def make_huge_pte(ed: Edition, vma: Vma, writable: bool) -> BV:
     """The entry for a new page. Writable or not is the caller's word, not vm_page_prot's, and since
     "huge-pte-vm-write" that of the VMA too."""
-    pte = pte_wrprotect(ed, vma.vm_page_prot)
+    pte = pte_wrprotect(ed, mk_pte(ed, vma))
     if writable:
         allowed = disj(negate(ed.has("huge-pte-vm-write")), has(vma.vm_flags, VM_WRITE))
-        pte = ite(allowed, huge_pte_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot)), pte)
+        pte = ite(allowed, huge_pte_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma))), pte)
     return set_bits(pte_mkyoung(pte), PAGE_PSE)
 
 

@@ -14,6 +14,7 @@ from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     maybe_mkwrite,
+    mk_pte,
     pte_mkdirty,
     pte_none,
     pte_present,
@@ -46,7 +47,7 @@ def exceed_none_pte(vma: Vma, pte: BV) -> Bool:
 @mirrors(_C)
 def collapse_huge_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A new huge page of the process's own: dirty, and soft-dirty as a whole."""
-    pmd = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    pmd = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma)), vma)
     unused = disj(pte_none(entry.pte), entry.zero_page, entry.unused)
     return replace(entry.mapping_anon(pmd_mkhuge(pmd)), huge=True, unused=unused)
 

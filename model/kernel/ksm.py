@@ -13,7 +13,7 @@ from model.kernel.gup import unsharing_copy
 from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.memory import do_uffd_rwp, do_wp_page, vma_is_accessible
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import pte_mksoft_dirty, pte_present, pte_protnone, pte_soft_dirty
+from model.kernel.pgtable import mk_pte, pte_mksoft_dirty, pte_present, pte_protnone, pte_soft_dirty
 from model.kernel.records import Entry, Vma
 from model.kernel.swapops import is_swap_slot
 from model.kernel.userfaultfd_k import userfaultfd_pte_rwp
@@ -26,7 +26,7 @@ def replace_page(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The new entry is vm_page_prot's alone, and since "ksm-soft-dirty" keeps soft-dirty: the uffd
     bit is gone, whatever it stood for. The page is dirty, so that reclaim does not drop it."""
     kept = conj(ed.has("ksm-soft-dirty"), pte_soft_dirty(entry.pte))
-    merged = entry.unmapped(ite(kept, pte_mksoft_dirty(vma.vm_page_prot), vma.vm_page_prot))
+    merged = entry.unmapped(ite(kept, pte_mksoft_dirty(mk_pte(ed, vma)), mk_pte(ed, vma)))
     return replace(merged, anon=True, ksm=True, page_dirty=True)
 
 

@@ -16,6 +16,7 @@ from model.kernel.memory import set_pte_range
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    mk_pte,
     pte_mksoft_dirty,
     pte_mkspecial,
     pte_mkuffd_wp,
@@ -65,7 +66,7 @@ def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry
 def try_to_map_unused_to_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The zero page in place of the page that migrates: soft-dirty and uffd-wp stay since
     9658d698a8a8."""
-    pte, kept = pte_mkspecial(vma.vm_page_prot), ed.has("9658d698a8a8")
+    pte, kept = pte_mkspecial(mk_pte(ed, vma)), ed.has("9658d698a8a8")
     pte = ite(conj(kept, pte_swp_soft_dirty(entry.pte)), pte_mksoft_dirty(pte), pte)
     pte = ite(conj(kept, pte_swp_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
     return replace(entry.unmapped(pte), zero_page=True)

@@ -37,6 +37,7 @@ from model.kernel.mmap import (
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.pgtable import (
     maybe_mkwrite,
+    mk_pte,
     pte_clear_uffd_wp,
     pte_mkdirty,
     pte_mksoft_dirty,
@@ -91,10 +92,10 @@ def do_anonymous_page(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
     """A load maps the shared zero page, read-only; a store a new page of the process's own.
     Both are missing-page events first where the VMA is registered for those."""
     if write:
-        pte = pte_mkdirty(ed, vma.vm_page_prot)
-        pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), vma.vm_page_prot)
+        pte = pte_mkdirty(ed, mk_pte(ed, vma))
+        pte = ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), mk_pte(ed, vma))
     else:
-        pte = pte_mkspecial(vma.vm_page_prot)
+        pte = pte_mkspecial(mk_pte(ed, vma))
     pte = ite(conj(ed.has("2bad466cc9d9"), pte_marker_uffd_wp(ed, entry.pte)),
               pte_mkuffd_wp(ed, pte), pte)
     mapped = (entry.mapping_anon(pte) if write
@@ -135,7 +136,7 @@ def set_pte_range(ed: Edition, vma: Vma, entry: Entry, write: bool, uffd_wp: Boo
     """The new entry (do_set_pte in 6.1). A load gets vm_page_prot as it is, write permission and
     all, and since 4e92030c05dc the dirty bit with that where the page is dirty; a store is recorded
     even where the uffd-wp bit keeps it from happening now."""
-    pte = pte_mkyoung(vma.vm_page_prot)
+    pte = pte_mkyoung(mk_pte(ed, vma))
     if write:
         pte = maybe_mkwrite(ed, pte_mkdirty(ed, pte), vma)
     else:
@@ -177,7 +178,7 @@ def wp_page_reuse(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 @mirrors(_C)
 def wp_page_copy(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """A new anonymous page; the entry starts from vm_page_prot, so the uffd-wp bit is gone."""
-    pte = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    pte = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma)), vma)
     return entry.mapping_anon(pte)
 
 
@@ -236,14 +237,14 @@ def swap_in(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     passed_by = disj(alone, conj(write, negate(entry.slot_in_child)))
     exclusive = disj(pte_swp_exclusive(entry.pte),
                      conj(negate(ed.has("f1879e8a0c60")), passed_by))
-    pte = rwp_restored(ed, vma, _restored(ed, vma.vm_page_prot, entry.pte))
+    pte = rwp_restored(ed, vma, _restored(ed, mk_pte(ed, vma), entry.pte))
     trapped = conj(userfaultfd_rwp(vma), pte_swp_uffd_wp(entry.pte))
     nothing_to_do = conj(exclusive, negate(trapped), has(vma.vm_flags, VM_WRITE),
                          negate(userfaultfd_pte_wp(vma, pte)),
                          negate(pte_needs_soft_dirty_wp(vma, pte)))
     writable = pte_mkwrite(ed, pte)
     writable = pte_mkdirty(ed, writable) if write else writable
-    stored = maybe_mkwrite(ed, pte_mkdirty(ed, vma.vm_page_prot), vma)
+    stored = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, vma)), vma)
     stored = _restored(ed, stored, entry.pte)
     done = ite(ed.has("20dfa5b7adc5"), nothing_to_do, conj(exclusive, write))
     taken = ite(ed.has("20dfa5b7adc5"), writable, stored)

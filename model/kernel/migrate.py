@@ -17,6 +17,7 @@ from model.kernel.logic import conj, ite, negate, set_bits, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
     maybe_mkwrite,
+    mk_pte,
     pte_clear_soft_dirty,
     pte_mkdirty,
     pte_mksoft_dirty,
@@ -46,7 +47,7 @@ def remove_migration_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """
     swp = entry.pte
     soft_dirty, dirty = pte_swp_soft_dirty(swp), is_migration_entry_dirty(swp)
-    pte = vma.vm_page_prot
+    pte = mk_pte(ed, vma)
     exact = ite(dirty, pte_mkdirty(ed, pte), pte)
     exact = ite(soft_dirty, pte_mksoft_dirty(exact), pte_clear_soft_dirty(exact))
     before = ite(soft_dirty, pte_mksoft_dirty(pte), pte)

@@ -207,6 +207,13 @@ def maybe_mkwrite(ed: Edition, pte: BV, vma: Vma) -> BV:
     return ite(has(vma.vm_flags, VM_WRITE), pte_mkwrite(ed, pte), pte)
 
 
+@mirrors("include/linux/mm.h", ":folio_mk_pte", _H + ":pfn_pte")
+def mk_pte(ed: Edition, vma: Vma) -> BV:
+    """mk_pte(page, vma->vm_page_prot), and those of its kind for PMDs and hugetlb. The frame number
+    is left 0: that no step depends on one is what model/system/asking/frames.py proves."""
+    return vma.vm_page_prot
+
+
 # --- entries that are not present -----------------------------------------------------------------
 
 

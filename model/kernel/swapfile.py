@@ -12,6 +12,7 @@ from model.kernel.editions import Edition
 from model.kernel.logic import Bool, conj, disj, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    mk_pte,
     pte_mksoft_dirty,
     pte_mkuffd_wp,
     pte_present,
@@ -38,7 +39,7 @@ def unuse_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The page is mapped as vm_page_prot says, with the bits that the swap entry has kept, before
     14a762dd1977 without them. A child that had the slot too maps the page now."""
     swp, kept = entry.pte, ed.has("14a762dd1977")
-    pte = vma.vm_page_prot
+    pte = mk_pte(ed, vma)
     pte = ite(conj(kept, pte_swp_soft_dirty(swp)), pte_mksoft_dirty(pte), pte)
     pte = ite(conj(kept, pte_swp_uffd_wp(swp)), pte_mkuffd_wp(ed, pte), pte)
     pte = rwp_restored(ed, vma, pte)

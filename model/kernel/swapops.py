@@ -126,7 +126,8 @@ def swp_migration(ed: Edition, kind: int) -> BV:
 
 def make_migration_pte(ed: Edition, writable: Bool, exclusive: Bool, dirty: Bool) -> BV:
     """swp_entry_to_pte() of a migration entry: writable, else readable and exclusive, else
-    readable. The frame number is left 0, and the accessed bit out."""
+    readable. The frame number is left 0 (frames.py), and the accessed bit
+    out."""
     kinds = [folded(swp_migration(ed, kind) | word(_swp_entry(0, 0))) for kind in range(3)]
     entry = ite(writable, kinds[2], ite(exclusive, kinds[1], kinds[0]))
     return ite(dirty, clear_bits(entry, SWP_MIG_DIRTY << SWP_OFFSET_SHIFT), entry)

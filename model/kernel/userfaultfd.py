@@ -38,6 +38,7 @@ from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot, vma_wants_manual_pte_write_upgrade
 from model.kernel.mprotect import change_protection
 from model.kernel.pgtable import (
+    mk_pte,
     pte_mkdirty,
     pte_mkspecial,
     pte_mkuffd_wp,
@@ -250,7 +251,7 @@ def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool,
     """A new page, dirty and soft-dirty: the file's in a shared mapping, else an anonymous one; or
     the page of the file that the page cache has (`cached`), read-only in a private mapping.
     Before 0e88904cb700 it was protected only where the VMA may be written to."""
-    dirty = pte_mkdirty(ed, vma.vm_page_prot)
+    dirty = pte_mkdirty(ed, mk_pte(ed, vma))
     of_file = vma.mapping.shared or cached
     may_write = conj(has(vma.vm_flags, VM_WRITE), vma.mapping.shared or not cached)
     since = ite(may_write, pte_mkwrite(ed, dirty), dirty)
@@ -265,10 +266,10 @@ def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool,
 
 
 @mirrors(_MM, ":mfill_zeropage_pte")
-def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def mfill_atomic_pte_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """The zero page in a private mapping, of a file too, as vm_page_prot says: not accessed before.
     A shared one gets a page of zeroes as if it were copied in."""
-    return replace(entry.unmapped(pte_mkspecial(vma.vm_page_prot)), zero_page=True)
+    return replace(entry.unmapped(pte_mkspecial(mk_pte(ed, vma))), zero_page=True)
 
 
 @mirrors(_MM, "mm/hugetlb.c:hugetlb_mfill_atomic_pte", "include/linux/swapops.h:make_pte_marker")

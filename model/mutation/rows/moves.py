@@ -144,7 +144,7 @@ MUTANTS = (
            "6.1 un-merges a KSM page of PROT_NONE memory", edition="v6.1", mapping="anon",
            allow="mremap ksm pageout", untold="no promise says which page is merged, nor what can "
            "be reclaimed", shown="recorded"),
-    Mutant("ksm", "replace_page", "vma.vm_page_prot))", "entry.pte))",
+    Mutant("ksm", "replace_page", "mk_pte(ed, vma)))", "entry.pte))",
            "the merged page stays writable",
            mapping="anon", allow="ksm"),
     Mutant("ksm", "replace_page", 'ed.has("ksm-soft-dirty")', "False",

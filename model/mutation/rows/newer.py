@@ -27,8 +27,8 @@ MUTANTS = (
            untold="the right one too makes soft-dirty what nobody has stored to",
            shown="recorded"),
     # --- huge_memory.py
-    Mutant("huge_memory", "do_huge_pmd_wp_page", "pte_mkdirty(ed, vma.vm_page_prot)",
-           "vma.vm_page_prot", "a store to the huge zero page is not recorded", edition="v7.3",
+    Mutant("huge_memory", "do_huge_pmd_wp_page", "pte_mkdirty(ed, mk_pte(ed, vma))",
+           "mk_pte(ed, vma)", "a store to the huge zero page is not recorded", edition="v7.3",
            mapping="thp"),
     # --- memory.py
     Mutant("memory", "set_pte_range", "pte_write(pte), entry.cache_dirty", "entry.cache_dirty",
