@@ -9,7 +9,7 @@ every run has one beside it for each choice of places, and a verdict speaks of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -88,14 +88,25 @@ def dependence(kernel: KernelSystem, op: str) -> Dependence | None:
         seen = [(*flatten(s), e.outcome, e.faults) for s, e in zip(after, effects, strict=True)]
         left = _usual(ed, after[0])
     same = conj(left, *(x == y for x, y in zip(*seen, strict=True) if not x.eq(y)))
-    solver = z3.Solver()
-    solver.add(as_term(_usual(ed, plain)), as_term(negate(same)))
-    if solver.check() == z3.unsat:
+    differing = z3.And(as_term(_usual(ed, plain)), as_term(negate(same)))
+    bits = [bit for i in range(WORD) if (bit := 1 << i) & (PTE_PFN_MASK | _SWP_FRAME)]
+    if not _possible(differing, before | anew, bits):
         return None
-    bits: int = solver.model().eval(before | anew, True).as_long() & (PTE_PFN_MASK | _SWP_FRAME)
-    single = (1 << i for i in range(WORD) if bits >> i & 1)
-    alone = (bit for bit in single if solver.check(before | anew == word(bit)) == z3.sat)
-    return Dependence(op, next(alone, bits))
+    while len(bits) > 1:
+        half = len(bits) // 2
+        enough = (part for part in (bits[half:], bits[:half])
+                  if _possible(differing, before | anew, part))
+        if (found := next(enough, None)) is None:
+            break
+        bits = found
+    return Dependence(op, sum(bits))
+
+
+def _possible(formula: z3.BoolRef, place: BV, bits: Sequence[int]) -> bool:
+    """Whether it can be true with no more than these bits of `place` set."""
+    solver = z3.SolverFor("QF_BV")
+    solver.add(formula, clear_bits(place, sum(bits)) == word(0))
+    return bool(solver.check() == z3.sat)
 
 
 def placing(edition: Edition, place: BV) -> Edition:
