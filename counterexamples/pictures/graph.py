@@ -26,13 +26,19 @@ _PTE_FLAGS = (
 COLOURS = {"start": INK, "shared": INK, "violating": RED, "bad": RED, "fixed": GREEN}
 """By the role of a node or an edge."""
 
+_LETTERS = {"minor": "ui", "uffd_rwp": "ur"}
+"""The smaps letters of flags that are facts here."""
+_HISTORY = {"stored": "stored", "protected": "protected", "protected_async": "protected",
+            "rw_protected": "rw-protected", "poisoned": "poisoned"}
+
 Values = Mapping[str, int | bool]
 Attributes = Mapping[str, str | int | bool]
 
 
 def label(edition: Edition, values: Values) -> str:
     """A state in a few short lines: smaps letters, vm_page_prot, the entry, the history."""
-    letters = sorted(s for bit, s in bits.VMFLAG_LETTERS.items() if values["vm_flags"] & bit)
+    letters = sorted([*(s for bit, s in bits.VMFLAG_LETTERS.items() if values["vm_flags"] & bit),
+                      *(s for fact, s in _LETTERS.items() if values[fact])])
     prot = values["vm_page_prot"]
     mode = "RW" if prot & bits.PAGE_RW else "RO" if prot & bits.PAGE_PRESENT else "NONE"
     pte = state = pte_state(values["pte"])
@@ -41,7 +47,7 @@ def label(edition: Edition, values: Values) -> str:
         pte = " ".join(["protnone"] * (state == "protnone") + flags)
     elif state != "none":
         pte = entry_words(edition, int(values["pte"]))
-    history = " ".join(name for name in ("stored", "protected") if values[name])
+    history = " ".join(word for fact, word in _HISTORY.items() if values[fact])
     lines = [" ".join(letters), f"prot {mode}", f"pte {pte}", history]
     return "\n".join(line for line in lines if line)
 

@@ -66,6 +66,10 @@ def _word(name: str, mask: int) -> _Read:
     return lambda _, step: _bit(step.values[name] & mask)
 
 
+def _fact(*names: str) -> _Read:
+    return lambda _, step: _bit(any(step.values[name] for name in names))
+
+
 def _pagemap(name: str) -> _Read:
     return lambda _, step: _bit(step.pagemap[name])
 
@@ -87,6 +91,9 @@ _ROWS: tuple[tuple[str, str, _Read], ...] = (
     ("VMA", "VM_WRITE", _word("vm_flags", bits.VM_WRITE)),
     ("VMA", "VM_SOFTDIRTY", _word("vm_flags", bits.VM_SOFTDIRTY)),
     ("VMA", "VM_UFFD_WP", _word("vm_flags", bits.VM_UFFD_WP)),
+    ("VMA", "VM_UFFD_MISSING", _word("vm_flags", bits.VM_UFFD_MISSING)),
+    ("VMA", "VM_UFFD_MINOR", _fact("minor")),
+    ("VMA", "VM_UFFD_RWP", _fact("uffd_rwp")),
     ("vm_page_prot", "P", _word("vm_page_prot", bits.PAGE_PRESENT)),
     ("vm_page_prot", "RW", _word("vm_page_prot", bits.PAGE_RW)),
     ("PTE", "state", lambda _, step: pte_state(step.values["pte"])),
@@ -101,10 +108,17 @@ _ROWS: tuple[tuple[str, str, _Read], ...] = (
     ("swap PTE", "SOFT_DIRTY", _swap("SOFT_DIRTY", "migrating", "swap")),
     ("swap PTE", "UFFD_WP", _swap("UFFD_WP", "migrating", "swap", "marker", "poison", "guard")),
     ("swap PTE", "EXCLUSIVE", _swap("EXCLUSIVE", "migrating", "swap")),
+    ("page", "pinned", _fact("pinned")),
+    ("page", "KSM", _fact("ksm")),
+    ("page", "lazyfree", _fact("lazyfree")),
+    ("page", "dirty", _fact("page_dirty", "cache_dirty")),
+    ("page", "in a child", _fact("in_child", "cache_in_child")),
     ("pagemap", "soft-dirty", _pagemap("soft_dirty")),
     ("pagemap", "uffd-wp", _pagemap("uffd_wp")),
-    ("history", "stored", _word("stored", True)),
-    ("history", "protected", _word("protected", True)),
+    ("history", "stored", _fact("stored")),
+    ("history", "protected", _fact("protected", "protected_async")),
+    ("history", "rw-protected", _fact("rw_protected")),
+    ("history", "poisoned", _fact("poisoned")),
 )
 """A "swap PTE" is what is_swap_pte() says: swap and migration entries, and markers."""
 
@@ -122,7 +136,9 @@ def _lane(trace: Trace, group: str, name: str, read: _Read) -> Lane:
     seen = [CLEAR if v == ABSENT else v for v in values]
     changed = [False, *(a != b for a, b in pairwise(seen))]
     cells = tuple(Cell(v, c) for v, c in zip(values, changed, strict=True))
-    if (group, name) == ("vm_page_prot", "P"):
+    if (group, name) == ("page", "dirty"):  # of interest where that is forgotten
+        return Lane(group, name, cells, idle=(SET, CLEAR) not in pairwise(values))
+    if group == "page" or (group, name) == ("vm_page_prot", "P"):
         return Lane(group, name, cells, idle=not any(changed))
     plain = [re.sub("[-_]", "", x.lower()) for x in (name, trace.prop)]
     spoken = name == "RW" or any(all(t in x for x in plain) for t in ("softdirty", "uffdwp"))
@@ -167,7 +183,8 @@ def text(sheet: Sheet, colour: bool = False) -> str:
              ("outcome", [c.outcome for c in sheet.columns]),
              ("minor faults", [str(c.faults) if c.faults else "." for c in sheet.columns])]
     for group, members in groupby((sheet.lanes[i] for i in shown(sheet)), lambda m: m.group):
-        table += [(group, [""] * len(head)), *((f" {m.name}", _texts(m)) for m in members)]
+        table += [(group, [""] * len(head)),
+                  *((f" {m.name.removeprefix('VM_')}", _texts(m)) for m in members)]
     label = max(len(name) for name, _ in table)
     widths = [max(len(row[i]) for _, row in table) for i in range(len(head))]
     lines = [_line(sheet, name.ljust(label), row, widths, colour) for name, row in table
