@@ -115,10 +115,12 @@ static int receive_file(void)
 	return fd;
 }
 
+/* The child goes on when what we have of its userfaultfd is closed. */
 pid_t fork_heard(int keep, int *child_uffd)
 {
 	pid_t child;
 	int brought;
+	char go = 0;
 
 	*child_uffd = -1;
 	if (!listening)
@@ -128,15 +130,16 @@ pid_t fork_heard(int keep, int *child_uffd)
 	child = fork();
 	if (child) {
 		brought = ask(WHOM);
-		if (!keep && brought >= 0)
+		send_file(keep ? brought : -1);
+		if (brought >= 0)
 			close(brought);
-		if (child > 0)
-			send_file(keep ? brought : -1);
-		if (keep && brought >= 0)
-			close(brought);
+		if (write(hand[0], &go, 1) != 1)
+			child = -1;
 	} else {
 		forget();
 		*child_uffd = receive_file();
+		if (read(hand[1], &go, 1) != 1)
+			_exit(1);
 	}
 	close(hand[0]);
 	close(hand[1]);

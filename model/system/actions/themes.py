@@ -33,8 +33,10 @@ THEMES: dict[str, tuple[str, ...]] = {
             "register:missing", "dontneed", "mremap"),
     "rwp-pages": ("close", "open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp",
                   "pageout", "swapoff", "migrate", "fork", "process_vm_readv"),
-    "events": ("close", "open", "open:events", "register:missing", "dontneed", "remove", "mmap",
-               "mremap", "fork", "fork:child", "fork:stay"),
+    "events": ("close", "open:events", "dontneed", "remove", "mmap", "mremap", "fork",
+               "fork:child", "fork:stay"),
+    "events-modes": ("close", "open", "open:events", "register:missing", "mremap", "fork:child",
+                     "fork:stay"),
     "users": ("close", "open:user", "register:missing", "read", "write", "process_vm_readv",
               "process_vm_writev"),
     "kernel": ("read", "write", "process_vm_readv", "process_vm_writev", "fork", "fork:stay"),
@@ -54,7 +56,7 @@ ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
               "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
-              "pins": "pin", "events": "open:events"}
+              "pins": "pin", "events": "open:events", "events-modes": "open:events"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}
