@@ -24,6 +24,7 @@ from model.kernel.pgtable import (
     pte_present,
     pte_special,
     pte_swp_clear_exclusive,
+    pte_swp_clear_soft_dirty,
     pte_swp_clear_uffd_wp,
     pte_wrprotect,
 )
@@ -133,10 +134,12 @@ def _copied_hugetlb(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:
 @mirrors("include/linux/mm_inline.h", "mm/memory.c:copy_nonpresent_pte")
 def copy_pte_marker(ed: Edition, child: Vma, entry: Entry, dropped: Bool) -> BV:
     """The child of a marker: what is poisoned or a guard region stays so, and that of uffd-wp where
-    the child's VMA is registered for it; or, unless they are to be `dropped`, in every case."""
+    the child's VMA is registered for it; or, unless they are to be `dropped`, in every case. Since
+    af19487f00f3 it is made anew, and that mremap has moved it is forgotten."""
+    marked = ite(ed.has("af19487f00f3"), pte_swp_clear_soft_dirty(entry.pte), entry.pte)
     unmarked = ite(entry.guard, make_guard_marker(ed), ite(dropped, word(0), entry.pte))
     unmarked = ite(entry.poison, make_poison_marker(ed), unmarked)
-    return ite(userfaultfd_wp(child), entry.pte, unmarked)
+    return ite(userfaultfd_wp(child), marked, unmarked)
 
 
 def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entry:

@@ -36,7 +36,8 @@ _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e",
                  "0289184476c8"}
-_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640"}
+_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640",
+                 "af19487f00f3"}
 _V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf", "4ed4379881aa"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643", "lazyfree-batch", "pageout-batch",
