@@ -33,6 +33,7 @@ TOLD_BY: dict[str, Told] = {
     "f45ec5ff16a7": Told(_POPULATED, "anon", _SWAP),
     "099dd6878b9b": Told("swapoff-ends", "anon", _SWAP),
     "8f34f1eac382": Told(_STALE, "anon", ("fork:child",)),
+    "c56d1b62cce8": Told(_WP, "shmem", ("close", "open:events", "fork:child")),
     "0e88904cb700": Told(_WP, "shmem", ("copy:wp",), "v5.18+b1f9e8768618+51d3d5eb74ff"),
     "b1f9e8768618": Told("features-there", "hugetlb", _OPENED),
     "999dad824c39": Told(_WP, "shmem", ("dontneed",)),

@@ -18,7 +18,8 @@ _MAPPED = ("mfill_atomic_install_pte() takes the page that the page cache has fo
 _CONTINUING = (("continue", ("+153132571f02", "+b1f9e8768618")),
                ("continue:wp", ("+0289184476c8", "+b1f9e8768618")))
 _UNMAPPED = ("dontneed", "pageout", "fork:write", *(
-    f"fork:child&{op}" for op in ("open", "open:unpopulated", "open:async")))
+    f"fork:child&{op}" for op in ("open", "open:unpopulated", "open:async", "open:events",
+                                  "open:user")))
 """What leaves shared memory in the page cache and not mapped."""
 
 PROPERTY = Property(

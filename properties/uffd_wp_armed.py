@@ -14,7 +14,8 @@ the bit."""
 _IGNORED = ("+914eedcb9ba0", "-2ff559f31a5d")
 _REOPENED = (((), "close&open"),
              (("+2bad466cc9d9",), "close&open:unpopulated"), (_IGNORED, "close&open:unpopulated"),
-             (("+d61ea1cb0095",), "close&open:async"), (_IGNORED, "close&open:async"))
+             (("+d61ea1cb0095",), "close&open:async"), (_IGNORED, "close&open:async"),
+             ((), "close&open:events"), (("+37cd0575b851",), "close&open:user"))
 """How a userfaultfd comes after one that was closed: a feature that is refused opens none."""
 
 PROPERTY = Property(

@@ -25,7 +25,8 @@ CONTINUED = ("UFFDIO_CONTINUE maps an unprotected page in the place of a marker,
              "WP to ask for more")
 CONTINUING = ("+b1f9e8768618", "-0289184476c8")
 _IN_CACHE = " ".join(f"continue&{op}" for op in (
-    "dontneed", "fork:write", "fork:child&open", "fork:child&open:unpopulated"))
+    "dontneed", "fork:write", *(f"fork:child&{open}" for open in (
+        "open", "open:unpopulated", "open:events", "open:user"))))
 """What brings shared memory into the page cache where a marker stands."""
 UNUSED = "unuse_pte() drops the uffd-wp bit of the swap entry"
 TRUNCATED = ("hugetlb_vmtruncate() drops what is protected without a marker, which a hole in the "
@@ -41,7 +42,19 @@ FORK_LOST = ("-5a2f8d22ace4", "-83abe2fd5b3a", "+b1f9e8768618")
 UNSHARED = ("to let another process read a page that a child has too, hugetlb_wp() copies it, "
             "and the copy has no uffd-wp bit")
 UNSHARED_BY = "fork:stay&process_vm_readv"
-FORK_IN_MIGRATION = "fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin"
+FORK_IN_MIGRATION = ("fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin "
+                     "fork:child&open:events&migrate:begin")
+HEIRS = (
+    Violated("shmem private-shmem", ("-c56d1b62cce8", "+b1f9e8768618"), "fork copies no page "
+             "tables of memory of a file, and the child, registered, has nothing protected",
+             by="fork:child&open:events"),
+    Violated("private-shmem", ("-8f34f1eac382",), "copy_present_page() copies a pinned page "
+             "without its uffd-wp bit", by="fork:child&open:events&pin"),
+    Violated("private-hugetlb", ("-5a2f8d22ace4", "+b1f9e8768618"), "hugetlb_install_page() maps "
+             "the copy of a page that is pinned without its uffd-wp bit",
+             by="fork:child&open:events&pin"),
+)
+"""A child that UFFD_FEATURE_EVENT_FORK has registered as its parent is."""
 
 PROPERTY = Property(
     name="uffd-wp-complete",
@@ -90,6 +103,7 @@ PROPERTY = Property(
         Violated("shmem private-shmem shmem-thp", ("-999dad824c39",), UNMAPPED,
                  by="pageout dontneed remove truncate"),
         Violated("shmem private-shmem", ("-0e88904cb700", "-f1eb1bacfba9"), COPIED, by="copy:wp"),
+        *HEIRS,
     ),
     of_stores=True,
 )

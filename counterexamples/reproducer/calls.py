@@ -58,6 +58,8 @@ CALLS = {
     "open:rwp": Call("open_uffd(1 << 17 /* UFFD_FEATURE_RWP */)", ("uffd", "open")),
     "open:rwp-async": Call("open_uffd(3 << 17 /* UFFD_FEATURE_RWP, RWP_ASYNC */)",
                            ("uffd", "open")),
+    "open:events": Call("open_heard()", ("uffd", "events")),
+    "open:user": Call("open_for_user()", ("uffd", "open:user")),
     "register:rwp": Call("UFFD(REGISTER, reg_rwp)", ("uffd", "reg:rwp")),
     "rwp": Call("UFFD_RWPROTECT(rwp)", ("uffd", "rwprotect", "rwp")),
     "unrwp": Call("UFFD_RWPROTECT(unrwp)", ("uffd", "rwprotect", "unrwp")),

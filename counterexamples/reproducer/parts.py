@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from counterexamples.reproducer.aliases import ALIASES
 from counterexamples.reproducer.forced import FORCED
+from counterexamples.reproducer.forks import EVENTS, FORK_CHILD, FORKS
 from counterexamples.reproducer.part import Part
 from counterexamples.reproducer.pins import PINS
 
@@ -172,6 +173,7 @@ static int file(void)
 	if (write(open(THP "/shmem_enabled", O_WRONLY), "advise", 6) != 6)
 		SKIP("huge pages of shared memory", errno);
 """),
+    **EVENTS,
     **ALIASES,
     **FORCED,
     "hugetlb": Part((), "", """\
@@ -197,54 +199,7 @@ static int map_anew(void)
 		(ADVICE && madvise(PLACE, LENGTH, ADVICE)) ? errno : 0;
 }
 """),
-    "fork": Part(("sys/wait.h",), """
-static int fork_and_wait(void)
-{
-	pid_t child = fork();
-
-	if (!child)
-		_exit(0);
-	return child < 0 || waitpid(child, NULL, 0) != child ? errno : 0;
-}
-"""),
-    "child": Part(("signal.h", "sys/prctl.h", "sys/wait.h"), """
-/* A child that holds none of our files, and ends when we do. */
-static pid_t child(void)
-{
-	pid_t child = fork();
-	int fd;
-
-	for (fd = 3; !child && fd < 32; fd++)
-		close(fd);
-	if (!child)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return child;
-}
-"""),
-    "fork:stay": Part((), """
-static int fork_and_stay(void)
-{
-	pid_t pid = child();
-
-	if (!pid)
-		raise(SIGSTOP);
-	return pid < 0 || waitpid(pid, NULL, WUNTRACED) != pid ? errno : 0;
-}
-"""),
-    "fork:write": Part((), """
-static int fork_and_store(void)
-{
-	pid_t pid = child();
-
-	if (!pid) {
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
-		*(volatile char *)PLACE = 1;
-		_exit(0);
-	}
-	return pid < 0 || waitpid(pid, NULL, 0) != pid ? errno : 0;
-}
-"""),
+    **FORKS,
     **PINS,
     "clear_refs": Part((), """\
 #define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
@@ -274,31 +229,7 @@ static struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
 	(*(__u64 *)&arg = (long)PLACE, ioctl(uffd, UFFDIO_##call, &arg) ? errno : 0)
 #define RANGE { 0, LENGTH }
 """),
-    "fork:child": Part(("sys/wait.h",), """
-/* The child makes the rest of the steps, with no file of ours; we wait, and end as it does. */
-static int become_child(void)
-{
-	int status, fd;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	if (child < 0)
-		return errno;
-	if (child)
-		exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 2);
-	for (fd = 3; fd < 32; fd++)
-		close(fd);
-	pagemap = open("/proc/self/pagemap", O_RDONLY);
-#ifdef CLEAR_REFS
-	refs = open("/proc/self/clear_refs", O_WRONLY);
-#endif
-#ifdef FEATURES
-	uffd = -1;
-#endif
-	return 0;
-}
-"""),
+    "fork:child": FORK_CHILD,
     "open": Part((), """
 static int open_uffd(int features)
 {
@@ -309,6 +240,23 @@ static int open_uffd(int features)
 	api.api = UFFD_API; /* the call before put there what the kernel has, or nothing */
 	api.features = FEATURES | features;
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
+	if (failed) {
+		close(uffd);
+		uffd = -1;
+	}
+	return failed;
+}
+"""),
+    "open:user": Part((), """
+static int open_for_user(void)
+{
+	int failed;
+
+	if (uffd >= 0)
+		return 0;
+	api = (struct uffdio_api) { .api = UFFD_API, .features = FEATURES };
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */);
 	failed = uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ? errno : 0;
 	if (failed) {
 		close(uffd);

@@ -18,6 +18,7 @@ from counterexamples.reproducer.calls import (
     Memory,
 )
 from counterexamples.reproducer.forced import UNREAD
+from counterexamples.reproducer.forks import HEARD_CALLS, HEARD_PARTS, needed
 from counterexamples.reproducer.parts import HEADERS, PARTS, SCAN, SCANNED, common
 from counterexamples.trace import (
     ENTRY_WORDS,
@@ -59,8 +60,11 @@ def program(trace: Trace, shown: int = 0) -> str:
     if trace.scanned:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}
     first = [SCAN] * ("scan" in needs)
-    unread = {"ksm": UNREAD} if "reg:rwp" in needs else {}
-    parts = [SCANNED] * trace.scanned + [part for name, part in (PARTS | unread).items()
+    other = {"ksm": UNREAD} if "reg:rwp" in needs else {}
+    if "events" in needs:
+        needs |= needed(needs, trace.ops)
+        other |= HEARD_PARTS
+    parts = [SCANNED] * trace.scanned + [part for name, part in (PARTS | other).items()
                                          if name in needs]
     headers = sorted({*HEADERS, *(header for part in (*first, *parts) for header in part.headers)})
     lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
@@ -125,6 +129,7 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
     if memory.advice:
         yield f"\tif (madvise(PLACE, LENGTH, {memory.advice}))"
         yield f'\t\tSKIP("{memory.advice}", errno);'
+    calls = CALLS | HEARD_CALLS if "open:events" in trace.ops else CALLS
     yield from _step(trace.steps[0], "0", compared, trace.scanned)
     if "soft_dirty" in compared:
         yield "\tif (parted)"
@@ -133,7 +138,7 @@ def _steps(trace: Trace, shown: int) -> Iterator[str]:
         if shown and number == len(trace.ops) - shown + 1:
             yield "\t/* The promise is broken. This shows it to a program: */"
         yield f"\t/* {'by the kernel; ' * (step.by == 'kernel')}{_state(edition, step)} */"
-        yield from _step(step, CALLS[step.op].expression, compared, trace.scanned)
+        yield from _step(step, calls[step.op].expression, compared, trace.scanned)
 
 
 def _step(step: TraceStep, call: str, compared: list[str], scanned: bool) -> Iterator[str]:

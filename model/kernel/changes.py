@@ -263,6 +263,14 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
     Change("0289184476c8", "mm: userfaultfd: add UFFDIO_CONTINUE_MODE_WP to install WP PTEs",
            "v6.4", "dropped: UFFDIO_CONTINUE in the place of a marker leaves the page unprotected, "
            "and has no mode WP to ask for more", requires=("f619147104c8",)),
+    Change("37cd0575b851", "userfaultfd: add UFFD_USER_MODE_ONLY", "v5.11",
+           "none here: userfaultfd(2) refuses the flag"),
+    Change("c56d1b62cce8", "mm/shmem: handle uffd-wp during fork()", "v5.19",
+           "dropped: a child that is registered as its parent is (UFFD_FEATURE_EVENT_FORK) has "
+           "nothing protected in shared memory"),
+    Change("af19487f00f3", "mm: make PTE_MARKER_SWAPIN_ERROR more general", "v6.6",
+           "none here, though seen: in a registered child a marker that mremap has moved is "
+           "soft-dirty"),
     Change("rwp", "mm/userfaultfd: add RWP fault delivery and expose UFFDIO_REGISTER_MODE_RWP",
            "v7.3", "none here: mode RWP is refused, and promises about it are not made"),
     Change("662df3e5c376", "mm: madvise: implement lightweight guard page mechanism", "v6.13",

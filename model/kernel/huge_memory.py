@@ -50,9 +50,9 @@ from model.kernel.swapops import (
     migrating,
 )
 from model.kernel.userfaultfd_k import (
-    userfaultfd_armed,
     userfaultfd_missing,
     userfaultfd_pte_wp,
+    vma_has_uffd_without_event_remap,
 )
 
 _C = "mm/huge_memory.c"
@@ -252,7 +252,8 @@ def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     present = pte_present(entry.pte)
     pmd = ite(present, pte_mksoft_dirty(entry.pte), pte_swp_mksoft_dirty(entry.pte))
     cleared = ite(present, pte_clear_uffd_wp(pmd), pte_swp_clear_uffd_wp(pmd))
-    pmd = ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), cleared, pmd)
+    reset = conj(ed.has("0cef0bb836e3"), vma_has_uffd_without_event_remap(ed, vma))
+    pmd = ite(reset, cleared, pmd)
     return ite(pte_none(entry.pte), entry, entry.with_pte(pmd))
 
 

@@ -53,11 +53,11 @@ from model.kernel.swapops import (
 from model.kernel.userfaultfd_k import (
     rwp_disarmed,
     rwp_restored,
-    userfaultfd_armed,
     userfaultfd_minor,
     userfaultfd_missing,
     userfaultfd_pte_rwp,
     userfaultfd_wp,
+    vma_has_uffd_without_event_remap,
 )
 
 _C = "mm/hugetlb.c"
@@ -230,10 +230,9 @@ def hugetlb_vmtruncate(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
-    """fork(2), of the parent's entry; see copy_present_pte() and copy_nonpresent_pte(). A page of
-    its own that is pinned stays so: the child gets a copy."""
-    if vma.mapping.shared:
-        return entry
+    """fork(2), of the parent's entry in a private mapping, for a shared one stays as it is; see
+    copy_present_pte() and copy_nonpresent_pte(). A page of its own that is pinned stays so: the
+    child gets a copy."""
     shared = replace(entry.mapped_by_child(child_lives), pte=pte_wrprotect(ed, entry.pte),
                      anon_exclusive=False)
     pinned = conj(entry.pinned, entry.anon_exclusive)
@@ -245,13 +244,13 @@ def copy_hugetlb_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bo
 
 def readable_for_child(ed: Edition, vma: Vma, swp: BV) -> BV:
     """The part of copy_hugetlb_page_range() that makes a migration entry of a private mapping
-    readable. Before 5a2f8d22ace4 and 83abe2fd5b3a the uffd-wp bit was looked for, and set,
-    where it is in a present entry."""
+    readable; that of a shared one stays. Before 5a2f8d22ace4 and 83abe2fd5b3a the uffd-wp bit was
+    looked for, and set, where it is in a present entry."""
     kept = conj(disj(ed.has("5a2f8d22ace4"), ed.has("83abe2fd5b3a")), userfaultfd_wp(vma),
                 pte_swp_uffd_wp(swp))
     readable = _readable(ed, swp, False)
     readable = ite(kept, pte_swp_mkuffd_wp(readable), readable)
-    return ite(is_readable_migration_entry(ed, swp), swp, readable)
+    return ite(disj(vma.mapping.shared, is_readable_migration_entry(ed, swp)), swp, readable)
 
 
 @mirrors(_C)
@@ -261,4 +260,5 @@ def move_huge_pte(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     cleared = ite(pte_present(pte), pte_clear_uffd_wp(rwp_disarmed(ed, vma, pte)),
                   ite(is_swap_pte(pte), pte_swp_clear_uffd_wp(pte), pte))
     moved = ite(pte_marker_uffd_wp(ed, pte), word(0), cleared)
-    return entry.with_pte(ite(conj(ed.has("0cef0bb836e3"), userfaultfd_armed(vma)), moved, pte))
+    reset = conj(ed.has("0cef0bb836e3"), vma_has_uffd_without_event_remap(ed, vma))
+    return entry.with_pte(ite(reset, moved, pte))

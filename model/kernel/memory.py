@@ -11,6 +11,7 @@ from dataclasses import replace
 from model.kernel.bits import VM_ACCESS_FLAGS, VM_MAYSHARE, VM_SHARED, VM_WRITE
 from model.kernel.editions import Edition
 from model.kernel.filemap import do_async_mmap_readahead
+from model.kernel.fork import vma_needs_copy
 from model.kernel.huge_memory import (
     copy_huge_pmd,
     do_huge_pmd_anonymous_page,
@@ -29,11 +30,7 @@ from model.kernel.logic import BV, Bool, conj, disj, has, has_all, ite, negate, 
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
-from model.kernel.mmap import (
-    pte_needs_soft_dirty_wp,
-    vma_needs_copy,
-    vma_wants_manual_pte_write_upgrade,
-)
+from model.kernel.mmap import pte_needs_soft_dirty_wp, vma_wants_manual_pte_write_upgrade
 from model.kernel.mprotect import can_change_pte_writable
 from model.kernel.pgtable import (
     maybe_mkwrite,
@@ -388,12 +385,12 @@ def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
 @mirrors(_C)
 def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = False) -> Entry:
     """fork(2): what it leaves of the parent's entry, once the child has exited or while it
-    lives. A shared one is copied for guard regions alone."""
-    if vma.mapping.hugetlb:
-        return copy_hugetlb_page_range(ed, vma, entry, child_lives)
+    lives. A shared one stays as it is, and the child maps its page where it is copied."""
     if vma.mapping.shared:
         mapped = disj(pte_present(entry.pte), is_migration_entry(ed, entry.pte))
         return entry.mapped_by_child(conj(child_lives, vma_needs_copy(ed, vma, entry), mapped))
+    if vma.mapping.hugetlb:
+        return copy_hugetlb_page_range(ed, vma, entry, child_lives)
     small = ite(pte_present(entry.pte), copy_present_pte(ed, vma, entry, child_lives),
                 copy_nonpresent_pte(ed, entry, child_lives))
     if vma.mapping.thp:

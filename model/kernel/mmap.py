@@ -9,7 +9,7 @@ from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, clear_bits, conj, disj, has, has_all, ite, negate
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pgprot_modify, pte_soft_dirty, vm_get_page_prot
-from model.kernel.records import Entry, Vma
+from model.kernel.records import Vma
 
 
 def vma_soft_dirty_enabled(vma: Vma) -> Bool:
@@ -66,12 +66,3 @@ def vma_wants_manual_pte_write_upgrade(ed: Edition, vma: Vma) -> Bool:
     """
     return ite(has(vma.vm_flags, VM_SHARED), vma_wants_writenotify(ed, vma, vma.vm_page_prot),
                has(vma.vm_flags, VM_WRITE))
-
-
-def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
-    """mm/memory.c: page tables are copied where a fault could not make them anew: where the VMA has
-    an anon_vma, and since "guard-flag" where it may have guard regions. A shared mapping has an
-    anon_vma because of those alone."""
-    if vma.mapping.shared:
-        return conj(vma.maybe_guard, not vma.mapping.hugetlb, not vma.mapping.thp)
-    return disj(entry.anon, vma.anon_vma, conj(ed.has("guard-flag"), vma.maybe_guard))

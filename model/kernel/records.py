@@ -44,7 +44,8 @@ class Vma:
     VMA has, or has had, a guard region; `minor` VM_UFFD_MINOR, which has stood in three places;
     `uffd_rwp` VM_UFFD_RWP (bit 43), registered for read-write protection.
     `wp_unpopulated`, `wp_async`, `rwp` and `rwp_async` are the features of the userfaultfd that it
-    is, or would be, registered with.
+    is, or would be, registered with; `events` stands for EVENT_FORK, EVENT_REMAP, EVENT_UNMAP and
+    EVENT_REMOVE, of which only the first two change what is tracked.
     """
 
     vm_flags: BV
@@ -59,6 +60,7 @@ class Vma:
     uffd_rwp: Bool = False
     rwp: Bool = False
     rwp_async: Bool = False
+    events: Bool = False
 
     def with_flags(self, vm_flags: BV) -> Vma:
         """The same VMA under other flags; vm_page_prot stays as it is stored."""

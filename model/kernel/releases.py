@@ -18,10 +18,10 @@ class Release:
 
 
 _V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
-_V5_14 = _V5_7 | {"099dd6878b9b", "8f34f1eac382", "7677f7fd8be7", "f619147104c8", "c949b097ef2e",
-                  "153132571f02", "dontunmap-files"}
+_V5_14 = _V5_7 | {"37cd0575b851", "099dd6878b9b", "8f34f1eac382", "7677f7fd8be7",
+                  "f619147104c8", "c949b097ef2e", "153132571f02", "dontunmap-files"}
 _V5_18 = _V5_14 | {"0e88904cb700"}
-_V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871"}
+_V5_19 = _V5_18 | {"b1f9e8768618", "999dad824c39", "deb4c93a9871", "c56d1b62cce8"}
 _V6_0 = _V5_19 | {"64fe24a3e05e", "76aefad628aa", "f369b07c8614", "14a762dd1977", "1d8d14641fd9",
                  "f96f7a40874d", "914eedcb9ba0"}
 _V6_1_170 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "42b2af2c9b7e", "60d5b473d61b",
@@ -36,7 +36,8 @@ _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e",
                  "0289184476c8"}
-_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640"}
+_V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640",
+                 "af19487f00f3"}
 _V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf", "4ed4379881aa"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643", "lazyfree-batch", "pageout-batch",

@@ -54,6 +54,7 @@ from model.kernel.userfaultfd_k import (
     userfaultfd_minor,
     userfaultfd_rwp,
     userfaultfd_wp,
+    vma_has_uffd_without_event_remap,
 )
 
 _FS = "fs/userfaultfd.c"
@@ -177,14 +178,22 @@ def userfaultfd_release(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry
 def mremap_userfaultfd_prep(ed: Edition, vma: Vma) -> Vma:
     """The mapping's new place: without UFFD_FEATURE_EVENT_REMAP it is not registered."""
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
-    return ite(userfaultfd_armed(vma), new, vma)
+    return ite(vma_has_uffd_without_event_remap(ed, vma), new, vma)
 
 
 @mirrors(_FS)
 def dup_userfaultfd(ed: Edition, vma: Vma) -> Vma:
-    """fork(2), of the child's VMA: without UFFD_FEATURE_EVENT_FORK it is not registered."""
+    """fork(2), of the child's VMA: without UFFD_FEATURE_EVENT_FORK it is not registered, with it in
+    the same modes, with a userfaultfd of the child's that has the same features."""
     new = userfaultfd_set_vm_flags(ed, vma, clear_bits(vma.vm_flags, VM_UFFD_FLAGS))
-    return ite(userfaultfd_armed(vma), new, vma)
+    return ite(conj(userfaultfd_armed(vma), negate(vma.events)), new, vma)
+
+
+@mirrors(_FS)
+def new_userfaultfd(ed: Edition, user_mode_only: bool) -> Bool:
+    """userfaultfd(2): whether it takes the flag UFFD_USER_MODE_ONLY, with which a fault that the
+    kernel takes is VM_FAULT_SIGBUS: so is every one with UFFD_FEATURE_SIGBUS (handle_userfault)."""
+    return disj(not user_mode_only, ed.has("37cd0575b851"))
 
 
 @mirrors(_FS)

@@ -2,7 +2,7 @@
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4. The userfaultfd asks for
 UFFD_FEATURE_WP_HUGETLBFS_SHMEM and UFFD_FEATURE_SIGBUS, and where it is opened so for
-WP_UNPOPULATED, WP_ASYNC, RWP or RWP_ASYNC; not for an event of fork, mremap or removal.
+WP_UNPOPULATED, WP_ASYNC, RWP or RWP_ASYNC, or the events of fork, mremap, unmapping and removal.
 
 An entry is read-write protected where it is PROT_NONE and has the uffd bit, in a VMA registered for
 mode RWP: without the bit it is a NUMA hint. Whatever makes the entry anew keeps it so.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from model.kernel.bits import PROT_NONE_PGPROT, VM_UFFD_FLAGS, VM_UFFD_MISSING, VM_UFFD_WP
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, conj, disj, has, ite, word
+from model.kernel.logic import BV, Bool, conj, disj, has, ite, negate, word
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import pte_modify, pte_uffd_wp
 from model.kernel.records import Vma
@@ -38,6 +38,12 @@ def userfaultfd_rwp(vma: Vma) -> Bool:
 
 def userfaultfd_armed(vma: Vma) -> Bool:
     return disj(has(vma.vm_flags, VM_UFFD_FLAGS), userfaultfd_minor(vma), userfaultfd_rwp(vma))
+
+
+@mirrors("fs/userfaultfd.c", _H)
+def vma_has_uffd_without_event_remap(_ed: Edition, vma: Vma) -> Bool:
+    """Whether mremap takes the registration away, and with it the protection of the entries."""
+    return conj(userfaultfd_armed(vma), negate(vma.events))
 
 
 def userfaultfd_pte_wp(vma: Vma, pte: BV) -> Bool:

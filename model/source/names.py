@@ -16,7 +16,8 @@ _UFFD = "mm/userfaultfd.c"
 
 MOVED = {
     "dup_mmap": "mm/mmap.c",
-    **dict.fromkeys(("dup_userfaultfd", "mremap_userfaultfd_prep", "userfaultfd_api",
+    **dict.fromkeys(("dup_userfaultfd", "mremap_userfaultfd_prep", "new_userfaultfd",
+                     "userfaultfd_api",
                      "userfaultfd_register", "userfaultfd_release", "userfaultfd_unregister",
                      "vma_can_userfault"), _UFFD),
 }

@@ -1,6 +1,7 @@
 /* The calls of a run; see calls.h. */
 #define _GNU_SOURCE
 #include "calls.h"
+#include "events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
 #ifndef UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
@@ -388,7 +392,10 @@ const char *without_map_files(void)
 /* For memory that is not anonymous: Linux 5.19 and CONFIG_PTE_MARKER_UFFD_WP. */
 static const unsigned long shared[] = { UFFD_FEATURE_WP_HUGETLBFS_SHMEM, 0 };
 
-static const char *open_with(unsigned long features)
+#define EVENTS (UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | \
+	UFFD_FEATURE_EVENT_UNMAP)
+
+static const char *open_with(unsigned long features, int flags)
 {
 	const char *failed = "ok";
 
@@ -396,11 +403,11 @@ static const char *open_with(unsigned long features)
 		struct uffdio_api api = { .api = UFFD_API,
 			.features = features | shared[i] | UFFD_FEATURE_SIGBUS };
 
-		uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+		uffd = syscall(SYS_userfaultfd, O_CLOEXEC | flags);
 		if (uffd < 0)
 			return result(1);
 		if (!ioctl(uffd, UFFDIO_API, &api))
-			return "ok";
+			return result(features & EVENTS && listen_for_events(uffd));
 		failed = result(1);
 		close(uffd);
 		uffd = -1;
@@ -410,11 +417,12 @@ static const char *open_with(unsigned long features)
 
 const char *open_userfaultfd(void)
 {
-	return strcmp(open_with(0), "ok") ? "no userfaultfd with SIGBUS" : NULL;
+	return strcmp(open_with(0, 0), "ok") ? "no userfaultfd with SIGBUS" : NULL;
 }
 
 static const char *close_userfaultfd(void)
 {
+	stop_listening();
 	int failed = close(uffd);
 
 	uffd = -1;
@@ -472,7 +480,7 @@ static const char *by_another(const char *(*call)(void))
 	const char *done;
 
 	uffd = -1;
-	done = open_with(0);
+	done = open_with(0, 0);
 	if (!strcmp(done, "ok"))
 		done = call();
 	close(uffd);
@@ -536,12 +544,15 @@ static char *other_place(void)
 	return place == PLACE ? OTHER_PLACE : PLACE;
 }
 
+/* With events, what MREMAP_DONTUNMAP leaves behind would go on raising those of fork. */
 static const char *move(int flags)
 {
 	char *to = other_place();
 
 	if (mremap(place, length, length, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to) == MAP_FAILED)
 		return result(1);
+	if (flags && listens())
+		unregister_range();
 	place = to;
 	return "ok";
 }
@@ -577,7 +588,8 @@ static void be_child(int stores, int ready)
 
 static const char *fork_and_wait(int stores)
 {
-	pid_t child = fork();
+	int theirs;
+	pid_t child = fork_heard(0, &theirs);
 
 	if (!child)
 		be_child(stores, -1);
@@ -586,7 +598,7 @@ static const char *fork_and_wait(int stores)
 
 static const char *fork_and_stay(void)
 {
-	int ends[2];
+	int ends[2], theirs;
 	char got;
 
 	if (child_count == CHILDREN) {
@@ -595,7 +607,7 @@ static const char *fork_and_stay(void)
 	}
 	if (pipe(ends))
 		return result(1);
-	pid_t child = fork();
+	pid_t child = fork_heard(0, &theirs);
 	if (!child)
 		be_child(0, ends[1]);
 	close(ends[1]);
@@ -607,11 +619,13 @@ static const char *fork_and_stay(void)
 }
 
 /* The parent waits until the child has made the rest of the run. What of ours is the parent's alone
- * is let go. */
+ * is let go; the child has the userfaultfd that an event of fork has brought. */
 static const char *become_child(void)
 {
+	int theirs;
+
 	fflush(stdout);
-	pid_t child = fork();
+	pid_t child = fork_heard(1, &theirs);
 	if (child) {
 		if (child < 0)
 			return result(1);
@@ -625,9 +639,10 @@ static const char *become_child(void)
 		close(uffd);
 	if (ring >= 0)
 		close(ring);
-	uffd = ring = -1;
+	uffd = theirs;
+	ring = -1;
 	open_files();
-	return "ok";
+	return result(uffd >= 0 && listen_for_events(uffd));
 }
 
 int run_by_child(void)
@@ -974,15 +989,19 @@ static const char *operate_uffd(const char *op)
 	if (!strcmp(op, "close"))
 		return close_userfaultfd();
 	if (!strcmp(op, "open"))
-		return open_with(0);
+		return open_with(0, 0);
 	if (!strcmp(op, "open:unpopulated"))
-		return open_with(UFFD_FEATURE_WP_UNPOPULATED);
+		return open_with(UFFD_FEATURE_WP_UNPOPULATED, 0);
 	if (!strcmp(op, "open:async"))
-		return open_with(UFFD_FEATURE_WP_ASYNC);
+		return open_with(UFFD_FEATURE_WP_ASYNC, 0);
+	if (!strcmp(op, "open:events"))
+		return open_with(EVENTS, O_NONBLOCK);
+	if (!strcmp(op, "open:user"))
+		return open_with(0, UFFD_USER_MODE_ONLY);
 	if (!strcmp(op, "open:rwp"))
-		return open_with(UFFD_FEATURE_RWP);
+		return open_with(UFFD_FEATURE_RWP, 0);
 	if (!strcmp(op, "open:rwp-async"))
-		return open_with(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC);
+		return open_with(UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC, 0);
 	return NULL;
 }
 
@@ -1199,8 +1218,7 @@ void drop(void)
 	place = PLACE;
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
 	if (uffd >= 0)
-		close(uffd);
-	uffd = -1;
+		close_userfaultfd();
 	run_is_over = 0;
 	if (is_heir) {
 		fflush(stdout);

@@ -5,6 +5,7 @@ from model.mutation.rows import (
     aliases,
     bits_of_entries,
     data,
+    events,
     faults,
     fills,
     guards,
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *rwp.MUTANTS,
     *data.MUTANTS,
     *aliases.MUTANTS,
+    *events.MUTANTS,
 )

@@ -106,7 +106,7 @@ MUTANTS = (
            "io_uring has never taken hugetlb memory", edition="v6.1", mapping="hugetlb",
            allow="pin pin:write", untold=_PINNED, shown="recorded"),
     # --- fork.py, hugetlb.py: pages that are pinned
-    Mutant("fork", "_copied_page", "make_huge_pte(ed, child, writable=True)",
+    Mutant("fork", "copy_present_page", "make_huge_pte(ed, child, writable=True)",
            "make_huge_pte(ed, child, writable=False)", "the child's copy is read-only",
            mapping="private-hugetlb", allow="pin fork:child"),
     Mutant("hugetlb", "copy_hugetlb_page_range", "conj(entry.pinned, entry.anon_exclusive)",

@@ -33,6 +33,7 @@ from model.kernel.swapfile import try_to_unuse
 from model.kernel.swapops import is_migration_entry, is_swap_slot
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
 from model.kernel.truncate import do_shared_fault, truncate_pagecache
+from model.kernel.userfaultfd_k import userfaultfd_armed
 from model.kernel.vmscan import madvise_pageout
 from model.system.actions.effect import (
     OK,
@@ -174,6 +175,7 @@ def unguard(ed: Edition, s: State) -> Effect:
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
+    """A userfaultfd that fork brings is closed at once: nobody listens for such a child."""
     done = each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     if lives:
         done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
@@ -181,8 +183,9 @@ def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Ef
 
 
 def fork_child(ed: Edition, s: State) -> Effect:
-    """The run goes on in the child, which has no userfaultfd; the parent waits, and maps what it
-    mapped. What the parent has stored stands in its own page tables."""
+    """The run goes on in the child, which has no userfaultfd but the one that an event of fork has
+    brought. The parent waits, and maps what it mapped. What the parent has stored stands in its own
+    page tables."""
     def twin(entry: Entry) -> Entry:
         """The child's twin is the parent's page, which a pin keeps from being merged."""
         return ite(conj(entry.pinned, entry.anon), entry, ksm_fork(ed, s.vma, entry))
@@ -191,14 +194,23 @@ def fork_child(ed: Edition, s: State) -> Effect:
     child = each(s, lambda entry: dup_mmap(ed, s.vma, twin(entry))[1])
     history = replace(s.history, stored=False,
                       poisoned=conj(s.history.poisoned, not s.vma.mapping.shared))
-    return Effect(unprotected(replace(child, vma=vma, uffd_open=False, history=history)))
+    heard = _heard_of(s)
+    done = replace(child, vma=vma, uffd_open=heard, history=history)
+    return Effect(unprotected(done, negate(heard)))
+
+
+def _heard_of(s: State) -> Bool:
+    """The VMA is registered with a userfaultfd that fork and mremap tell of themselves, and so
+    goes on being registered, by its documentation."""
+    return conj(s.vma.events, userfaultfd_armed(s.vma))
 
 
 def mmap(ed: Edition, s: State) -> Effect:
     """The userfaultfd stays open, and has the features that it was opened with. The file is a new
     one; one with content is truncated for it, which takes the private copies that children have."""
     vma = replace(fresh_vma(ed, s.vma.mapping), wp_unpopulated=s.vma.wp_unpopulated,
-                  wp_async=s.vma.wp_async, rwp=s.vma.rwp, rwp_async=s.vma.rwp_async)
+                  wp_async=s.vma.wp_async, rwp=s.vma.rwp, rwp_async=s.vma.rwp_async,
+                  events=s.vma.events)
     kept = not s.vma.mapping.filled
     fresh = replace(each(s, lambda entry: replace(
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
@@ -285,6 +297,6 @@ def mremap(ed: Edition, s: State, dontunmap: bool = False) -> Effect:
     """The run goes on at the new place, whatever stays of the old one."""
     vma, _ = move_vma(ed, s.vma, s.entry)
     moved = each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
-    done = Effect(unprotected(replace(moved, vma=vma)))
+    done = Effect(unprotected(replace(moved, vma=vma), negate(_heard_of(s))))
     refused = negate(check_prep_vma(ed, s.vma)) if dontunmap else False
     return ite(refused, Effect(s, outcome(Outcome.EINVAL)), done)

@@ -118,6 +118,11 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
     Operation("open:rwp-async", "open a userfaultfd with UFFD_FEATURE_RWP_ASYNC",
               partial(uffd.open_uffd, rwp=True, rwp_async=True), after=("close",),
               tracks=("rwp", "rwp_async")),
+    Operation("open:events", "open a userfaultfd with UFFD_FEATURE_EVENT_FORK, _REMAP, _REMOVE and "
+              "_UNMAP, whose events are read", partial(uffd.open_uffd, events=True),
+              after=("close",), tracks=("events",)),
+    Operation("open:user", "open a userfaultfd with UFFD_USER_MODE_ONLY",
+              partial(uffd.open_uffd, user_mode_only=True), after=("close",)),
     Operation("register:rwp", "UFFDIO_REGISTER, mode RWP",
               partial(uffd.register, mode=0, rwp=True), after=("close", "open:rwp"),
               tracks=("uffd_rwp",)),

@@ -13,6 +13,7 @@ from model.kernel.swapops import pte_none_mostly
 from model.kernel.userfaultfd import (
     mfill_atomic,
     mwriteprotect_range,
+    new_userfaultfd,
     register_beside_rwp,
     register_rwp,
     userfaultfd_api,
@@ -93,11 +94,15 @@ def close_uffd(ed: Edition, s: State) -> Effect:
 
 
 def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
-              wp_async: bool = False, rwp: bool = False, rwp_async: bool = False) -> Effect:
-    """Nothing where one is open; EINVAL for a feature that the kernel does not have."""
+              wp_async: bool = False, rwp: bool = False, rwp_async: bool = False,
+              events: bool = False, user_mode_only: bool = False) -> Effect:
+    """Nothing where one is open; EINVAL for a feature that the kernel does not have. The events are
+    older than write-protect mode; who opens has CAP_SYS_PTRACE. That it is for user mode only is no
+    fact of the state: with UFFD_FEATURE_SIGBUS it makes no difference."""
     vma = replace(s.vma, wp_unpopulated=wp_unpopulated, wp_async=wp_async, rwp=rwp,
-                  rwp_async=rwp_async)
-    able = conj(userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
+                  rwp_async=rwp_async, events=events)
+    able = conj(new_userfaultfd(ed, user_mode_only),
+                userfaultfd_api(ed, wp_unpopulated, ed.has("2bad466cc9d9")),
                 userfaultfd_api(ed, wp_async, ed.has("d61ea1cb0095")),
                 userfaultfd_api(ed, rwp, ed.has("rwp")))
     opened = ite(able, Effect(replace(s, vma=vma, uffd_open=True)),

@@ -72,11 +72,12 @@ class StepView:
     @property
     def registration_as_called(self) -> Bool:
         """A VMA is registered for the modes that the last UFFDIO_REGISTER that succeeded asked for,
-        which takes nothing away where it asks for some of those that stand; until what ends it."""
+        which takes nothing away where it asks for some of those that stand; until what ends it, as
+        mremap and fork do where the userfaultfd asks for no events of theirs."""
         before, after = self.before, self.after
+        moved = disj(self.op("mremap", "fork:child"), conj(self.op("mremap:dontunmap"), self.ok))
         ended = disj(conj(self.op("unregister", "other:unregister"), self.ok),
-                     conj(self.op("mremap:dontunmap"), self.ok),
-                     self.op("close", "mremap", "fork:child", "mmap"))
+                     conj(moved, negate(before.asked_events)), self.op("close", "mmap"))
 
         def modes(s: View) -> dict[str, Bool]:
             return {"wp": s.registered, "missing": s.registered_missing,

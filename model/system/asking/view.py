@@ -240,6 +240,11 @@ class View:
         return conj(self.uffd_open, self.vma.wp_unpopulated)
 
     @property
+    def asked_events(self) -> Bool:
+        """The userfaultfd that is open was asked for with the events of fork and mremap."""
+        return conj(self.uffd_open, self.vma.events)
+
+    @property
     def flags_as_mapped(self) -> Bool:
         """No VMA flag differs from the fresh mapping's but those that calls change."""
         fresh = fresh_vma(self.edition, self.mapping).vm_flags

@@ -24,7 +24,8 @@ class History:
 
     `stored`: a store has completed since clear_refs last returned (or since mmap).
     `protected`: `wp` has returned ok, and nothing since that ends it by its own documentation:
-    `unwp`, `unregister`, `close`, `mremap`, `guard`, or registering anew without the mode.
+    `unwp`, `unregister`, `close`, `guard`, registering anew without the mode, or `mremap` and going
+    on in a child, where the userfaultfd is told of neither.
     `protected_populated`: likewise, and the page was mapped when that `wp` returned.
     `protected_async`: likewise, with WP_ASYNC, where a store raises no event; `stored_since_wp`: a
     store has completed since the last such `wp`. `poisoned`: `poison` has returned ok, and nothing
