@@ -143,7 +143,8 @@ def free(ed: Edition, s: State) -> Effect:
     """As `dontneed`, though what is given up may be seen until reclaim drops it."""
     entry, result = madvise_free_single_vma(ed, s.vma, s.entry, s.entry, s.rest, s.entry.unused)
     rest = s.rest and madvise_free_single_vma(ed, s.vma, s.rest, s.entry, s.rest, unused=True)[0]
-    return Effect(cured(replace(s, entry=entry, rest=rest), as_term(result == OK)), result)
+    done = cured(replace(s, entry=entry, rest=rest), as_term(result == OK))
+    return Effect(not_rw_protected(done, pte_none(entry.pte)), result)
 
 
 def truncate(ed: Edition, s: State) -> Effect:

@@ -26,7 +26,7 @@ THEMES: dict[str, tuple[str, ...]] = {
               "register:missing", "dontneed", "pageout"),
     "moves": ("move:in", "move:in:wp", "move:out", "register:missing", "dontneed", "pageout",
               "close", "open:async"),
-    "moved": ("move:in", "move:out", "fork:stay", "pin", "ksm", "migrate", "poison", "swapoff"),
+    "moved": ("move:in", "move:out", "fork:stay", "pin", "migrate", "poison"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
