@@ -16,6 +16,7 @@ from model.mutation.rows import (
     rwp,
     scans,
     tracking,
+    uffd_moves,
     whole_pages,
 )
 
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *rwp.MUTANTS,
     *data.MUTANTS,
     *aliases.MUTANTS,
+    *uffd_moves.MUTANTS,
 )
