@@ -9,7 +9,7 @@ from model.system.asking.step_view import StepView
 from model.system.asking.view import View
 from properties.base import UNDIRTIED, Property, Violated, stores
 
-_COPIED = ("copy", "copy:wp")
+_COPIED = ("copy", "copy:wp", "move:in", "move:in:wp")
 MISTAKEN = ("-0e678153f5be", "+b1f9e8768618", "+fed15f1345dc")
 MISTAKE = ("hugetlb_change_protection() takes a marker for a page, and gives it the bits of a "
            "present entry: a store there is to no page of the file")
@@ -31,7 +31,8 @@ def held(s: View) -> Bool:
 def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do, or to writeback."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
-    return disj(t.op("mmap", "writeback", *dropped), conj(t.op("remove", "truncate", "free"), t.ok))
+    return disj(t.op("mmap", "writeback", *dropped),
+                conj(t.op("remove", "truncate", "free", "move:out"), t.ok))
 
 
 def _stored(t: StepView) -> Bool:
@@ -45,7 +46,7 @@ PROPERTY = Property(
     claim="What was stored last is there, in memory or in swap, until a call that gives it up, or "
           "until it is written to a file on a disk.",
     origin="madvise(2): of all that a program may ask for, MADV_DONTNEED, MADV_REMOVE and "
-           "MADV_FREE alone lose what was stored; ftruncate(2)",
+           "MADV_FREE alone lose what was stored; ftruncate(2); UFFDIO_MOVE(2const)",
     allowed=lambda t: implies(
         disj(_stored(t), conj(held(t.before), negate(_given_up(t)))), held(t.after)),
     witness=lambda t: conj(held(t.before), t.op("pageout")),

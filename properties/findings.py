@@ -77,17 +77,19 @@ FINDINGS: tuple[Finding, ...] = (
             "Make a writable migration entry readable where its soft-dirty bit is taken, as "
             "change_pte_range() does.", "clear_refs_downgrades",
             "a write fault on the first store to a page that was migrating"),
-    Finding("MADV_DONTNEED, MADV_FREE, MADV_REMOVE and truncation forget soft-dirty",
+    Finding("MADV_DONTNEED, MADV_FREE, MADV_REMOVE, truncation and UFFDIO_MOVE forget soft-dirty",
             (Broken("softdirty-complete", "anon shmem private-shmem file private-file",
                     ("dontneed",)),
              Broken("softdirty-complete", "shmem file", ("remove",)),
              Broken("softdirty-complete", "shmem private-shmem file private-file", ("truncate",)),
              Broken("softdirty-complete", "anon", ("free", "pageout")),
+             Broken("softdirty-complete", "anon", ("move:out",)),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
              Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
-            "zap_pte_range, zap_huge_pmd", "mm/memory.c, mm/huge_memory.c",
+            "zap_pte_range, zap_huge_pmd, move_pages_ptes",
+            "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c",
             "Leave the soft-dirty bit in a PTE marker, as uffd-wp does, for the next fault to "
             "take over and clear_refs to take away.", "soft_dirty_markers",
             "a new PTE marker, and page tables that stay where memory was given up; a PMD would "
@@ -213,17 +215,19 @@ FINDINGS: tuple[Finding, ...] = (
             "with WP_UNPOPULATED has it.", "anon_markers",
             "page tables for memory that was never touched; documented as it is, and programs can "
             "ask for it (WP_UNPOPULATED, 6.4)"),
-    Finding("MADV_DONTNEED and MADV_FREE drop the protection of anonymous memory",
+    Finding("MADV_DONTNEED, MADV_FREE and UFFDIO_MOVE drop the protection of anonymous memory",
             (Broken("uffd-wp-complete-populated", "anon", ("dontneed",)),
              Broken("uffd-wp-complete-populated", "anon", ("free", "pageout")),
+             Broken("uffd-wp-complete-populated", "anon", ("move:out",)),
              Broken("uffd-wp-complete-populated", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("uffd-wp-complete-populated", "thp", ("free", "pageout"), ("mremap_marks",)),
              Broken("uffd-wp-complete", "anon", ("dontneed",), ("anon_markers",)),
+             Broken("uffd-wp-complete", "anon", ("move:out",), ("anon_markers",)),
              Broken("uffd-wp-complete", "thp", ("dontneed",), ("mremap_marks", "anon_markers"))),
             (Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
                    "store register wp dontneed store"),),
-            "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd",
-            "mm/memory.c, include/linux/mm_inline.h, mm/huge_memory.c",
+            "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd, move_pages_ptes",
+            "mm/memory.c, include/linux/mm_inline.h, mm/huge_memory.c, mm/userfaultfd.c",
             "Leave a marker where a protected anonymous entry is dropped, as in memory of a file.",
             "anon_markers_stay", "page tables that stay where memory was given up; documented as "
             "it is"),
@@ -383,4 +387,13 @@ FINDINGS: tuple[Finding, ...] = (
             "write-protect mode does, and raise the event for it; or say so in "
             "UFFDIO_RWPROTECT(2const), which names anonymous memory, holes and reclaim.",
             "rwp_markers", "page tables that stay where memory was given up"),
+    Finding("UFFDIO_MOVE takes the protection of a page in swap to a place that nobody protected",
+            (Broken("no-stale-uffd-wp uffd-wp-armed", "anon", ("register:missing", "move:in:wp")),
+             Broken("uffd-wp-async-complete", "anon", ("dontneed", "move:in:wp"))),
+            (Shown("v6.9 on", "uffd-wp-async-complete", "anon",
+                   "store close open:async register wp dontneed move:in:wp"),),
+            "move_swap_pte", "mm/userfaultfd.c",
+            "Clear the uffd-wp bit of the swap entry that is moved, as move_present_ptes() makes "
+            "the entry anew without it, unless the destination is of mode RWP.",
+            "move_drops_uffd_wp"),
 )

@@ -5,7 +5,7 @@ Registered is what the calls have made it: that the VMA says so is part of the p
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import OPENING, REGISTRABLE, Property, Violated, registrable
-from properties.stale import BELIEVED, CLOSED, MOVED, REREGISTERED, UNREGISTERED
+from properties.stale import BELIEVED, CLOSED, MOVED, MOVED_IN, REREGISTERED, UNREGISTERED
 
 _WRITABLE = "anon shmem private-shmem thp shmem-thp hugetlb"
 """Not private-hugetlb: only hugetlb_wp() gives it write permission, since 60d5b473d61b never beside
@@ -50,5 +50,6 @@ PROPERTY = Property(
                  REREGISTERED + BELIEVED, by="register:minor"),
         Violated(_WRITABLE.replace(" hugetlb", ""), ("-0cef0bb836e3",), MOVED + BELIEVED,
                  by="mremap:dontunmap"),
+        Violated("anon", ("+adf505457032",), MOVED_IN + BELIEVED, by="move:in:wp&register:missing"),
     ),
 )

@@ -2,7 +2,9 @@
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import ALIASED, Property, Violated
-from properties.stale import BELIEVED, REREGISTERED
+from properties.stale import BELIEVED, MOVED_IN, REREGISTERED
+
+_EMPTIED = "move:in:wp&dontneed move:in:wp&move:out move:in:wp&free&pageout"
 
 PROPERTY = Property(
     name="uffd-wp-async-complete",
@@ -26,6 +28,9 @@ PROPERTY = Property(
                  REREGISTERED + BELIEVED, by="register:missing&scan:wp"),
         Violated("shmem private-shmem hugetlb", ("-register-ebusy",), REREGISTERED + BELIEVED,
                  by="register:minor&scan:wp"),
+        Violated("anon", ("+adf505457032",), MOVED_IN, by=_EMPTIED),
+        Violated("anon", ("+adf505457032", "+662df3e5c376"), MOVED_IN,
+                 by="move:in:wp&guard&unguard"),
     ),
     of_stores=True,
     about=("close", "open:async"),

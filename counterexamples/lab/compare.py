@@ -17,14 +17,14 @@ from properties import PROPERTIES
 ENDLESS = "access-completes"
 """The promise whose breach is an access that faults for ever."""
 _NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
-          **dict.fromkeys(("pageout", "swapoff"), "swap"),
+          **dict.fromkeys(("pageout", "swapoff", "move:in:wp"), "swap"),
           **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
                            "wp", "unwp", "copy", "copy:wp", "zeropage", "poison", "close", "open",
                            "open:unpopulated", "open:async", "open:rwp", "open:rwp-async",
                            "open:events", "open:user",
                            "register:rwp", "rwp", "unrwp", "scan:wp", "other:unwp",
                            "other:unregister", "register:minor", "register:wp+minor", "continue",
-                           "continue:wp"), "uffd-wp"),
+                           "continue:wp", "move:in", "move:out"), "uffd-wp"),
           **dict.fromkeys(("pin", "unpin", "pin:write"), "pins"),
           **dict.fromkeys(("alias:store", "truncate"), "map-files")}
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from counterexamples.reproducer.aliases import ALIASES
 from counterexamples.reproducer.forced import FORCED
 from counterexamples.reproducer.forks import EVENTS, FORK_CHILD, FORKS
+from counterexamples.reproducer.moves import MOVES
 from counterexamples.reproducer.part import Part
 from counterexamples.reproducer.pins import PINS
 
@@ -335,13 +336,5 @@ static struct uffdio_writeprotect unwp = { .range = RANGE, .mode = 0 };
     "zero": Part((), """\
 static struct uffdio_zeropage zero = { .range = RANGE };
 """),
-    "poison": Part((), """\
-static int poison(void)
-{
-	struct { struct uffdio_range range; __u64 mode; __s64 updated; } arg = {
-		{ (long)PLACE, LENGTH }, 0, 0 };
-
-	return ioctl(uffd, _IOWR(0xAA, 8, arg) /* UFFDIO_POISON */, &arg) ? errno : 0;
-}
-"""),
+    **MOVES,
 }

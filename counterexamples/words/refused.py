@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from counterexamples.trace import Trace
+from model.kernel.bits import VM_EXEC, VM_READ, VM_WRITE
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.state.mappings import MAPPINGS
 
 _UNREGISTERED = "the mapping is not registered in write-protect mode"
 _NOT_RW = "the mapping is not registered in mode RWP"
 _NO_RWP = "UFFDIO_RWPROTECT is of v7.3"
+_ACCESS = VM_READ | VM_WRITE | VM_EXEC
 _REASONS = {
     ("register", "EPERM"): "the mapping may never be writable",
     ("unregister", "EINVAL"): "a userfaultfd takes no regular file without WP_ASYNC",
@@ -32,6 +34,10 @@ _REASONS = {
     ("continue", "EEXIST"): "there is a page already, or a guard marker",
     ("poison", "ENOENT"): "the mapping is not registered",
     ("poison", "EEXIST"): "the entry is not empty",
+    ("move", "ENOENT"): "there is no page to be moved",
+    ("move", "EEXIST"): "the entry is not empty",
+    ("move", "EBUSY"): "the page is pinned, or is or was another's too",
+    ("move", "EFAULT"): "a marker is not moved",
     ("guard", "EINVAL"): "this memory can have no guard region, or this kernel has none",
     ("unguard", "EINVAL"): "this memory can have no guard region, or this kernel has none",
     ("open", "EINVAL"): "this kernel's userfaultfd has not the feature",
@@ -80,6 +86,8 @@ def refused(trace: Trace, number: int) -> str:
     if (call, step.outcome) == ("poison", "EINVAL"):
         return ("no page of a regular file can be poisoned"
                 if trace.edition.has("fc71884a5f59") else "UFFDIO_POISON is of v6.6")
+    if (call, step.outcome) == ("move", "EINVAL"):
+        return _unmoved(trace, number)
     if (call, step.outcome) == ("pin", "EFAULT") and mapping.regular and mapping.shared:
         return ("no long-term pin is for writing to the pages of a file on a disk"
                 if trace.edition.has("8ac268436e6d") else _REASONS[call, step.outcome])
@@ -100,6 +108,18 @@ def _continued(trace: Trace, op: str) -> str:
     if not (mapping.hugetlb or trace.edition.has("153132571f02")):
         return "UFFDIO_CONTINUE takes shmem since v5.14"
     return _UNREGISTERED
+
+
+def _unmoved(trace: Trace, number: int) -> str:
+    """Why UFFDIO_MOVE was EINVAL."""
+    if not trace.edition.has("adf505457032"):
+        return "UFFDIO_MOVE is of v6.8"
+    if not MAPPINGS[trace.mapping].anonymous:
+        return "UFFDIO_MOVE is for private anonymous memory alone"
+    flags = trace.steps[number - 1].values["vm_flags"]
+    if flags & _ACCESS != VM_READ | VM_WRITE:
+        return "both places must have the same access, and may be written to"
+    return "the mapping is not registered"
 
 
 def _no_rwp(trace: Trace, number: int) -> str:

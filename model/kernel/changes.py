@@ -252,6 +252,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "promise speaks"),
     Change("fc71884a5f59", "mm: userfaultfd: add new UFFDIO_POISON ioctl", "v6.6",
            "none here: UFFDIO_POISON is refused, and promises about it are not made"),
+    Change("adf505457032", "userfaultfd: UFFDIO_MOVE uABI", "v6.8",
+           "none here: UFFDIO_MOVE is refused"),
     Change("7677f7fd8be7", "userfaultfd: add minor fault registration mode", "v5.13",
            "none here: minor faults cannot be registered for"),
     Change("f619147104c8", "userfaultfd: add UFFDIO_CONTINUE ioctl", "v5.13",

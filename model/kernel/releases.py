@@ -39,7 +39,7 @@ _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4",
 _V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640",
                  "af19487f00f3"}
 _V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf", "4ed4379881aa"}
-_V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3"}
+_V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3", "adf505457032"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643", "lazyfree-batch", "pageout-batch",
                   "735ecdfaf4e8", "1943f96b3816"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",

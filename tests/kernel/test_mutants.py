@@ -31,7 +31,13 @@ from model.system.relation.library import library
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
-from tests.kernel import test_categories, test_functions, test_minor, test_pgtable
+from tests.kernel import (
+    test_categories,
+    test_functions,
+    test_minor,
+    test_pgtable,
+    test_uffd_move,
+)
 from tests.kernel.oracle import RULES, difference
 from tests.test_recorded import KERNELS, contradicted, recorded
 
@@ -39,7 +45,8 @@ MAX_STATES = 5000
 """A right system has about a hundred."""
 
 LAWS: dict[str, Callable[[Edition], None]] = {
-    name: law for module in (test_pgtable, test_functions, test_categories, test_minor)
+    name: law for module in (
+        test_pgtable, test_functions, test_categories, test_minor, test_uffd_move)
     for name, law in vars(module).items()
     if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
 

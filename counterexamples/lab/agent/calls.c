@@ -74,6 +74,7 @@ struct pm_scan_arg {
 /* Below everything else of this process, so that smaps has it soon; alone, so that it cannot merge. */
 #define PLACE ((char *)0x100000000ul)
 #define OTHER_PLACE ((char *)0x140000000ul)
+#define ELSEWHERE ((char *)0x180000000ul)
 #define BESIDE (1ul << 18)	/* within what one page table maps */
 #define LOOK 20000		/* microseconds between two looks at an access that does not end */
 #define POISONED 1000		/* SIGBUS because of poison; above all signals */
@@ -525,6 +526,65 @@ static const char *poison(void)
 	} arg = { { (unsigned long)place, length }, 0, 0 };
 
 	return result(ioctl(uffd, _IOWR(UFFDIO, 8, arg) /* UFFDIO_POISON */, &arg));
+}
+
+/* Another place, as plain as can be and alone, which is there for one call: registered in `mode` if
+ * that is not 0, which fails where no userfaultfd is open, as the move will. */
+static char *elsewhere(unsigned long mode)
+{
+	struct uffdio_register arg = { .range = { (unsigned long)ELSEWHERE, length }, .mode = mode };
+	char *at = mmap(ELSEWHERE, length, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at == ELSEWHERE && mode)
+		ioctl(uffd, UFFDIO_REGISTER, &arg);
+	return at;
+}
+
+static const char *move_page(char *to, char *from)
+{
+	struct {
+		__u64 dst, src, len, mode;
+		__s64 move;
+	} arg = { (unsigned long)to, (unsigned long)from, length, 0, 0 };
+	const char *done = result(ioctl(uffd, _IOWR(UFFDIO, 5, arg) /* UFFDIO_MOVE */, &arg));
+
+	munmap(ELSEWHERE, length);
+	return done;
+}
+
+static const char *move_in(void)
+{
+	char *from = elsewhere(0);
+
+	if (from != ELSEWHERE)
+		return result(1);
+	*(volatile char *)from = 1;
+	return move_page(place, from);
+}
+
+/* A page that is write-protected and swapped out where it comes from. */
+static const char *move_swapped_in(void)
+{
+	char *from = elsewhere(UFFDIO_REGISTER_MODE_WP);
+	struct uffdio_writeprotect arg = { .range = { (unsigned long)from, length },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP };
+
+	if (from != ELSEWHERE)
+		return result(1);
+	*(volatile char *)from = 1;
+	ioctl(uffd, UFFDIO_WRITEPROTECT, &arg);
+	for (int tries = 0; tries < 100 && !(entry_of(from) >> 62 & 1); tries++)
+		if (madvise(from, length, MADV_PAGEOUT))
+			return result(1);
+	return move_page(place, from);
+}
+
+static const char *move_out(void)
+{
+	char *to = elsewhere(UFFDIO_REGISTER_MODE_MISSING);
+
+	return to == ELSEWHERE ? move_page(to, place) : result(1);
 }
 
 /* --- calls that change, drop or move memory --- */
@@ -986,6 +1046,12 @@ static const char *operate_uffd(const char *op)
 		return proceed(1 << 1 /* UFFDIO_CONTINUE_MODE_WP */);
 	if (!strcmp(op, "poison"))
 		return poison();
+	if (!strcmp(op, "move:in"))
+		return move_in();
+	if (!strcmp(op, "move:in:wp"))
+		return move_swapped_in();
+	if (!strcmp(op, "move:out"))
+		return move_out();
 	if (!strcmp(op, "close"))
 		return close_userfaultfd();
 	if (!strcmp(op, "open"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import madvise, memory
+from model.kernel import madvise, memory, userfaultfd_move
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, conj, disj, ite, word
+from model.kernel.logic import BV, as_term, conj, disj, ite, word
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.pgtable import pte_present, pte_uffd_wp
-from model.kernel.records import Entry, Vma
+from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import (
     is_swap_slot,
     make_uffd_wp_marker,
@@ -39,3 +40,11 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     table = replace(entry.unmapped(marked), huge=False)
     whole = conj(vma.mapping.thp, entry.huge, marked != word(0))
     return ite(whole, table, memory.unmap_single_vma(ed, vma, entry))
+
+
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
+                    src: Entry) -> tuple[Entry, Entry, BV]:
+    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, dst, src)
+    there = remove_migration_pte(ed, src_vma, src)
+    marked = left.with_pte(pte_install_uffd_wp_if_needed(ed, src_vma, there.pte))
+    return moved, ite(as_term(result == outcome(Outcome.ok)), marked, left), result

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import madvise, memory, mm_inline, mprotect, task_mmu
+from model.kernel import madvise, memory, mm_inline, mprotect, task_mmu, userfaultfd_move
 from model.kernel.bits import PTE_MARKER_UFFD_WP, SWP_OFFSET_SHIFT
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, Bool, conj, disj, ite, word
+from model.kernel.logic import BV, Bool, as_term, conj, disj, ite, word
+from model.kernel.migrate import remove_migration_pte
 from model.kernel.mmap import vma_soft_dirty_enabled
 from model.kernel.pgtable import (
     is_swap_pte,
@@ -23,7 +24,7 @@ from model.kernel.pgtable import (
     pte_swp_mksoft_dirty,
     pte_swp_soft_dirty,
 )
-from model.kernel.records import CpFlags, Entry, Fault, Vma
+from model.kernel.records import CpFlags, Entry, Fault, Outcome, Vma, outcome
 from model.kernel.swapops import (
     is_pte_marker,
     is_swap_slot,
@@ -62,6 +63,17 @@ def pte_install_uffd_wp_if_needed(ed: Edition, vma: Vma, pteval: BV) -> BV:
 def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     marked = entry.unmapped(pte_install_uffd_wp_if_needed(ed, vma, entry.pte))
     return ite(is_swap_slot(entry.pte), marked, madvise.madvise_free_pte_range(ed, vma, entry))
+
+
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
+                    src: Entry) -> tuple[Entry, Entry, BV]:
+    """What is moved leaves a marker, and takes the place of one."""
+    bare = ite(_marked(ed, dst.pte), dst.with_pte(_without(ed, dst.pte)), dst)
+    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, bare, src)
+    there = remove_migration_pte(ed, src_vma, src)
+    marked = left.with_pte(pte_install_uffd_wp_if_needed(ed, src_vma, there.pte))
+    done = as_term(result == outcome(Outcome.ok))
+    return ite(done, moved, dst), ite(done, marked, left), result
 
 
 def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:

@@ -17,6 +17,7 @@ from model.mutation.rows import (
     rwp,
     scans,
     tracking,
+    uffd_moves,
     whole_pages,
 )
 
@@ -37,4 +38,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *data.MUTANTS,
     *aliases.MUTANTS,
     *events.MUTANTS,
+    *uffd_moves.MUTANTS,
 )

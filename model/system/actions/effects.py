@@ -25,12 +25,12 @@ from model.kernel.memory import copy_page_range, try_to_free_pte, unmap_single_v
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import check_prep_vma, move_vma
-from model.kernel.pgtable import pte_dirty, pte_none, pte_present
+from model.kernel.pgtable import pte_dirty, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.rsrc import io_pin_pages
 from model.kernel.swapfile import try_to_unuse
-from model.kernel.swapops import is_migration_entry, is_swap_slot
+from model.kernel.swapops import is_migration_entry, is_swap_slot, pte_none_mostly
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
 from model.kernel.truncate import do_shared_fault, truncate_pagecache
 from model.kernel.userfaultfd_k import userfaultfd_armed
@@ -144,7 +144,8 @@ def free(ed: Edition, s: State) -> Effect:
     """As `dontneed`, though what is given up may be seen until reclaim drops it."""
     entry, result = madvise_free_single_vma(ed, s.vma, s.entry, s.entry, s.rest, s.entry.unused)
     rest = s.rest and madvise_free_single_vma(ed, s.vma, s.rest, s.entry, s.rest, unused=True)[0]
-    return Effect(cured(replace(s, entry=entry, rest=rest), as_term(result == OK)), result)
+    done = cured(replace(s, entry=entry, rest=rest), as_term(result == OK))
+    return Effect(not_rw_protected(done, pte_none_mostly(ed, entry.pte)), result)
 
 
 def truncate(ed: Edition, s: State) -> Effect:
@@ -240,7 +241,7 @@ def pageout(ed: Edition, s: State) -> Effect:
     rest = s.rest and madvise_pageout(ed, s.vma, _of_one_folio(ed, s.entry, s.rest),
                                       unused=True)[0]
     done = replace(s, entry=entry, rest=rest)
-    return Effect(not_rw_protected(done, pte_none(entry.pte)), result)
+    return Effect(not_rw_protected(done, pte_none_mostly(ed, entry.pte)), result)
 
 
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:

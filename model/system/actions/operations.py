@@ -23,7 +23,7 @@ from model.kernel.bits import (
 from model.kernel.editions import Edition, unknown
 from model.kernel.fault import kernel_access
 from model.kernel.process_vm_access import process_vm_rw_single_vec
-from model.system.actions import effects, uffd
+from model.system.actions import effects, moves, uffd
 from model.system.actions.effect import Effect
 from model.system.state.state import State
 
@@ -139,6 +139,12 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               partial(uffd.register, mode=VM_UFFD_WP | VM_UFFD_MINOR), tracks=("minor",)),
     Operation("continue", "UFFDIO_CONTINUE", partial(uffd.proceed, wp=False)),
     Operation("continue:wp", "UFFDIO_CONTINUE, mode WP", partial(uffd.proceed, wp=True)),
+    Operation("move:in", "UFFDIO_MOVE into the place, of a page that was stored to elsewhere",
+              moves.move_in),
+    Operation("move:in:wp", "UFFDIO_MOVE into the place, of a page that is write-protected and "
+              "swapped out elsewhere", partial(moves.move_in, swapped=True)),
+    Operation("move:out", "UFFDIO_MOVE of the page to a fresh mapping, which is unmapped then",
+              moves.move_out),
     Operation("poison", "UFFDIO_POISON", uffd.poison, tracks=("poison", "poisoned")),
     Operation("guard", "madvise(MADV_GUARD_INSTALL)", effects.guard,
               tracks=("guard", "maybe_guard", "anon_vma", "mergeable")),

@@ -24,6 +24,9 @@ THEMES: dict[str, tuple[str, ...]] = {
               "dontneed"),
     "minor": ("register:minor", "register:wp+minor", "continue", "continue:wp",
               "register:missing", "dontneed", "pageout"),
+    "moves": ("move:in", "move:in:wp", "move:out", "register:missing", "dontneed", "pageout",
+              "close", "open:async"),
+    "moved": ("move:in", "move:out", "fork:stay", "pin", "migrate", "poison"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
@@ -54,7 +57,8 @@ to take every transition. Each is in one theme at the least."""
 
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
-_SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "frees": "free",
+_SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "moves": "move:in",
+               "moved": "move:in", "frees": "free",
               "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
               "pins": "pin", "events": "open:events", "events-modes": "open:events"}
 """Themes that are there only with the operation that they are about."""
@@ -86,7 +90,8 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp:
         left_out |= _PINS
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
-                     "register:minor", "register:wp+minor", "continue", "continue:wp"}
+                     "register:minor", "register:wp+minor", "continue", "continue:wp",
+                     "move:in", "move:in:wp", "move:out"}
         left_out |= _READ_WRITE
         left_out |= {"open:events"}  # PMDs that are copied, or move, still protected
     if (mapping.hugetlb and ed.has("60d5b473d61b") is True and ed.has("hugetlb-leftover") is False

@@ -28,7 +28,7 @@ from model.system.actions.effect import OK, Effect, cured, each, protected, stor
 from model.system.state.state import State
 
 
-def _ioctl(s: State, effect: Effect) -> Effect:
+def ioctl(s: State, effect: Effect) -> Effect:
     """An ioctl on the userfaultfd."""
     return ite(s.uffd_open, effect, Effect(s, outcome(Outcome.EBADF)))
 
@@ -42,7 +42,7 @@ def register(ed: Edition, s: State, mode: int, rwp: bool = False) -> Effect:
     kept = has_all(vma.vm_flags, VM_UFFD_WP)
     ended = unprotected(registered).history
     ended = replace(ended, rw_protected=conj(s.history.rw_protected, vma.uffd_rwp))
-    return _ioctl(s, Effect(ite(kept, registered, replace(registered, history=ended)), result))
+    return ioctl(s, Effect(ite(kept, registered, replace(registered, history=ended)), result))
 
 
 def _disarmed(before: Vma, after: Vma) -> Bool:
@@ -58,7 +58,7 @@ def unregister(ed: Edition, s: State, other: bool = False) -> Effect:
                      lambda entry: userfaultfd_unregister(ed, s.vma, entry, other)[1])
     if other:
         return Effect(unprotected(replace(done, vma=vma), as_term(result == OK)), result)
-    return _ioctl(s, Effect(unprotected(replace(done, vma=vma)), result))
+    return ioctl(s, Effect(unprotected(replace(done, vma=vma)), result))
 
 
 def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) -> Effect:
@@ -72,7 +72,7 @@ def writeprotect(ed: Edition, s: State, enable_wp: bool, other: bool = False) ->
                       protected_populated=conj(sync, populated),
                       protected_async=conj(enable_wp, s.vma.wp_async), stored_since_wp=False)
     effect = Effect(replace(done, history=ite(result == OK, history, s.history)), result)
-    return effect if other else _ioctl(s, effect)
+    return effect if other else ioctl(s, effect)
 
 
 def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
@@ -82,7 +82,7 @@ def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
                      lambda entry: userfaultfd_rwprotect(ed, s.vma, entry, enable_rwp)[0])
     there = negate(pte_none_mostly(ed, done.entry.pte))
     history = replace(s.history, rw_protected=conj(enable_rwp, negate(s.vma.rwp_async), there))
-    return _ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
+    return ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
 
 
 def close_uffd(ed: Edition, s: State) -> Effect:
@@ -119,14 +119,14 @@ def copy(ed: Edition, s: State, wp: bool) -> Effect:
                       protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False,
                       poisoned=False)
     copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
-    return _ioctl(s, Effect(copied, result))
+    return ioctl(s, Effect(copied, result))
 
 
 def zeropage(ed: Edition, s: State) -> Effect:
     """No store, and by its documentation no end of a protection."""
     vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
     filled = cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
-    return _ioctl(s, Effect(filled, result))
+    return ioctl(s, Effect(filled, result))
 
 
 def proceed(ed: Edition, s: State, wp: bool) -> Effect:
@@ -140,11 +140,11 @@ def proceed(ed: Edition, s: State, wp: bool) -> Effect:
                       protected_async=conj(wp, s.vma.wp_async),
                       stored_since_wp=conj(s.history.stored_since_wp, not wp))
     mapped = cured(replace(s, vma=vma, entry=entry, history=ite(asked, history, s.history)), done)
-    return _ioctl(s, Effect(mapped, result))
+    return ioctl(s, Effect(mapped, result))
 
 
 def poison(ed: Edition, s: State) -> Effect:
     vma, entry, result = userfaultfd_poison(ed, s.vma, s.entry)
     poisoned = disj(s.history.poisoned, as_term(result == OK))
     history = replace(s.history, poisoned=poisoned)
-    return _ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
+    return ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
