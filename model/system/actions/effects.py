@@ -25,7 +25,7 @@ from model.kernel.memory import copy_page_range, try_to_free_pte, unmap_single_v
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import check_prep_vma, move_vma
-from model.kernel.pgtable import pte_dirty, pte_none, pte_present
+from model.kernel.pgtable import pte_dirty, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.rsrc import io_pin_pages
@@ -164,20 +164,23 @@ def guard(ed: Edition, s: State) -> Effect:
     vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
     zapped = as_term(result != outcome(Outcome.EINVAL))
     kept = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
-    guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=kept))
-    return Effect(unprotected(cured(guarded, zapped), as_term(result == OK)), result)
+    done = as_term(result == OK)
+    history = replace(s.history, stored=kept, guarded=disj(s.history.guarded, done))
+    guarded = replace(s, vma=vma, entry=entry, history=history)
+    return Effect(unprotected(cured(guarded, zapped), done), result)
 
 
 def unguard(ed: Edition, s: State) -> Effect:
     entry, result = madvise_guard_remove(ed, s.vma, s.entry)
-    return Effect(replace(s, entry=entry), result)
+    guarded = conj(s.history.guarded, negate(as_term(result == OK)))
+    return Effect(replace(s, entry=entry, history=replace(s.history, guarded=guarded)), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
     done = each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     if lives:
         done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
-    return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
+    return Effect(replace(done, entry=stored_by_child(ed, s.vma, done.entry)) if stores else done)
 
 
 def fork_child(ed: Edition, s: State) -> Effect:
@@ -204,7 +207,7 @@ def mmap(ed: Edition, s: State) -> Effect:
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
     return Effect(unprotected(replace(fresh, history=replace(
-        s.history, stored=False, poisoned=False))))
+        s.history, stored=False, poisoned=False, guarded=False))))
 
 
 def swapoff(ed: Edition, s: State) -> Effect:
@@ -228,7 +231,8 @@ def pageout(ed: Edition, s: State) -> Effect:
     rest = s.rest and madvise_pageout(ed, s.vma, _of_one_folio(ed, s.entry, s.rest),
                                       unused=True)[0]
     done = replace(s, entry=entry, rest=rest)
-    return Effect(not_rw_protected(done, pte_none(entry.pte)), result)
+    return Effect(not_rw_protected(done, negate(
+        disj(pte_present(entry.pte), is_swap_slot(entry.pte)))), result)
 
 
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
