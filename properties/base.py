@@ -108,8 +108,9 @@ class Property:
     reachable, or the promise says nothing; so must a step of each of its `parts`, which a reader
     knows by their words. It is expected to be proved except where `violated` says otherwise.
 
-    `about` are operations beyond the core that it speaks of: always allowed. `speaks_of` says of
-    which editions and mappings it speaks, `memory` the same in words. `of_stores` marks a promise
+    `about` are operations beyond the core that it speaks of: always allowed; `follows` are facts of
+    the history that no operation needs. `speaks_of` says of which editions and mappings it speaks,
+    `memory` the same in words. `of_stores` marks a promise
     about the record of stores: broken by a store that nobody hears of (disarming), by one of a
     device or another mapping, which asks no page table of this one (unrecorded), or by any other
     step (forgetting).
@@ -130,6 +131,7 @@ class Property:
     allowed: Callable[[StepView], Bool] = _always
     violated: tuple[Violated, ...] = ()
     about: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
     memory: str = ""
     of_stores: bool = False

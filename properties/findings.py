@@ -6,56 +6,9 @@ A remedy is a file of model/kernel/remedies/; `python -m model.findings` proves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from properties.finding import Broken, Finding, Shown
 
-
-@dataclass(frozen=True)
-class Broken:
-    """Promises that a cause breaks: on each of the mappings (names, with spaces between), with the
-    core operations and those of `allow`. `behind` are remedies of other causes, without which this
-    one does not show there alone, or those would show with its remedy."""
-
-    promises: str
-    mappings: str
-    allow: tuple[str, ...] = ()
-    behind: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The editions in which `calls` break `promise` on `mapping` for this cause: `kernels` has the
-    first and last of each row of them ("v6.1.170 to v6.1, v6.3 on": the newest has it)."""
-
-    kernels: str
-    promise: str
-    mapping: str
-    calls: str
-
-    @property
-    def ops(self) -> tuple[str, ...]:
-        return tuple(self.calls.split())
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One cause, and one remedy for it.
-
-    `broken` is what it breaks in the last edition that has it, `shown` which have it, and how.
-    `function` is the kernel function at fault, in the kernel's `path`; `change` says in a sentence
-    what would make the promises hold, `remedy` names the file that does it in the model and `cost`
-    what it asks of the kernel or of programs. `gives_up` are promises that cannot stand beside it.
-    """
-
-    cause: str
-    broken: tuple[Broken, ...]
-    shown: tuple[Shown, ...]
-    function: str
-    path: str
-    change: str
-    remedy: str
-    cost: str = ""
-    gives_up: tuple[str, ...] = ()
-
+__all__ = ["FINDINGS", "Broken", "Finding", "Shown"]
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
 _CACHED = "shmem private-shmem hugetlb private-hugetlb"
@@ -64,11 +17,13 @@ _MIGRATION = ("migrate:begin", "migrate:end")
 
 FINDINGS: tuple[Finding, ...] = (
     Finding("clear_refs races with migration",
-            (Broken("softdirty-complete softdirty-armed",
+            (Broken("softdirty-complete change-seen softdirty-armed",
                     "anon shmem private-shmem file private-file", _MIGRATION),
-             Broken("softdirty-complete softdirty-armed", "thp", ("split", *_MIGRATION)),
+             Broken("softdirty-complete change-seen softdirty-armed", "thp",
+                    ("split", *_MIGRATION)),
              Broken("softdirty-armed", "shmem-thp", _MIGRATION),
-             Broken("softdirty-complete", "shmem-thp", _MIGRATION, ("file_pmd_splits",))),
+             Broken("softdirty-complete change-seen", "shmem-thp", _MIGRATION,
+                    ("file_pmd_splits",))),
             (Shown("v6.9 on", "softdirty-complete", "anon",
                    "store migrate:begin clear_refs store"),
              Shown("v5.7 on", "softdirty-complete", "shmem",
@@ -86,7 +41,9 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("softdirty-complete", "anon", ("move:out",)),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
-             Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
+             Broken("softdirty-complete change-seen", "shmem-thp", ("dontneed",),
+                    ("file_pmd_splits",)),
+             Broken("change-seen", "shmem file", ("dontneed",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
             "zap_pte_range, zap_huge_pmd, move_pages_ptes",
             "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c",
@@ -94,15 +51,53 @@ FINDINGS: tuple[Finding, ...] = (
             "take over and clear_refs to take away.", "soft_dirty_markers",
             "a new PTE marker, and page tables that stay where memory was given up; a PMD would "
             "leave a page table of markers"),
+    Finding("what changes without a store is not soft-dirty",
+            (Broken("change-seen", "anon private-shmem private-file", ("dontneed",)),
+             Broken("change-seen", "shmem file", ("remove",)),
+             Broken("change-seen", "shmem private-shmem file private-file", ("truncate",)),
+             Broken("change-seen", "anon", ("free", "pageout")),
+             Broken("change-seen", "thp", ("dontneed",), ("mremap_marks",)),
+             Broken("change-seen", "thp", ("free", "pageout"), ("mremap_marks",)),
+             Broken("change-seen", "private-shmem", ("zeropage",)),
+             Broken("change-seen", "anon shmem private-shmem", ("poison",)),
+             Broken("change-seen", "anon shmem private-shmem file private-file", ("guard",))),
+            (Shown("v5.7 on", "change-seen", "anon", "store clear_refs dontneed"),
+             Shown("v5.7 on", "change-seen", "file", "clear_refs truncate"),
+             Shown("v5.7 on", "change-seen", "private-shmem",
+                   "clear_refs register:missing zeropage"),
+             Shown("v6.6 on", "change-seen", "anon", "clear_refs register poison"),
+             Shown("v6.16 on", "change-seen", "anon", "clear_refs guard")),
+            "zap_pte_range, zap_huge_pmd, unmap_mapping_range, mfill_atomic_pte_zeropage, "
+            "mfill_atomic_pte_poison, madvise_guard_install, madvise_guard_remove",
+            "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c, mm/madvise.c",
+            "Leave a soft-dirty PTE marker wherever a page of the program's own is dropped, soft-"
+            "dirty or not, and in every entry of a hole and of what is truncated; make poison, "
+            "guard markers and the zero page of UFFDIO_ZEROPAGE soft-dirty.",
+            "drops_mark_soft_dirty", "as for the markers that keep soft-dirty, and page tables "
+            "for what was never touched; or say in soft-dirty.rst that it is about stores alone, "
+            "and that who saves memory asks too what is no longer there",
+            ("softdirty-precise",)),
+    Finding("UFFDIO_COPY, UFFDIO_ZEROPAGE and UFFDIO_CONTINUE fill a guard region",
+            (Broken("guard-kept", "anon shmem private-shmem", ("copy",)),
+             Broken("guard-kept", "anon shmem private-shmem", ("copy:wp",)),
+             Broken("guard-kept", "shmem", ("zeropage",)),
+             Broken("guard-kept", "shmem private-shmem", ("continue",)),
+             Broken("guard-kept", "shmem private-shmem", ("continue:wp",))),
+            (Shown("v6.16 to v6.18", "guard-kept", "anon", "register guard copy store"),
+             Shown("v6.16 to v6.18", "guard-kept", "shmem",
+                   "store register guard continue store")),
+            "mfill_atomic_install_pte, pte_none_mostly", "mm/userfaultfd.c",
+            "Take no marker but that of uffd-wp for an empty entry: EEXIST where a guard region "
+            "is, as Linux does since 6.19.", "fills_spare_guards"),
     Finding("reclaim of shared memory forgets soft-dirty",
-            (Broken("softdirty-complete", "shmem file", ("pageout",)),),
+            (Broken("softdirty-complete change-seen", "shmem file", ("pageout",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem", "clear_refs store pageout"),),
             "try_to_unmap_one", "mm/rmap.c",
             "Leave the soft-dirty bit in a PTE marker: the same change, which sits in "
             "pte_install_uffd_wp_if_needed().", "soft_dirty_markers",
             "as for MADV_DONTNEED: page tables that reclaim cannot free"),
     Finding("KSM drops soft-dirty, uffd-wp and read-write protection",
-            (Broken("softdirty-complete", "anon private-shmem private-file", ("ksm",)),
+            (Broken("softdirty-complete change-seen", "anon private-shmem private-file", ("ksm",)),
              Broken("uffd-wp-complete", "private-shmem", ("ksm",)),
              Broken("uffd-wp-complete", "anon", ("ksm",), ("anon_markers",)),
              Broken("uffd-wp-complete-populated", "anon private-shmem", ("ksm",)),
@@ -117,7 +112,7 @@ FINDINGS: tuple[Finding, ...] = (
             "in a VMA of mode RWP.",
             "ksm_keeps_bits"),
     Finding("a device writes through its pin",
-            (Broken("softdirty-complete", "anon shmem private-shmem private-file",
+            (Broken("softdirty-complete change-seen", "anon shmem private-shmem private-file",
                     ("pin", "pin:write")),
              Broken("softdirty-complete", "hugetlb private-hugetlb", ("pin", "pin:write"),
                     ("hugetlb_soft_dirty",))),
@@ -157,7 +152,7 @@ FINDINGS: tuple[Finding, ...] = (
             "(merged/madv_free.c loses the memory of another process so).", "free_spares_ksm",
             "what KSM has merged is not given up early"),
     Finding("splitting the PMD of shared memory forgets soft-dirty",
-            (Broken("softdirty-complete", "shmem-thp"),),
+            (Broken("softdirty-complete change-seen", "shmem-thp"),),
             (Shown("v5.19 on", "softdirty-complete", "shmem-thp",
                    "clear_refs store register wp"),),
             "__split_huge_pmd_locked", "mm/huge_memory.c",
@@ -165,7 +160,8 @@ FINDINGS: tuple[Finding, ...] = (
             "instead of into nothing.", "file_pmd_splits",
             "a page table filled with 512 entries at once, and its memory"),
     Finding("collapsing shared memory forgets soft-dirty",
-            (Broken("softdirty-complete", "shmem-thp", ("collapse",), ("file_pmd_splits",)),),
+            (Broken("softdirty-complete change-seen", "shmem-thp", ("collapse",),
+                    ("file_pmd_splits",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem-thp",
                    "store clear_refs store collapse"),),
             "collapse_pte_mapped_thp", "mm/khugepaged.c",

@@ -79,7 +79,7 @@ def _broken(own: Edition, mapping: records.Mapping, calls: itf.Calls,
     promise = _promise(calls, {p.name: p for p in promises})
     if promise is None:
         return None
-    kernel = kernel_system(own, mapping, (*promise.about, *calls.ops))
+    kernel = kernel_system(own, mapping, (*promise.about, *calls.ops), promise.follows)
     if not violates(kernel.machine, promise.question(kernel), calls.ops):
         raise UsageError(f"the trace is no counterexample: its last call does not break "
                          f"{promise.name} in {own.name}; to run its calls, give them in its place")

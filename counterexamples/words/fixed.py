@@ -22,7 +22,7 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
     """
     ends, other = _ends(edition, mapping, prop, ops), None
     for candidate, named in _neighbours(edition, mapping, prop, ops):
-        kernel = kernel_system(candidate, mapping, (*prop.about, *ops))
+        kernel = kernel_system(candidate, mapping, (*prop.about, *ops), prop.follows)
         if keeps(kernel.machine, prop.question(kernel), ops):
             if named or _ends(candidate, mapping, prop, ops) == ends:
                 return candidate
@@ -32,7 +32,7 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
 
 def _ends(edition: Edition, mapping: Mapping, prop: Property, ops: Sequence[str]) -> list[str]:
     """How each call ends."""
-    kernel = kernel_system(edition, mapping, (*prop.about, *ops))
+    kernel = kernel_system(edition, mapping, (*prop.about, *ops), prop.follows)
     return [step.outcome for step in kernel.run(ops)]
 
 

@@ -128,7 +128,8 @@ class Bench:
     base: Edition
     changes: tuple[str, ...] = COMMITS
     allow: tuple[str, ...] = ()
-    _families: dict[tuple[str, tuple[str, ...]], Family] = field(default_factory=dict)
+    _families: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Family] = field(
+        default_factory=dict)
     _questions: dict[tuple[str, str, tuple[str, ...]], Question] = field(default_factory=dict)
     _graphs: dict[tuple[Family, frozenset[str]], StateGraph] = field(default_factory=dict)
     _verdicts: dict[tuple[str, Family, frozenset[str]], Trace | None] = field(default_factory=dict)
@@ -140,9 +141,10 @@ class Bench:
     def family(self, cell: Cell) -> Family:
         """What explores the operations of a cell."""
         actions = allowing(self.base, cell.mapping, cell.operations)
-        key = cell.mapping.name, actions
+        key = cell.mapping.name, actions, cell.prop.follows
         if key not in self._families:
-            self._families[key] = Family(self.base, cell.mapping, actions, self.changes)
+            self._families[key] = Family(self.base, cell.mapping, actions, self.changes,
+                                          cell.prop.follows)
         return self._families[key]
 
     def question(self, prop: Property, family: Family) -> Question:
@@ -204,7 +206,7 @@ def _explored(machine: Machine, limits: Limits) -> StateGraph:
 
 def breaks_now(cell: Cell, limits: Limits) -> Trace | None:
     """How the cell's own edition breaks the promise, or None. Raises OutOfTime."""
-    kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
+    kernel = kernel_system(cell.edition, cell.mapping, cell.operations, cell.prop.follows)
     return first_violation(kernel.machine, _explored(kernel.machine, limits),
                            cell.prop.question(kernel))
 

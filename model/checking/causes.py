@@ -50,7 +50,8 @@ class _Left:
         if not set(cell.operations) <= set(modelled(cell.edition, cell.mapping)):
             return False
         kernel = KernelSystem(cell.edition, cell.mapping,
-                              tuple(dict.fromkeys((*cell.prop.about, *calls))), library())
+                              tuple(dict.fromkeys((*cell.prop.about, *calls))), library(),
+                              cell.prop.follows)
         return keeps(kernel.machine, cell.prop.question(kernel), calls)
 
 

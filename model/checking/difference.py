@@ -106,11 +106,12 @@ def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
     """Every class of difference, as far as `limits` allow, which a user's `own` promises tell too.
     Raises UsageError for an operation that is not modelled there."""
     start = time.monotonic()
-    kernels = kernel_system(a, mapping, allow), kernel_system(b, mapping, allow)
+    follows = tuple(dict.fromkeys(fact for p in own for fact in p.follows))
+    kernels = (kernel_system(a, mapping, allow, follows), kernel_system(b, mapping, allow, follows))
     one, other = (Side(k.machine, _observed(k)) for k in kernels)
     found = product(one, other, limits)
     promises = [p for p in (*PROPERTIES.values(), *own)
-                if set(p.about) <= set(allow)
+                if set(p.about) <= set(allow) and set(p.follows) <= set(follows)
                 and p.concerns(a, mapping) and p.concerns(b, mapping)]
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),

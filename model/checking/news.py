@@ -31,7 +31,7 @@ def news(cell: Cell, kernel: KernelSystem, result: CellResult, limits: Limits) -
         return result
     if cell.edition.patch is None:
         return result if result.because else replace(result, news=UNEXPLAINED)
-    base = kernel_system(cell.edition.base, cell.mapping, cell.operations)
+    base = kernel_system(cell.edition.base, cell.mapping, cell.operations, cell.prop.follows)
     own, other = (Asked(k.machine, cell.prop.question(k)) for k in (kernel, base))
     found = broken_alone(own, other, limits)
     if not found.differences:

@@ -80,13 +80,13 @@ class Judge:
         operations = allowing(self.edition, mapping, (*prop.about, *allow))
         return self._answer(prop.name, mapping, operations)
 
-    def _explored(self, mapping: Mapping,
-                  operations: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
-        kernel = KernelSystem(self.edition, mapping, operations, library())
+    def _explored(self, mapping: Mapping, operations: tuple[str, ...],
+                  follows: tuple[str, ...]) -> tuple[KernelSystem, StateGraph]:
+        kernel = KernelSystem(self.edition, mapping, operations, library(), follows)
         return kernel, explore(kernel.machine)
 
     def _asked(self, prop: str, mapping: Mapping, operations: tuple[str, ...]) -> Answer:
-        kernel, graph = self._graph(mapping, operations)
+        kernel, graph = self._graph(mapping, operations, PROPERTIES[prop].follows)
         question = PROPERTIES[prop].question(kernel)
         trace = first_violation(kernel.machine, graph, question)
         if trace is not None:
@@ -119,7 +119,8 @@ def breaks(edition: Edition, shown: Shown) -> bool:
     prop, mapping, calls = PROPERTIES[shown.promise], find_mapping(shown.mapping), shown.ops
     if not prop.concerns(edition, mapping) or not {*calls} <= {*modelled(edition, mapping)}:
         return False
-    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys((*prop.about, *calls))), library())
+    kernel = KernelSystem(edition, mapping, tuple(dict.fromkeys((*prop.about, *calls))), library(),
+                          prop.follows)
     return violates(kernel.machine, prop.question(kernel), calls)
 
 

@@ -53,7 +53,8 @@ class CellSystem:
     """What the cells of one edition, mapping and set of operations share."""
 
     def __init__(self, cell: Cell, options: Options) -> None:
-        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations)
+        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations,
+                                    cell.prop.follows)
         self.certifier = _shared_certifier(options.earlier)
         self.exhausted = Exhausted(self.kernel.machine)
         self.engine: Engine = (Auto(self.candidates, self.exhausted, _kept())

@@ -158,7 +158,14 @@ def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entr
                    ite(is_pte_marker(ed, pte), entry.with_pte(marker), slot)))
 
 
-def stored_by_child(vma: Vma, entry: Entry) -> Entry:
+def child_stores(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """Whether a store of the child completes: it may write, and got no poison and no guard region
+    from its parent."""
+    barred = conj(vma_needs_copy(ed, vma, entry), disj(entry.poison, entry.guard))
+    return conj(has(vma.vm_flags, VM_WRITE), negate(barred))
+
+
+def stored_by_child(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
     that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
     pages of private hugetlb memory are no file's."""
@@ -171,4 +178,4 @@ def stored_by_child(vma: Vma, entry: Entry) -> Entry:
         cache_swapped=conj(entry.cache_swapped, negate(read)),
         cache_reclaim=conj(entry.cache_reclaim, negate(read)),
         in_swap_cache=disj(entry.in_swap_cache, private_slot))
-    return ite(has(vma.vm_flags, VM_WRITE), stored, entry)
+    return ite(child_stores(ed, vma, entry), stored, entry)

@@ -24,7 +24,7 @@ from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import explore
 from model.system.state.mappings import MAPPINGS, find_mapping
-from model.system.state.state import flatten
+from model.system.state.state import OF_CONTENT, flatten
 from properties import PROPERTIES
 
 MAX_STATES = 20_000
@@ -61,6 +61,9 @@ _OF_OTHERS = "collapse"
 """It asks about the other pages of a mapping too, which a state has for its sake."""
 
 
+_Scope = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 @cache
 def _world(edition: Edition, mapping: str, operations: tuple[str, ...]) -> _World:
     return _World(edition, mapping, operations)
@@ -71,7 +74,8 @@ class _World:
 
     def __init__(self, edition: Edition, mapping: str, operations: tuple[str, ...]) -> None:
         with called() as common:
-            self.kernel = KernelSystem(edition, find_mapping(mapping), operations)
+            self.kernel = KernelSystem(edition, find_mapping(mapping), operations,
+                                       follows=OF_CONTENT)
             pagemap_read(edition, self.kernel.before.vma, self.kernel.before.entry)
         self._common = common
         self._step = cache(self._watched)
@@ -83,34 +87,34 @@ class _World:
             effect = self.kernel.effect(op, self.kernel.before)
         return own, self._built(effect)
 
-    def _together(self, allow: Collection[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
-        """The promises by the operations that they are tried with: the core, `allow` and what they
-        are about."""
+    def _together(self, allow: Collection[str]) -> dict[_Scope, tuple[str, ...]]:
+        """The promises by what they are tried with: the core, `allow` and what they are about, and
+        the facts that they follow."""
         edition, mapping = self.kernel.edition, self.kernel.mapping
-        found: dict[tuple[str, ...], tuple[str, ...]] = {}
+        found: dict[_Scope, tuple[str, ...]] = {}
         for name, prop in PROPERTIES.items():
             if prop.concerns(edition, mapping):
-                operations = allowing(edition, mapping, (*allow, *prop.about))
-                found[operations] = (*found.get(operations, ()), name)
+                scope = allowing(edition, mapping, (*allow, *prop.about)), prop.follows
+                found[scope] = (*found.get(scope, ()), name)
         return found
 
     def told(self, mutant: Mutant) -> list[Told]:
         """What tells the mutant here."""
         together = self._together(mutant.allow.split())
-        tried = {op for operations in together for op in operations}
+        tried = {op for operations, _ in together for op in operations}
         touched = [op for op in self.kernel.actions
                    if op in tried and mutant.function in self._step(op)[0]]
         if not touched and mutant.function not in self._common:
             return []
-        right = {operations: self._right(operations, promises)
-                 for operations, promises in together.items()}
+        right = {scope: self._right(scope, promises) for scope, promises in together.items()}
         with applied(mutant) as edition:
-            wrong = KernelSystem(edition, self.kernel.mapping, self.kernel.actions)
+            wrong = KernelSystem(edition, self.kernel.mapping, self.kernel.actions,
+                                 follows=OF_CONTENT)
             steps = {op: self._built(wrong.effect(op, self.kernel.before)) for op in touched}
             initial = compile_terms((), flatten(wrong.initial))(())
         found = []
-        for operations, (asked, known, traces) in right.items():
-            mutated = _Asked(edition, asked.mapping, operations)
+        for (operations, follows), (asked, known, traces) in right.items():
+            mutated = _Asked(edition, asked.mapping, operations, follows=follows)
             machine = _Running(mutated, {op: steps.get(op) or known.stepping(op)
                                          for op in operations}, initial)
             after = _traces(mutated, machine, traces)
@@ -118,10 +122,11 @@ class _World:
                       if (after[name] is None) != (before is None)]
         return found
 
-    def _explored(self, operations: tuple[str, ...],
+    def _explored(self, scope: _Scope,
                   promises: tuple[str, ...]) -> tuple[_Asked, _Running, dict[str, Trace | None]]:
-        """The right system of these operations, and what breaks these promises."""
-        asked = _Asked(self.kernel.edition, self.kernel.mapping, operations)
+        """The right system of this scope, and what breaks these promises."""
+        operations, follows = scope
+        asked = _Asked(self.kernel.edition, self.kernel.mapping, operations, follows=follows)
         machine = _Running(asked, {op: self._step(op)[1] for op in operations}, None)
         return asked, machine, _traces(asked, machine, promises)
 
@@ -131,8 +136,8 @@ class _World:
 
     @cached_property
     def _variables(self) -> tuple[z3.ExprRef, ...]:
-        return _Asked(self.kernel.edition, self.kernel.mapping,
-                      self.kernel.actions).system.variables
+        return _Asked(self.kernel.edition, self.kernel.mapping, self.kernel.actions,
+                      follows=OF_CONTENT).system.variables
 
 
 class _Asked(KernelSystem):

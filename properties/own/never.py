@@ -8,6 +8,7 @@ from model.system.actions.operations import CORE, with_needed
 from model.system.asking.expression import read
 from model.system.asking.language import negate
 from model.system.asking.step_view import StepView
+from model.system.state.state import OF_CONTENT
 from properties.base import Own, Property
 
 OPTION = "--never"
@@ -26,6 +27,7 @@ def never(text: str) -> Property:
         origin=f"{OPTION} on the command line",
         witness=_any_step,
         about=tuple(asked),
+        follows=() if said.names.isdisjoint(OF_CONTENT) else OF_CONTENT,
         parts=tuple((part.text, part.on_either_side) for part in said.parts),
         own=Own(OPTION, said.text, said.text, of_soft_dirty=not said.names.isdisjoint(_SOFT_DIRTY)))
     if said.of_step:

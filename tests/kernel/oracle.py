@@ -50,7 +50,8 @@ NEVER = ("anon_vma", "wp_unpopulated", "wp_async", "cache_dirty", "cache_swapped
          "no_tables", "unused", "lazyfree", "page_dirty", "poison", "guard",
          "protected_async", "stored_since_wp", "poisoned", "mergeable", "maybe_guard",
          "minor", "twin_in_child", "twin_in_slot",
-         "uffd_rwp", "rwp", "rwp_async", "rw_protected", "events")
+         "uffd_rwp", "rwp", "rwp_async", "rw_protected", "events", "guarded",
+          "content", "changed", "beneath", "barred")
 """Facts that these operations do not need."""
 
 Form = Literal["none", "marker", "page"]

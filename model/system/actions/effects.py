@@ -166,13 +166,16 @@ def guard(ed: Edition, s: State) -> Effect:
     vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
     zapped = as_term(result != outcome(Outcome.EINVAL))
     kept = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
-    guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=kept))
-    return Effect(unprotected(cured(guarded, zapped), as_term(result == OK)), result)
+    done = as_term(result == OK)
+    history = replace(s.history, stored=kept, guarded=disj(s.history.guarded, done))
+    guarded = replace(s, vma=vma, entry=entry, history=history)
+    return Effect(unprotected(cured(guarded, zapped), done), result)
 
 
 def unguard(ed: Edition, s: State) -> Effect:
     entry, result = madvise_guard_remove(ed, s.vma, s.entry)
-    return Effect(replace(s, entry=entry), result)
+    guarded = conj(s.history.guarded, negate(as_term(result == OK)))
+    return Effect(replace(s, entry=entry, history=replace(s.history, guarded=guarded)), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
@@ -180,7 +183,7 @@ def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Ef
     done = each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     if lives:
         done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
-    return Effect(replace(done, entry=stored_by_child(s.vma, done.entry)) if stores else done)
+    return Effect(replace(done, entry=stored_by_child(ed, s.vma, done.entry)) if stores else done)
 
 
 def fork_child(ed: Edition, s: State) -> Effect:
@@ -217,7 +220,7 @@ def mmap(ed: Edition, s: State) -> Effect:
         fresh_entry(s.vma.mapping), twin_in_child=conj(kept, entry.twin_in_child),
         twin_in_slot=conj(kept, entry.twin_in_slot))), vma=vma)
     return Effect(unprotected(replace(fresh, history=replace(
-        s.history, stored=False, poisoned=False))))
+        s.history, stored=False, poisoned=False, guarded=False))))
 
 
 def swapoff(ed: Edition, s: State) -> Effect:

@@ -34,6 +34,7 @@ from model.kernel.logic import (
     disj,
     has,
     has_all,
+    ite,
     negate,
     word,
 )
@@ -65,6 +66,7 @@ from model.kernel.userfaultfd_k import (
     userfaultfd_wp,
     userfaultfd_wp_use_markers,
 )
+from model.system.actions.content import barred
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import State
 
@@ -303,6 +305,13 @@ class View:
         """The permission bits of a PROT_NONE entry."""
         return conj(has(self.entry.pte, PAGE_PROTNONE),
                     negate(has(self.entry.pte, PAGE_PRESENT | PAGE_USER | PAGE_RW)))
+
+    @property
+    def reads_otherwise(self) -> Bool:
+        """A load would get other than at the last clear_refs (or mmap): other bytes, or a signal
+        from poison or a guard region in the place of bytes; or bytes where it was a signal."""
+        signal, was = barred(self.entry), self.history.barred
+        return ite(signal, negate(was), disj(was, self.history.changed))
 
     @cached_property
     def pagemap(self) -> Pagemap:

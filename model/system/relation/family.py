@@ -26,13 +26,13 @@ _REMEMBERED = 2048
 
 class Family:
     """The editions that have or lack each of `changes`, and are else as `edition`; `actions` are
-    the operations that are explored."""
+    the operations that are explored; `follows` as of KernelSystem."""
 
     def __init__(self, edition: Edition, mapping: Mapping, actions: Sequence[str],
-                 changes: Collection[str]) -> None:
+                 changes: Collection[str], follows: Collection[str] = ()) -> None:
         self.changes = tuple(c for c in CHANGES if c in changes)
         undecided = replace(edition, undecided=frozenset(self.changes))
-        self.kernel = KernelSystem(undecided, mapping, actions)
+        self.kernel = KernelSystem(undecided, mapping, actions, follows=follows)
         self._choices = {c: choice(c) for c in self.changes}
         self._spoken: dict[Terms, frozenset[str]] = {}
         self._branches: dict[tuple[int, frozenset[str]], Callable[[Values], Values]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from itertools import zip_longest
@@ -17,6 +17,7 @@ from model.kernel.ksm import protnone_keeps_ksm
 from model.kernel.logic import BV
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
+from model.system.actions.content import read_after
 from model.system.actions.effect import Effect
 from model.system.actions.operations import CORE, OPERATIONS, TRACKED
 from model.system.actions.themes import allowing, modelled
@@ -25,10 +26,11 @@ from model.system.relation.library import Branch, Library, library
 from model.system.relation.transition import TransitionSystem
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import (
-    History,
+    OF_CONTENT,
     State,
     flatten,
     fresh_entry,
+    fresh_history,
     leaf_names,
     leaves,
     rebuild,
@@ -49,12 +51,13 @@ class Step:
 class KernelSystem:
     """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`).
 
-    `actions` are the operations, by name, that it explores. With a `library` the terms of its
-    steps are taken from there; without one they are built anew.
+    `actions` are the operations, by name, that it explores; `follows` are facts that it keeps
+    beyond those that the operations track. With a `library` the terms of its steps are taken from
+    there; without one they are built anew.
     """
 
     def __init__(self, edition: Edition, mapping: Mapping, actions: Sequence[str] = CORE,
-                 library: Library | None = None) -> None:
+                 library: Library | None = None, follows: Collection[str] = ()) -> None:
         self._library = library
         self.edition = edition
         self.mapping = mapping
@@ -64,16 +67,17 @@ class KernelSystem:
             mapping.anonymous or "collapse" in self.actions
             or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
         self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
-                             uffd_open=True, history=History(False, False, False))
+                             uffd_open=True, history=fresh_history(mapping))
         self.names = leaf_names(self.initial)
-        followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}
+        followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks} | {*follows}
         if mapping.thp:
             followed |= {"huge", "large"}
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
         if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
             followed.discard("astray")
-        self._fixed = {prefix + fact for prefix in ("", "rest.") for fact in TRACKED - followed}
+        self._fixed = {prefix + fact for prefix in ("", "rest.")
+                       for fact in (TRACKED | {*OF_CONTENT}) - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)
@@ -98,6 +102,9 @@ class KernelSystem:
         """The effect of an operation on `state`, of whatever terms, in this edition or another.
         Raises KeyError if unknown."""
         effect = OPERATIONS[op].run(edition or self.edition, state)
+        if self._fixed.isdisjoint(OF_CONTENT):
+            effect = replace(effect, state=replace(
+                effect.state, history=read_after(edition or self.edition, op, state, effect)))
         return replace(effect, state=self._with_fixed(effect.state))
 
     @cached_property
@@ -186,18 +193,20 @@ class KernelSystem:
 
 
 @cache
-def _cached(edition: Edition, mapping: Mapping, actions: tuple[str, ...]) -> KernelSystem:
-    return KernelSystem(edition, mapping, actions, library())
+def _cached(edition: Edition, mapping: Mapping, actions: tuple[str, ...],
+            follows: tuple[str, ...]) -> KernelSystem:
+    return KernelSystem(edition, mapping, actions, library(), follows)
 
 
-def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = ()) -> KernelSystem:
+def kernel_system(edition: Edition, mapping: Mapping, allow: Iterable[str] = (),
+                  follows: tuple[str, ...] = ()) -> KernelSystem:
     """The system with the core operations and those of `allow`; one is built once, unless functions
     are overridden by other than a patch file. Raises UsageError for an operation that is not
     modelled there."""
     actions = allowing(edition, mapping, allow)
     if edition.overrides and edition.patch is None:
-        return KernelSystem(edition, mapping, actions, library())
-    return _cached(edition, mapping, actions)
+        return KernelSystem(edition, mapping, actions, library(), follows)
+    return _cached(edition, mapping, actions, follows)
 
 
 def whole_system(edition: Edition, mapping: Mapping) -> KernelSystem:

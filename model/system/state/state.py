@@ -33,6 +33,13 @@ class History:
     `rw_protected`: `rwp` has returned ok without RWP_ASYNC where a page was mapped, in swap or
     migrating, and nothing since that ends it by its documentation: `unrwp`, what ends a
     registration, and what drops the page, but for MADV_DONTNEED of a page of a file.
+    `guarded`: `guard` has returned ok, and nothing since that ends it by its documentation.
+
+    What a load would read, which is followed where a promise asks for it (OF_CONTENT). `changed`:
+    other than at the last clear_refs (or mmap); `beneath`: so would be what is there once the
+    program's own is given up, which is zeroes, or of private memory what the file has; `content`:
+    the two are not the same. `barred`: at that clear_refs a signal was all that a load got, from
+    poison or a guard region.
     """
 
     stored: Bool
@@ -42,6 +49,21 @@ class History:
     stored_since_wp: Bool = False
     poisoned: Bool = False
     rw_protected: Bool = False
+    guarded: Bool = False
+    content: Bool = False
+    changed: Bool = False
+    beneath: Bool = False
+    barred: Bool = False
+
+
+OF_CONTENT = ("content", "changed", "beneath", "barred")
+"""Facts of the history that no operation needs: followed where a promise speaks of them."""
+
+
+def fresh_history(mapping: Mapping) -> History:
+    """Nothing has happened; a shared file has content that a hole would take."""
+    filled = mapping.filled and mapping.shared
+    return History(False, False, False, content=filled, beneath=filled)
 
 
 @dataclass(frozen=True)
