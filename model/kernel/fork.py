@@ -75,7 +75,8 @@ def _copied_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
     parent has pinned."""
     if child.mapping.hugetlb:
         return entry.mapping_anon(make_huge_pte(ed, child, writable=True))
-    return entry.mapping_anon(maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child))
+    pte = maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child)
+    return replace(entry.mapping_anon(pte), huge=False, unused=entry.unused)
 
 
 def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:

@@ -237,11 +237,14 @@ def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def copy_huge_pmd(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
-    """fork(2), of the parent's PMD: see copy_present_pte()."""
+    """fork(2), of the parent's PMD: see copy_present_pte(). That of a pinned page is split, and its
+    pages are copied for the child."""
     in_child = disj(entry.in_child, conj(child_lives, entry.anon))
     pmd = ite(is_migration_entry(ed, entry.pte), make_readable_migration_pte(ed, entry.pte, False),
               pte_wrprotect(ed, entry.pte))
     shared = replace(entry, pte=pmd, anon_exclusive=False, in_child=in_child)
+    shared = ite(conj(entry.pinned, entry.anon_exclusive), split_huge_pmd_locked(ed, vma, entry),
+                 shared)
     return ite(pte_none(entry.pte), entry, shared)
 
 

@@ -34,14 +34,15 @@ from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
          ":split_huge_page_to_list_to_order")
 def split_folio(ed: Edition, vma: Vma, entry: Entry, unused: Bool = False) -> Entry:
     """A huge page becomes small ones: its PMD is split, or its PTEs migrate in place. One that is
-    `unused`, all zeroes, gives way to the zero page since b1f202060afe."""
+    `unused`, all zeroes, gives way to the zero page since b1f202060afe. A pinned one stays as it is
+    (can_split_folio)."""
     split = split_huge_pmd_locked(ed, vma, entry)
     moving = try_to_migrate_one(ed, entry)
     in_place = remove_migration_pte(ed, vma, moving)
     in_place = ite(conj(ed.has("b1f202060afe"), unused, is_migration_entry(ed, moving.pte)),
                    try_to_map_unused_to_zeropage(ed, vma, moving), in_place)
     whole = ite(entry.huge, split, ite(entry.large, in_place, entry))
-    return replace(whole, large=False, partially_mapped=False)
+    return ite(entry.pinned, entry, replace(whole, large=False, partially_mapped=False))
 
 
 @mirrors("mm/memory.c", ":do_fault_around")

@@ -182,6 +182,7 @@ class Outcome(IntEnum):
     never = 15
     """The call does not return."""
     EOPNOTSUPP = 16
+    EAGAIN = 17
 
 
 OUTCOME_BITS = 5

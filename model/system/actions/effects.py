@@ -14,7 +14,7 @@ from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
-from model.kernel.logic import Bool, as_term, conj, disj, has, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate
 from model.kernel.madvise import (
     madvise_free_single_vma,
     madvise_guard_install,
@@ -30,7 +30,7 @@ from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.rsrc import io_pin_pages
 from model.kernel.swapfile import try_to_unuse
-from model.kernel.swapops import is_migration_entry, is_swap_slot
+from model.kernel.swapops import is_migration_entry, is_swap_slot, pte_none_mostly
 from model.kernel.task_mmu import clear_refs_write, pagemap_scan_pmd_entry
 from model.kernel.truncate import do_shared_fault, truncate_pagecache
 from model.kernel.vmscan import madvise_pageout
@@ -261,20 +261,40 @@ def ksm(ed: Edition, s: State) -> Effect:
                           entry=try_to_merge_one_page(ed, s.vma, s.entry)))
 
 
+def _pinned(ed: Edition, s: State, before: Entry) -> tuple[Entry, BV]:
+    """A page that is made for it holds zeroes."""
+    entry, result = io_pin_pages(ed, s.vma, before)
+    if not s.vma.mapping.thp:
+        return entry, result
+    unused = disj(before.unused, before.zero_page, pte_none_mostly(ed, before.pte))
+    return replace(entry, unused=conj(entry.anon, unused)), result
+
+
 def pin(ed: Edition, s: State) -> Effect:
-    """An earlier pin is given up before."""
-    entry, result = io_pin_pages(ed, s.vma, replace(s.entry, pinned=False))
-    return Effect(_with_anon_vma(replace(s, entry=entry), _page_asked_for(s)), result)
+    """An earlier pin is given up before. Of a huge page that PTEs map each is faulted and pinned in
+    its turn; where one is refused, all are let go, and what the faults made of them stays."""
+    s = each(s, lambda entry: replace(entry, pinned=False))
+    entry, result = _pinned(ed, s, s.entry)
+    done = _with_anon_vma(_touched(ed, s, entry, write=True), _page_asked_for(s))
+    if done.rest is None:
+        return Effect(done, result)
+    rest, then = _pinned(ed, done, done.rest)
+    both = ite(entry.huge, done, replace(done, rest=rest))
+    refused = conj(as_term(result == OK), negate(entry.huge), as_term(then != OK))
+    let_go = each(both, lambda page: replace(page, pinned=False))
+    return Effect(ite(as_term(result != OK), done, ite(refused, let_go, both)),
+                  ite(refused, then, result))
 
 
 def unpin(_ed: Edition, s: State) -> Effect:
-    return Effect(replace(s, entry=replace(s.entry, pinned=False)))
+    return Effect(each(s, lambda entry: replace(entry, pinned=False)))
 
 
 def device_store(_ed: Edition, s: State) -> Effect:
     """No page table is asked. Where the page that is pinned is no longer mapped, the program has
     lost it, and the store with it."""
-    return Effect(replace(s, history=stored(s, s.entry.pinned)))
+    entry = replace(s.entry, unused=conj(s.entry.unused, negate(s.entry.pinned)))
+    return Effect(replace(s, entry=entry, history=stored(s, s.entry.pinned)))
 
 
 def numa(ed: Edition, s: State) -> Effect:

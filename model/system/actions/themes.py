@@ -61,12 +61,11 @@ that of hugetlb among it, though the kernel has a file for that."""
 _READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
 """Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
 _OF_SMALL_PAGES = {"numa", "ksm"}
-_PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled are pins of
-    transparent huge pages, and reclaim of those of shared memory."""
+    """The operations that an edition and mapping model, plainest first. Not modelled is
+    reclaim of transparent huge pages of shared memory."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -78,7 +77,6 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= _PINS
         left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
                      "register:minor", "register:wp+minor", "continue", "continue:wp"}
         left_out |= _READ_WRITE

@@ -68,7 +68,7 @@ class KernelSystem:
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks}
         if mapping.thp:
-            followed |= {"huge", "large"}
+            followed |= {"huge", "large"} | ({"unused"} if "pin" in self.actions else set())
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
         if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
