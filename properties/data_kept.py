@@ -62,8 +62,8 @@ PROPERTY = Property(
                  "page of a file on a disk, of which the file system does not hear",
                  by="pin:write&writeback"),
         Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED, by="free"),
-        Violated("anon thp", (), "a device writes through its pin into what MADV_FREE has given up, "
-                 "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
+        Violated("anon thp", (), "a device writes through its pin into what MADV_FREE has given "
+                 "up, io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
     ),
     about=("pageout", "swapoff"),
 )

@@ -49,8 +49,8 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),
-        Violated("thp shmem-thp", (), "a device writes through its pin, no page table is asked, and "
-                 "clear_refs spares no PMD for it", by="pin:write"),
+        Violated("thp shmem-thp", (), "a device writes through its pin, no page table is asked, "
+                 "and clear_refs spares no PMD for it", by="pin:write"),
         Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
                  "page of a file on a disk", by="pin:write"),
         Violated("private-file", ("+edd478269640",), "a device writes through its pin to the "

@@ -41,8 +41,8 @@ static int pin(void)
 }
 """),
     "pin:write": Part((), """
-/* One byte of a file is read into the buffer: no zero into a huge page, of which the kernel may give
-   up what holds zeroes. */
+/* One byte of a file is read into the buffer: no zero into a huge page, of which the kernel may
+   give up what holds zeroes. */
 static int store_through_pin(void)
 {
 	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;

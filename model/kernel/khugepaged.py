@@ -69,7 +69,8 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
     where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
-    page but the first. A pinned page is EAGAIN. A marker is SCAN_PTE_NON_PRESENT, and since deb4c93a9871 a registered VMA
+    page but the first. A pinned page is EAGAIN. A marker is SCAN_PTE_NON_PRESENT, or
+    cannot be swapped in, and since deb4c93a9871 a registered VMA
     keeps its page table without one too. Before "collapse-read-only" one anonymous page had to be
     writable (SCAN_PAGE_RO), before "collapse-no-table" a page table had to be above that of the
     file's page."""
@@ -83,7 +84,9 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
         goes_on = conj(first_able, negate(referenced_elsewhere(entry)))
         held = disj(conj(first_able, referenced_elsewhere(entry)),
                     conj(goes_on, rest_able, referenced_elsewhere(rest)))
-        able = conj(negate(entry.huge), writable, goes_on, rest_able, negate(held))
+        marked = disj(entry.guard, entry.poison, rest.guard, rest.poison)
+        able = conj(negate(entry.huge), writable, goes_on, rest_able, negate(held),
+                    negate(marked))
         collapsed = collapse_huge_page(ed, vma, entry)
         missing = disj(exceed_none_pte(vma, entry.pte),
                        conj(goes_on, exceed_none_pte(vma, rest.pte)))

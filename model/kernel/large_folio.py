@@ -27,7 +27,7 @@ from model.kernel.pgtable import (
 from model.kernel.records import Entry, Vma
 from model.kernel.rmap import try_to_migrate_one
 from model.kernel.swapops import is_migration_entry
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_minor, userfaultfd_wp
 
 
 @mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
@@ -50,14 +50,16 @@ def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry
                  write: bool) -> Entry:
     """The others of a huge page of the file, of which a fault has mapped the first by a PTE: all
     are mapped, where none is and no userfaultfd listens; a load maps those near by of a page that
-    the page cache has, but where a userfaultfd write-protects.
+    the page cache has, but where a userfaultfd write-protects or waits for minor faults
+    (uffd_disable_fault_around).
 
     Older kernels do so too, but before cac1db8c3aad nothing looks at two entries together.
     """
     faulted = conj(ed.has("cac1db8c3aad"), vma.mapping.shared, negate(after.huge),
                    pte_present(after.pte), negate(pte_present(before.pte)))
     whole = negate(userfaultfd_armed(vma))
-    near = conj(not write, before.in_cache, negate(userfaultfd_wp(vma)))
+    near = conj(not write, before.in_cache,
+                negate(disj(userfaultfd_wp(vma), userfaultfd_minor(vma))))
     mapped = rest.mapping_cache(set_pte_range(ed, vma, before, write, False), dirty=write)
     return ite(conj(faulted, pte_none(rest.pte), disj(whole, near)), mapped, rest)
 

@@ -65,8 +65,16 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
         moved = remove_migration_pte(ed, s.vma, s.entry)
         split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
         rest = finish_fault(ed, s.vma, s.entry, entry, split, write)
-        rest = ite(entry.huge, entry, rest)
+        rest = _of_one_file_page(s.vma, entry, ite(entry.huge, entry, rest))
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
+
+
+def _of_one_file_page(vma: Vma, entry: Entry, rest: Entry) -> Entry:
+    """What the page cache has of shared memory is one huge page."""
+    if not vma.mapping.shared:
+        return rest
+    return replace(rest, in_cache=entry.in_cache, cache_swapped=entry.cache_swapped,
+                   cache_dirty=disj(rest.cache_dirty, entry.cache_dirty))
 
 
 def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
@@ -160,17 +168,23 @@ def alias_store(ed: Edition, s: State) -> Effect:
 
 def guard(ed: Edition, s: State) -> Effect:
     """What is mapped there is replaced, by its documentation, and with it what was recorded of it,
-    but for shared memory, which keeps what was stored."""
+    but for shared memory, which keeps what was stored. Page by page; where one is in the way for
+    ever, those behind it are zapped and no more."""
     vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
     zapped = as_term(result != outcome(Outcome.EINVAL))
     kept = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
     guarded = replace(s, vma=vma, entry=entry, history=replace(s.history, stored=kept))
+    if s.rest is not None:
+        stuck = as_term(result == outcome(Outcome.never))
+        _, rest, then = madvise_guard_install(ed, s.vma, s.rest)
+        rest = ite(stuck, unmap_single_vma(ed, s.vma, s.rest), rest)
+        guarded, result = replace(guarded, rest=rest), ite(stuck, result, then)
     return Effect(unprotected(cured(guarded, zapped), as_term(result == OK)), result)
 
 
 def unguard(ed: Edition, s: State) -> Effect:
-    entry, result = madvise_guard_remove(ed, s.vma, s.entry)
-    return Effect(replace(s, entry=entry), result)
+    _, result = madvise_guard_remove(ed, s.vma, s.entry)
+    return Effect(each(s, lambda entry: madvise_guard_remove(ed, s.vma, entry)[0]), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
@@ -279,7 +293,8 @@ def pin(ed: Edition, s: State) -> Effect:
     if done.rest is None:
         return Effect(done, result)
     rest, then = _pinned(ed, done, done.rest)
-    both = ite(entry.huge, done, replace(done, rest=rest))
+    both = replace(done, entry=_of_one_file_page(s.vma, rest, entry), rest=rest)
+    both = ite(entry.huge, done, both)
     refused = conj(as_term(result == OK), negate(entry.huge), as_term(then != OK))
     let_go = each(both, lambda page: replace(page, pinned=False))
     return Effect(ite(as_term(result != OK), done, ite(refused, let_go, both)),

@@ -64,8 +64,8 @@ _OF_SMALL_PAGES = {"numa", "ksm"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled is
-    reclaim of transparent huge pages of shared memory."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are
+    reclaim of transparent huge pages of shared memory, and what would make small pages of them."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -77,11 +77,9 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
-                     "register:minor", "register:wp+minor", "continue", "continue:wp"}
         left_out |= _READ_WRITE
     if mapping.shared and mapping.thp:
-        left_out |= {"pageout", "swapoff"}
+        left_out |= {"pageout", "swapoff", "copy", "copy:wp", "zeropage"}
     if not mapping.regular:
         left_out |= _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)

@@ -61,7 +61,7 @@ class KernelSystem:
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
         others = mapping.thp and (
-            mapping.anonymous or "collapse" in self.actions
+            mapping.anonymous or not {"collapse", "poison", "continue"}.isdisjoint(self.actions)
             or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
         self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
                              uffd_open=True, history=History(False, False, False))
