@@ -23,7 +23,7 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import is_pte_marker, pte_swp_uffd_wp_any
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_rwp, userfaultfd_wp
 
 _C = "mm/khugepaged.c"
 
@@ -93,7 +93,7 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
         busy = conj(ed.has("collapse-ebusy"), negate(entry.huge), missing)
         again = conj(negate(entry.huge), held)
     else:
-        protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
+        protected = disj(conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma)), userfaultfd_rwp(vma))
         marked = disj(is_pte_marker(ed, entry.pte), is_pte_marker(ed, rest.pte))
         untabled = conj(negate(ed.has("collapse-no-table")), entry.no_tables)
         able = conj(entry.in_cache, negate(protected), negate(marked), negate(untabled))

@@ -27,7 +27,13 @@ from model.kernel.pgtable import (
 from model.kernel.records import Entry, Vma
 from model.kernel.rmap import try_to_migrate_one
 from model.kernel.swapops import is_migration_entry
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_minor, userfaultfd_wp
+from model.kernel.userfaultfd_k import (
+    rwp_restored,
+    userfaultfd_armed,
+    userfaultfd_minor,
+    userfaultfd_rwp,
+    userfaultfd_wp,
+)
 
 
 @mirrors("mm/huge_memory.c", "include/linux/huge_mm.h", ":split_huge_page_to_list",
@@ -50,7 +56,7 @@ def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry
                  write: bool) -> Entry:
     """The others of a huge page of the file, of which a fault has mapped the first by a PTE: all
     are mapped, where none is and no userfaultfd listens; a load maps those near by of a page that
-    the page cache has, but where a userfaultfd write-protects or waits for minor faults
+    the page cache has, but where a userfaultfd protects or waits for minor faults
     (uffd_disable_fault_around).
 
     Older kernels do so too, but before cac1db8c3aad nothing looks at two entries together.
@@ -59,7 +65,7 @@ def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry
                    pte_present(after.pte), negate(pte_present(before.pte)))
     whole = negate(userfaultfd_armed(vma))
     near = conj(not write, before.in_cache,
-                negate(disj(userfaultfd_wp(vma), userfaultfd_minor(vma))))
+                negate(disj(userfaultfd_wp(vma), userfaultfd_minor(vma), userfaultfd_rwp(vma))))
     mapped = rest.mapping_cache(set_pte_range(ed, vma, before, write, False), dirty=write)
     return ite(conj(faulted, pte_none(rest.pte), disj(whole, near)), mapped, rest)
 
@@ -71,7 +77,7 @@ def try_to_map_unused_to_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte, kept = pte_mkspecial(vma.vm_page_prot), ed.has("9658d698a8a8")
     pte = ite(conj(kept, pte_swp_soft_dirty(entry.pte)), pte_mksoft_dirty(pte), pte)
     pte = ite(conj(kept, pte_swp_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
-    return replace(entry.unmapped(pte), zero_page=True)
+    return replace(entry.unmapped(rwp_restored(ed, vma, pte)), zero_page=True)
 
 
 @mirrors("mm/migrate.c")

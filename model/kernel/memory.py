@@ -14,9 +14,9 @@ from model.kernel.filemap import do_async_mmap_readahead
 from model.kernel.huge_memory import (
     copy_huge_pmd,
     do_huge_pmd_anonymous_page,
-    do_huge_pmd_numa_page,
     do_set_pmd,
     folio_unmapped,
+    huge_pmd_hint,
     wp_huge_pmd,
     zap_huge_pmd,
 )
@@ -324,7 +324,7 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         wp = ite(on_pmd.fallback, on_pte, on_pmd.fault)
         present = ite(pte_write(entry.pte), present, wp)
     hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
-    present = ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present)
+    present = ite(hint, huge_pmd_hint(ed, vma, entry), present)
     return ite(pte_none(entry.pte), none,
                ite(pte_present(entry.pte), present, migration_entry_wait(ed, vma, entry)))
 

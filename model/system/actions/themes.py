@@ -58,8 +58,6 @@ _OF_FILES = {"writeback"}
 _OF_NAMED_FILES = {"alias:store", "truncate"}
 """For memory of a file that a program has, or may have, a descriptor of: not for anonymous memory,
 that of hugetlb among it, though the kernel has a file for that."""
-_READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
-"""Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
 _OF_SMALL_PAGES = {"numa", "ksm"}
 
 
@@ -76,8 +74,6 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= _OF_NAMED_FILES
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
-    if mapping.thp:
-        left_out |= _READ_WRITE
     if mapping.shared and mapping.thp:
         left_out |= {"pageout", "swapoff", "copy", "copy:wp", "zeropage"}
     if not mapping.regular:
