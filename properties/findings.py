@@ -163,6 +163,15 @@ FINDINGS: tuple[Finding, ...] = (
             "Split the PMD of a file into PTEs that keep its bits, as that of anonymous memory, "
             "instead of into nothing.", "file_pmd_splits",
             "a page table filled with 512 entries at once, and its memory"),
+    Finding("UFFDIO_RWPROTECT unmaps a huge page of shared memory and protects nothing",
+            (Broken("rwp-complete", "shmem-thp"),),
+            (Shown("v7.3 on", "rwp-complete", "shmem-thp",
+                   "store close open:rwp register:rwp rwp load"),),
+            "change_pmd_range (pgtable_split_needed), __split_huge_pmd_locked",
+            "mm/mprotect.c, mm/huge_memory.c",
+            "Split the PMD of a file into PTEs, which can be protected: the same change as for "
+            "soft-dirty.", "file_pmd_splits",
+            "a page table filled with 512 entries at once, and its memory"),
     Finding("collapsing shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp", ("collapse",), ("file_pmd_splits",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem-thp",
@@ -231,7 +240,8 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("a 2M range that is moved is not marked soft-dirty",
             (*(Broken("mremap-marks-moved", "thp", allow) for allow in (
                 ("split",), ("pageout",), ("fork:stay",), ("fork:child",),
-                ("close", "open:unpopulated"), ("close", "open:async"))),
+                ("close", "open:unpopulated"), ("close", "open:async"), ("guard", "unguard"),
+                ("copy",), ("copy:wp",), ("zeropage",), ("free", "poison"), ("pin", "fork"))),
              Broken("mremap-marks-moved", "shmem-thp")),
             (Shown("v5.7 to v6.12.118", "mremap-marks-moved", "thp",
                    "load store clear_refs mremap"),

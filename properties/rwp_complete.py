@@ -33,7 +33,7 @@ PROPERTY = Property(
     memory="memory that a userfaultfd read-write protects (v7.3)",
     violated=(
         Violated("anon private-shmem", ("+rwp",), MERGED, by="ksm"),
-        Violated("shmem private-shmem hugetlb", ("+rwp",), UNMARKED, by="dontneed"),
+        Violated("shmem private-shmem shmem-thp hugetlb", ("+rwp",), UNMARKED, by="dontneed"),
         Violated("shmem-thp", ("+rwp",), SPLIT),
     ),
 )

@@ -169,8 +169,8 @@ def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
     hold markers, and the page table is made for those. Mode RWP, which has none, splits it too."""
     table = entry
     if cp.uffd_rwp and not vma.mapping.anonymous:
-        return ite(entry.huge, split_huge_pmd_locked(ed, vma, entry),
-                   change_pte_range(ed, vma, entry, newprot, cp))
+        split = ite(entry.huge, split_huge_pmd_locked(ed, vma, entry), entry)
+        return ite(split.huge, split, change_pte_range(ed, vma, split, newprot, cp))
     if cp.uffd_wp and not vma.mapping.anonymous:
         table = split_huge_pmd_locked(ed, vma, entry)
         by_pte: Bool = True

@@ -8,6 +8,7 @@ from model.mutation.rows import (
     faults,
     fills,
     guards,
+    huge_calls,
     kernel_accesses,
     minor,
     moves,
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *rwp.MUTANTS,
     *data.MUTANTS,
     *aliases.MUTANTS,
+    *huge_calls.MUTANTS,
 )
