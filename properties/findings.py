@@ -58,7 +58,7 @@ class Finding:
 
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
-_CACHED = "shmem private-shmem hugetlb private-hugetlb"
+_CACHED = "shmem private-shmem shmem-thp hugetlb private-hugetlb"
 _SCAN = ("close", "open:async", "scan:wp")
 _MIGRATION = ("migrate:begin", "migrate:end")
 
@@ -85,7 +85,8 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("softdirty-complete", "anon", ("free", "pageout")),
              Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
-             Broken("softdirty-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
+             *(Broken("softdirty-complete", "shmem-thp", (op,), ("file_pmd_splits",))
+               for op in ("dontneed", "remove"))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
             "zap_pte_range, zap_huge_pmd", "mm/memory.c, mm/huge_memory.c",
             "Leave the soft-dirty bit in a PTE marker, as uffd-wp does, for the next fault to "
@@ -129,8 +130,7 @@ FINDINGS: tuple[Finding, ...] = (
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
     Finding("a device writes through its pin, and the page reads as not written",
-            (Broken("uffd-wp-async-complete",
-                    "anon shmem private-shmem private-file thp shmem-thp hugetlb private-hugetlb",
+            (Broken("uffd-wp-async-complete", f"{_CACHED} anon private-file thp",
                     ("pin", "pin:write")),),
             (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
                    "close open:async register pin wp pin:write"),),
@@ -163,15 +163,18 @@ FINDINGS: tuple[Finding, ...] = (
             "Split the PMD of a file into PTEs that keep its bits, as that of anonymous memory, "
             "instead of into nothing.", "file_pmd_splits",
             "a page table filled with 512 entries at once, and its memory"),
-    Finding("UFFDIO_RWPROTECT unmaps a huge page of shared memory and protects nothing",
-            (Broken("rwp-complete", "shmem-thp"),),
+    Finding("UFFDIO_RWPROTECT unmaps a huge page of shared memory and protects nothing; a store to "
+            "a read-only one ends in a minor event",
+            (Broken("rwp-complete", "shmem-thp"),
+             *(Broken("access-completes", "shmem-thp", (f"register:{mode}",))
+               for mode in ("minor", "wp+minor"))),
             (Shown("v7.3 on", "rwp-complete", "shmem-thp",
-                   "store close open:rwp register:rwp rwp load"),),
-            "change_pmd_range (pgtable_split_needed), __split_huge_pmd_locked",
-            "mm/mprotect.c, mm/huge_memory.c",
-            "Split the PMD of a file into PTEs, which can be protected: the same change as for "
-            "soft-dirty.", "file_pmd_splits",
-            "a page table filled with 512 entries at once, and its memory"),
+                   "store close open:rwp register:rwp rwp load"),
+             Shown("v5.14 on", "access-completes", "shmem-thp",
+                   "store clear_refs register:minor store")),
+            "__split_huge_pmd_locked", "mm/huge_memory.c",
+            "Split the PMD of a file into PTEs, which can be protected, and are mapped: the same "
+            "change.", "file_pmd_splits", "the same"),
     Finding("collapsing shared memory forgets soft-dirty",
             (Broken("softdirty-complete", "shmem-thp", ("collapse",), ("file_pmd_splits",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem-thp",
@@ -195,7 +198,7 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-async-complete", _UFFD, ("register:missing", *_SCAN)),
              Broken("no-stale-uffd-wp", _CACHED, ("register:minor",)),
-             Broken("uffd-wp-async-complete", "shmem private-shmem hugetlb",
+             Broken("uffd-wp-async-complete", "shmem private-shmem shmem-thp hugetlb",
                     ("register:minor", *_SCAN)),
              Broken("access-completes", "hugetlb private-hugetlb", ("register:minor",))),
             (Shown("v5.7 to v7.2", "no-stale-uffd-wp", "anon",
@@ -338,8 +341,7 @@ FINDINGS: tuple[Finding, ...] = (
             "markers stay behind the end of the file, where they protect nothing unless it grows "
             "again"),
     Finding("UFFDIO_WRITEPROTECT passes poison by",
-            (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
-                    ("poison", "dontneed")),
+            (Broken("uffd-wp-complete", _CACHED, ("poison", "dontneed")),
              Broken("uffd-wp-complete", "hugetlb", ("poison", "remove")),
              Broken("uffd-wp-complete", "shmem private-shmem", ("poison", "truncate"))),
             (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
@@ -349,17 +351,15 @@ FINDINGS: tuple[Finding, ...] = (
             "does not believe what is given up and comes back to be protected.",
             "poison_refuses_wp", "a range with poison is protected around it"),
     Finding("PAGEMAP_SCAN protects poison and guard regions",
-            (Broken("no-stale-uffd-wp", "anon shmem private-shmem",
-                    ("close", "open:async", "poison", "scan:wp")),
-             Broken("no-stale-uffd-wp", "anon shmem private-shmem",
-                    ("close", "open:async", "guard", "scan:wp"))),
+            tuple(Broken("no-stale-uffd-wp", "anon shmem private-shmem thp shmem-thp",
+                         ("close", "open:async", op, "scan:wp")) for op in ("poison", "guard")),
             (Shown("v6.7 on", "no-stale-uffd-wp", "anon",
                    "close open:async register poison scan:wp unregister"),),
             "make_uffd_wp_pte", "fs/proc/task_mmu.c",
             "Leave markers other than that of uffd-wp as they are, as make_uffd_wp_huge_pte() "
             "does.", "scan_spares_poison"),
     Finding("MADV_GUARD_INSTALL never returns",
-            (Broken("calls-return", "shmem private-shmem"),
+            (Broken("calls-return", "shmem private-shmem shmem-thp"),
              Broken("calls-return", "file private-file", ("close", "open:async"))),
             (Shown("v6.16 on", "calls-return", "shmem", "register wp guard"),),
             "madvise_guard_install", "mm/madvise.c",
@@ -373,20 +373,23 @@ FINDINGS: tuple[Finding, ...] = (
             "Ask the VMA whether it may be written to before the copy of a page that is pinned is "
             "mapped writable, as Linux does since 6.15.", "huge_copy_asks_vma"),
     Finding("UFFDIO_WRITEPROTECT passes a guard region by",
-            (Broken("uffd-wp-complete", "shmem private-shmem", ("guard", "unguard")),),
+            (Broken("uffd-wp-complete", "shmem private-shmem shmem-thp", ("guard", "unguard")),),
             (Shown("v6.16 on", "uffd-wp-complete", "shmem", "register guard wp unguard store"),),
             "change_softleaf_pte", "mm/mprotect.c",
             "Refuse it where the range has a guard region, which holds no second marker.",
             "guard_refuses_wp", "a range with guard regions is protected around them"),
     Finding("MADV_GUARD_INSTALL forgets soft-dirty of shared memory",
             (Broken("softdirty-complete", "shmem", ("guard",), ("guard_over_markers",)),
+             Broken("softdirty-complete", "shmem-thp", ("guard",),
+                    ("guard_over_markers", "file_pmd_splits")),
              Broken("softdirty-complete", "file", ("guard",))),
             (Shown("v6.16 on", "softdirty-complete", "shmem", "clear_refs store guard"),),
             "madvise_guard_install", "mm/madvise.c",
             "Take the soft-dirty bit over into the guard marker, where pagemap shows it; "
             "MADV_GUARD_REMOVE would have to hand it on.", "guard_keeps_soft_dirty"),
     Finding("MADV_DONTNEED drops the read-write protection of a page of a file",
-            (Broken("rwp-complete", "shmem private-shmem hugetlb", ("dontneed",)),),
+            (Broken("rwp-complete", "shmem private-shmem hugetlb", ("dontneed",)),
+             Broken("rwp-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v7.3 on", "rwp-complete", "shmem",
                    "load close open:rwp register:rwp rwp dontneed load"),),
             "cond_install_uffd_wp_ptes, __unmap_hugepage_range", "mm/memory.c, mm/hugetlb.c",

@@ -70,10 +70,11 @@ PROPERTY = Property(
         Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "
                  "and the soft-dirty bit with it: the memory reads as zeroes, and not soft-dirty",
                  by="free&pageout"),
-        Violated("shmem file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its soft-dirty bit "
-                 "with it, and shared memory keeps what was stored", by="guard"),
-        Violated("shmem file", (), "MADV_REMOVE drops the entry and its soft-dirty bit with the "
-                 "page: what was stored to reads as zeroes, and not soft-dirty", by="remove"),
+        Violated("shmem shmem-thp file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its "
+                 "soft-dirty bit with it, and shared memory keeps what was stored", by="guard"),
+        Violated("shmem shmem-thp file", (), "MADV_REMOVE drops the entry and its soft-dirty bit "
+                 "with the page: what was stored to reads as zeroes, and not soft-dirty",
+                 by="remove"),
         Violated("shmem file private-shmem private-file", (), "truncation of the file drops the "
                  "entry and its soft-dirty bit, private copies with it: what was stored to reads "
                  "as zeroes, and not soft-dirty", by="truncate"),
