@@ -320,7 +320,7 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         on_pmd = wp_huge_pmd(ed, vma, entry)
         split = on_pmd.fault.entry
         on_pte = (do_wp_page(ed, vma, split) if vma.mapping.anonymous
-                  else do_fault(ed, vma, split, write))
+                  else handle_pte_fault(ed, vma, split, write))
         wp = ite(on_pmd.fallback, on_pte, on_pmd.fault)
         present = ite(pte_write(entry.pte), present, wp)
     hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
