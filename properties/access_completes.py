@@ -7,6 +7,8 @@ from properties.base import Property, Violated
 from properties.stale import CLOSED, ENDLESS, INHERITED, MOVED, REREGISTERED, UNREGISTERED
 
 _HUGETLB = "hugetlb private-hugetlb"
+SPLIT = ("a store to the read-only PMD of a file splits it, which unmaps the page; where minor "
+         "faults are registered for, the store then ends in an event of a page that was mapped")
 _MPROTECT = tuple(name for name in OPERATIONS if name.startswith("mprotect:"))
 
 
@@ -57,6 +59,7 @@ PROPERTY = Property(
               ("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, "fork:child"),
               ("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,
                "fork:child&migrate:begin"))),
+        Violated("shmem-thp", ("+c949b097ef2e",), SPLIT, by="register:minor register:wp+minor"),
         Violated(_HUGETLB, ("-931298e103c2",),
                  "uffd_wp_range() works the protection out without VM_WRITE, which for a "
                  "write-only mapping is PROT_NONE, and hugetlb faults know no NUMA hints that "

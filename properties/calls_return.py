@@ -22,7 +22,7 @@ PROPERTY = Property(
     speaks_of=_speaks_of,
     memory="memory that can have guard regions (v6.13; of files v6.15)",
     violated=(
-        Violated("shmem private-shmem", GUARDED, _STUCK),
+        Violated("shmem private-shmem shmem-thp", GUARDED, _STUCK),
         Violated("file private-file", GUARDED, _STUCK, by="close&open:async"),
     ),
 )

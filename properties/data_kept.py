@@ -23,7 +23,7 @@ def held(s: View) -> Bool:
     e = s.entry
     if not s.mapping.shared:
         given_up = conj(e.lazyfree, negate(disj(e.page_dirty, s.dirty)))
-        return disj(s.swapped, conj(e.anon, negate(disj(e.unused, given_up))))
+        return conj(negate(e.unused), disj(s.swapped, conj(e.anon, negate(given_up))))
     kept = disj(e.cache_dirty, e.cache_swapped, e.cache_in_child, s.dirty)
     return conj(e.in_cache, negate(e.anon), True if s.mapping.hugetlb else kept)
 
@@ -63,8 +63,8 @@ PROPERTY = Property(
                  "page of a file on a disk, of which the file system does not hear",
                  by="pin:write&writeback"),
         Violated("thp", ("+saved-dirty", "-f7491d7c81db"), UNDIRTIED, by="free"),
-        Violated("anon", (), "a device writes through its pin into what MADV_FREE has given up, "
-                 "io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
+        Violated("anon thp", (), "a device writes through its pin into what MADV_FREE has given "
+                 "up, io_uring does not mark the page, and reclaim drops it", by="free&pin:write"),
     ),
     about=("pageout", "swapoff"),
 )

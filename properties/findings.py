@@ -11,7 +11,7 @@ from properties.finding import Broken, Finding, Shown
 __all__ = ["FINDINGS", "Broken", "Finding", "Shown"]
 
 _UFFD = "anon shmem private-shmem thp shmem-thp hugetlb"
-_CACHED = "shmem private-shmem hugetlb private-hugetlb"
+_CACHED = "shmem private-shmem shmem-thp hugetlb private-hugetlb"
 _SCAN = ("close", "open:async", "scan:wp")
 _MIGRATION = ("migrate:begin", "migrate:end")
 
@@ -43,6 +43,7 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
              Broken("softdirty-complete change-seen", "shmem-thp", ("dontneed",),
                     ("file_pmd_splits",)),
+             Broken("softdirty-complete", "shmem-thp", ("remove",), ("file_pmd_splits",)),
              Broken("change-seen", "shmem file", ("dontneed",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
             "zap_pte_range, zap_huge_pmd, move_pages_ptes",
@@ -114,19 +115,21 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("a device writes through its pin",
             (Broken("softdirty-complete change-seen", "anon shmem private-shmem private-file",
                     ("pin", "pin:write")),
+             Broken("softdirty-complete", "thp",
+                    ("pin", "pin:write")),
+             Broken("softdirty-complete", "shmem-thp", ("pin", "pin:write"), ("file_pmd_splits",)),
              Broken("softdirty-complete", "hugetlb private-hugetlb", ("pin", "pin:write"),
                     ("hugetlb_soft_dirty",))),
             (Shown("v5.7 on", "softdirty-complete", "anon",
                    "pin mprotect:none clear_refs pin:write"),),
-            "clear_soft_dirty", "fs/proc/task_mmu.c",
+            "clear_soft_dirty, clear_soft_dirty_pmd", "fs/proc/task_mmu.c",
             "Leave every page soft-dirty that folio_maybe_dma_pinned(), in a shared mapping and "
             "read-only too, and set the bit where it is missing.", "pinned_stay_dirty",
             "a pinned page reads as soft-dirty after each clear_refs, written to or not: no page "
             "table is asked when a device writes, so that no exact record can be had; a page with "
             "very many references counts as pinned"),
     Finding("a device writes through its pin, and the page reads as not written",
-            (Broken("uffd-wp-async-complete",
-                    "anon shmem private-shmem private-file hugetlb private-hugetlb",
+            (Broken("uffd-wp-async-complete", f"{_CACHED} anon private-file thp",
                     ("pin", "pin:write")),),
             (Shown("v6.7 on", "uffd-wp-async-complete", "anon",
                    "close open:async register pin wp pin:write"),),
@@ -137,7 +140,7 @@ FINDINGS: tuple[Finding, ...] = (
             "counts as pinned"),
     Finding("what a device writes through its pin is taken for clean",
             (Broken("data-kept", "shmem", ("pin", "pin:write")),
-             Broken("data-kept", "anon", ("free", "pin", "pin:write"))),
+             Broken("data-kept", "anon thp", ("free", "pin", "pin:write"))),
             (Shown("v5.7 on", "data-kept", "shmem", "load pin pin:write"),),
             "io_buffer_unmap, pin_user_pages", "io_uring/rsrc.c, mm/gup.c",
             "Mark each page of a buffer dirty that is pinned for writing, as FOLL_TOUCH does, or "
@@ -159,6 +162,18 @@ FINDINGS: tuple[Finding, ...] = (
             "Split the PMD of a file into PTEs that keep its bits, as that of anonymous memory, "
             "instead of into nothing.", "file_pmd_splits",
             "a page table filled with 512 entries at once, and its memory"),
+    Finding("UFFDIO_RWPROTECT unmaps a huge page of shared memory and protects nothing; a store to "
+            "a read-only one ends in a minor event",
+            (Broken("rwp-complete", "shmem-thp"),
+             *(Broken("access-completes", "shmem-thp", (f"register:{mode}",))
+               for mode in ("minor", "wp+minor"))),
+            (Shown("v7.3 on", "rwp-complete", "shmem-thp",
+                   "store close open:rwp register:rwp rwp load"),
+             Shown("v5.14 on", "access-completes", "shmem-thp",
+                   "store clear_refs register:minor store")),
+            "__split_huge_pmd_locked", "mm/huge_memory.c",
+            "Split the PMD of a file into PTEs, which can be protected, and are mapped: the same "
+            "change.", "file_pmd_splits", "the same"),
     Finding("collapsing shared memory forgets soft-dirty",
             (Broken("softdirty-complete change-seen", "shmem-thp", ("collapse",),
                     ("file_pmd_splits",)),),
@@ -183,7 +198,7 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("access-completes", "hugetlb private-hugetlb", ("register:missing",)),
              Broken("uffd-wp-async-complete", _UFFD, ("register:missing", *_SCAN)),
              Broken("no-stale-uffd-wp", _CACHED, ("register:minor",)),
-             Broken("uffd-wp-async-complete", "shmem private-shmem hugetlb",
+             Broken("uffd-wp-async-complete", "shmem private-shmem shmem-thp hugetlb",
                     ("register:minor", *_SCAN)),
              Broken("access-completes", "hugetlb private-hugetlb", ("register:minor",))),
             (Shown("v5.7 to v7.2", "no-stale-uffd-wp", "anon",
@@ -230,7 +245,8 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("a 2M range that is moved is not marked soft-dirty",
             (*(Broken("mremap-marks-moved", "thp", allow) for allow in (
                 ("split",), ("pageout",), ("fork:stay",), ("fork:child",),
-                ("close", "open:unpopulated"), ("close", "open:async"))),
+                ("close", "open:unpopulated"), ("close", "open:async"), ("guard", "unguard"),
+                ("copy",), ("copy:wp",), ("zeropage",), ("free", "poison"), ("pin", "fork"))),
              Broken("mremap-marks-moved", "shmem-thp")),
             (Shown("v5.7 to v6.12.118", "mremap-marks-moved", "thp",
                    "load store clear_refs mremap"),
@@ -327,8 +343,7 @@ FINDINGS: tuple[Finding, ...] = (
             "markers stay behind the end of the file, where they protect nothing unless it grows "
             "again"),
     Finding("UFFDIO_WRITEPROTECT passes poison by",
-            (Broken("uffd-wp-complete", "shmem private-shmem hugetlb private-hugetlb",
-                    ("poison", "dontneed")),
+            (Broken("uffd-wp-complete", _CACHED, ("poison", "dontneed")),
              Broken("uffd-wp-complete", "hugetlb", ("poison", "remove")),
              Broken("uffd-wp-complete", "shmem private-shmem", ("poison", "truncate"))),
             (Shown("v6.6 on", "uffd-wp-complete", "shmem", "register poison wp dontneed store"),),
@@ -338,17 +353,15 @@ FINDINGS: tuple[Finding, ...] = (
             "does not believe what is given up and comes back to be protected.",
             "poison_refuses_wp", "a range with poison is protected around it"),
     Finding("PAGEMAP_SCAN protects poison and guard regions",
-            (Broken("no-stale-uffd-wp", "anon shmem private-shmem",
-                    ("close", "open:async", "poison", "scan:wp")),
-             Broken("no-stale-uffd-wp", "anon shmem private-shmem",
-                    ("close", "open:async", "guard", "scan:wp"))),
+            tuple(Broken("no-stale-uffd-wp", "anon shmem private-shmem thp shmem-thp",
+                         ("close", "open:async", op, "scan:wp")) for op in ("poison", "guard")),
             (Shown("v6.7 on", "no-stale-uffd-wp", "anon",
                    "close open:async register poison scan:wp unregister"),),
             "make_uffd_wp_pte", "fs/proc/task_mmu.c",
             "Leave markers other than that of uffd-wp as they are, as make_uffd_wp_huge_pte() "
             "does.", "scan_spares_poison"),
     Finding("MADV_GUARD_INSTALL never returns",
-            (Broken("calls-return", "shmem private-shmem"),
+            (Broken("calls-return", "shmem private-shmem shmem-thp"),
              Broken("calls-return", "file private-file", ("close", "open:async"))),
             (Shown("v6.16 on", "calls-return", "shmem", "register wp guard"),),
             "madvise_guard_install", "mm/madvise.c",
@@ -362,20 +375,23 @@ FINDINGS: tuple[Finding, ...] = (
             "Ask the VMA whether it may be written to before the copy of a page that is pinned is "
             "mapped writable, as Linux does since 6.15.", "huge_copy_asks_vma"),
     Finding("UFFDIO_WRITEPROTECT passes a guard region by",
-            (Broken("uffd-wp-complete", "shmem private-shmem", ("guard", "unguard")),),
+            (Broken("uffd-wp-complete", "shmem private-shmem shmem-thp", ("guard", "unguard")),),
             (Shown("v6.16 on", "uffd-wp-complete", "shmem", "register guard wp unguard store"),),
             "change_softleaf_pte", "mm/mprotect.c",
             "Refuse it where the range has a guard region, which holds no second marker.",
             "guard_refuses_wp", "a range with guard regions is protected around them"),
     Finding("MADV_GUARD_INSTALL forgets soft-dirty of shared memory",
             (Broken("softdirty-complete", "shmem", ("guard",), ("guard_over_markers",)),
+             Broken("softdirty-complete", "shmem-thp", ("guard",),
+                    ("guard_over_markers", "file_pmd_splits")),
              Broken("softdirty-complete", "file", ("guard",))),
             (Shown("v6.16 on", "softdirty-complete", "shmem", "clear_refs store guard"),),
             "madvise_guard_install", "mm/madvise.c",
             "Take the soft-dirty bit over into the guard marker, where pagemap shows it; "
             "MADV_GUARD_REMOVE would have to hand it on.", "guard_keeps_soft_dirty"),
     Finding("MADV_DONTNEED drops the read-write protection of a page of a file",
-            (Broken("rwp-complete", "shmem private-shmem hugetlb", ("dontneed",)),),
+            (Broken("rwp-complete", "shmem private-shmem hugetlb", ("dontneed",)),
+             Broken("rwp-complete", "shmem-thp", ("dontneed",), ("file_pmd_splits",))),
             (Shown("v7.3 on", "rwp-complete", "shmem",
                    "load close open:rwp register:rwp rwp dontneed load"),),
             "cond_install_uffd_wp_ptes, __unmap_hugepage_range", "mm/memory.c, mm/hugetlb.c",

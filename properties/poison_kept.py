@@ -6,8 +6,7 @@ from properties.base import Property, registrable
 
 
 def _speaks_of(edition: Edition, mapping: Mapping) -> bool:
-    return (edition.has("fc71884a5f59") is True and registrable(edition, mapping)
-            and not mapping.thp)
+    return edition.has("fc71884a5f59") is True and registrable(edition, mapping)
 
 
 PROPERTY = Property(

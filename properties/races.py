@@ -11,7 +11,9 @@ SPLIT = ("the split leaves the dirty bit to the page alone; its PTE then migrate
          "writable and clean, and clear_refs leaves it writable")
 PRIVATE = "anon private-shmem private-file"
 
-SMALL = ("split", "pageout", "fork:stay", "fork:child", "open:unpopulated", "open:async")
+SMALL = ("split", "pageout", "fork:stay", "fork:child", "open:unpopulated", "open:async",
+         "guard&unguard", "copy", "copy:wp", "zeropage", "poison&free",
+         *(f"pin&{fork}" for fork in ("fork", "fork:write")))
 """By what PTEs come to map 2M of anonymous memory, where a store to the huge zero page does not
 split it (1ced09e0331f)."""
 SMALL_MIGRATES = " ".join(f"{op}&migrate:begin" for op in SMALL)

@@ -9,11 +9,12 @@ MERGED = ("replace_page() of KSM makes the entry anew from vm_page_prot, without
 UNMARKED = ("MADV_DONTNEED unmaps a page of a file, which stays; mode RWP leaves no marker in its "
             "place, and the next access maps the page anew with no event. The manual has it for "
             "anonymous memory, holes and reclaim alone")
+SPLIT = ("UFFDIO_RWPROTECT splits the PMD of a huge page of shared memory, splitting it unmaps the "
+         "page, and mode RWP leaves no marker: the next access maps the page anew with no event")
 
 
 def _speaks_of(edition: Edition, mapping: Mapping) -> bool:
-    return (edition.has("rwp") is True and registrable(edition, mapping)
-            and not mapping.thp)
+    return edition.has("rwp") is True and registrable(edition, mapping)
 
 
 PROPERTY = Property(
@@ -29,9 +30,10 @@ PROPERTY = Property(
             lambda t: conj(t.before.history.rw_protected, t.op("store"))),),
     about=("close", "open:rwp", "register:rwp", "rwp", "unrwp"),
     speaks_of=_speaks_of,
-    memory="memory that a userfaultfd read-write protects (v7.3), as small pages and hugetlb",
+    memory="memory that a userfaultfd read-write protects (v7.3)",
     violated=(
         Violated("anon private-shmem", ("+rwp",), MERGED, by="ksm"),
-        Violated("shmem private-shmem hugetlb", ("+rwp",), UNMARKED, by="dontneed"),
+        Violated("shmem private-shmem shmem-thp hugetlb", ("+rwp",), UNMARKED, by="dontneed"),
+        Violated("shmem-thp", ("+rwp",), SPLIT),
     ),
 )

@@ -49,6 +49,8 @@ PROPERTY = Property(
         Violated("anon shmem private-shmem", (), "a device writes through its pin, and no page "
                  "table is asked; clear_refs spares a pinned page only while its entry is private "
                  "and writable", by="pin:write"),
+        Violated("thp shmem-thp", (), "a device writes through its pin, no page table is asked, "
+                 "and clear_refs spares no PMD for it", by="pin:write"),
         Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
                  "page of a file on a disk", by="pin:write"),
         Violated("private-file", ("+edd478269640",), "a device writes through its pin to the "
@@ -71,10 +73,11 @@ PROPERTY = Property(
         Violated("anon", ("+adf505457032",), "UFFDIO_MOVE takes the entry and its soft-dirty bit "
                  "elsewhere, and leaves neither: the memory reads as zeroes, and not soft-dirty",
                  by="move:out"),
-        Violated("shmem file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its soft-dirty bit "
-                 "with it, and shared memory keeps what was stored", by="guard"),
-        Violated("shmem file", (), "MADV_REMOVE drops the entry and its soft-dirty bit with the "
-                 "page: what was stored to reads as zeroes, and not soft-dirty", by="remove"),
+        Violated("shmem shmem-thp file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its "
+                 "soft-dirty bit with it, and shared memory keeps what was stored", by="guard"),
+        Violated("shmem shmem-thp file", (), "MADV_REMOVE drops the entry and its soft-dirty bit "
+                 "with the page: what was stored to reads as zeroes, and not soft-dirty",
+                 by="remove"),
         Violated("shmem file private-shmem private-file", (), "truncation of the file drops the "
                  "entry and its soft-dirty bit, private copies with it: what was stored to reads "
                  "as zeroes, and not soft-dirty", by="truncate"),

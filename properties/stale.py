@@ -1,7 +1,7 @@
 """How uffd-wp bits come to stay in page tables whose VMA is not registered for them."""
 
 EVERY = "anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb"
-IN_CACHE = "shmem private-shmem hugetlb private-hugetlb"
+IN_CACHE = "shmem private-shmem shmem-thp hugetlb private-hugetlb"
 """What can be registered for minor faults."""
 UNREGISTERED = "unregister leaves the entries protected"
 REREGISTERED = ("UFFDIO_REGISTER with another mode takes write-protect mode from the VMA and "

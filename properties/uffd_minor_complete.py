@@ -12,7 +12,7 @@ def _unmapped(s: View) -> Bool:
 
 
 def _speaks_of(edition: Edition, mapping: Mapping) -> bool:
-    if mapping.anonymous or mapping.regular or mapping.thp:
+    if mapping.anonymous or mapping.regular:
         return False
     if mapping.hugetlb:
         return mapping.shared and edition.has("7677f7fd8be7") is True

@@ -18,16 +18,16 @@ PROPERTY = Property(
                            t.before.uffd_wp_any),
     violated=(
         Violated("shmem file hugetlb", (), ALIASED, by="alias:store"),
-        Violated("anon shmem private-shmem hugetlb private-hugetlb", (), "a device writes through "
-                 "its pin, and no page table is asked", by="pin:write"),
+        Violated("anon shmem private-shmem thp shmem-thp hugetlb private-hugetlb", (), "a device "
+                 "writes through its pin, and no page table is asked", by="pin:write"),
         Violated("file", ("+edd478269640", "-8ac268436e6d"), "a device writes through its pin to a "
                  "page of a file on a disk", by="pin:write"),
         Violated("private-file", ("+edd478269640",), "a device writes through its pin to the "
                  "private copy of a page of the file, and no page table is asked", by="pin:write"),
         Violated("anon shmem private-shmem thp shmem-thp hugetlb", ("-register-ebusy",),
                  REREGISTERED + BELIEVED, by="register:missing&scan:wp"),
-        Violated("shmem private-shmem hugetlb", ("-register-ebusy",), REREGISTERED + BELIEVED,
-                 by="register:minor&scan:wp"),
+        Violated("shmem private-shmem shmem-thp hugetlb", ("-register-ebusy",),
+                 REREGISTERED + BELIEVED, by="register:minor&scan:wp"),
         Violated("anon", ("+adf505457032",), MOVED_IN, by=_EMPTIED),
         Violated("anon", ("+adf505457032", "+662df3e5c376"), MOVED_IN,
                  by="move:in:wp&guard&unguard"),

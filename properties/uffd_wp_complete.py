@@ -72,7 +72,7 @@ PROPERTY = Property(
         Violated("private-shmem", (), MERGED, by="ksm"),
         Violated("shmem", (), "UFFDIO_ZEROPAGE maps an unprotected page in the place of a marker, "
                  "and has no mode WP", by="zeropage"),
-        Violated("shmem private-shmem hugetlb private-hugetlb", ("+fc71884a5f59",),
+        Violated("shmem private-shmem shmem-thp hugetlb private-hugetlb", ("+fc71884a5f59",),
                  "UFFDIO_WRITEPROTECT passes poison by, and what gives the memory up leaves "
                  "nothing that would protect it", by="poison&dontneed"),
         Violated("shmem private-shmem", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, "
@@ -82,12 +82,13 @@ PROPERTY = Property(
         Violated("shmem hugetlb", (), ALIASED, by="alias:store"),
         Violated("hugetlb", ("+fc71884a5f59",), "UFFDIO_WRITEPROTECT passes poison by, and a hole "
                  "in the file leaves nothing that would protect it", by="poison&remove"),
-        Violated("shmem private-shmem", GUARDED, "UFFDIO_WRITEPROTECT passes a guard region by, "
-                 "and MADV_GUARD_REMOVE leaves nothing that would protect the memory",
+        Violated("shmem private-shmem shmem-thp", GUARDED, "UFFDIO_WRITEPROTECT passes a guard "
+                 "region by, and MADV_GUARD_REMOVE leaves nothing that would protect the memory",
                  by="guard&unguard"),
         Violated("private-shmem", ("+153132571f02", *CONTINUING), CONTINUED, by="continue"),
         Violated("shmem", ("+153132571f02", *CONTINUING), CONTINUED,
                  by=f"{_IN_CACHE} continue&pageout"),
+        Violated("shmem-thp", ("+153132571f02", *CONTINUING), CONTINUED, by="continue"),
         Violated("hugetlb", ("+f619147104c8", *CONTINUING), CONTINUED, by=_IN_CACHE),
         Violated("private-hugetlb", ("-60d5b473d61b",), UNSEEN),
         Violated("hugetlb private-hugetlb", ("-fed15f1345dc",),

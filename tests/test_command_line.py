@@ -177,8 +177,8 @@ def test_help_says_the_exit_codes() -> None:
     (("--mapping", "private-hugetlb", "--property", "migrate-precise", "--allow", "ksm"), "ksm"),
     (("--mapping", "anon", "--property", "hugetlb-mprotect-precise"),
      "it speaks of shared hugetlb memory"),
-    (("--mapping", "thp", "--allow", "pin"), "pin is not modelled for thp in v6.12"),
-    (("--mapping", "thp", "--allow", "pin", "ksm", "--each"), "pin is not modelled for thp"),
+    (("--mapping", "thp", "--allow", "ksm"), "ksm is not modelled for thp in v6.12"),
+    (("--mapping", "thp", "--allow", "ksm", "numa", "--each"), "ksm is not modelled for thp"),
     (("--each", "--allow", "store"), "--each is of operations beyond the core"),
 ])
 @pytest.mark.parametrize("extra", [(), ("--strict",), ("--format", "json"), ("--format", "junit")])
@@ -197,8 +197,8 @@ def test_every_promise_that_is_silent_somewhere_says_where() -> None:
 
 
 def test_the_same_is_wrong_in_diff_and_backport(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "pin is not modelled for thp" in refused(
-        diff.main, ("v6.1", "v6.12", "--mapping", "thp", "--allow", "pin"), capsys)
+    assert "ksm is not modelled for thp" in refused(
+        diff.main, ("v6.1", "v6.12", "--mapping", "thp", "--allow", "ksm"), capsys)
     assert "uffd-wp-complete says nothing of file in v6.1" in refused(
         backport.main, ("v6.1", "--mapping", "file", "--property", "uffd-wp-complete"), capsys)
 

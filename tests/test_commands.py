@@ -164,7 +164,7 @@ def test_other_operations_are_allowed_by_name(tmp_path: Path) -> None:
     (("simulate", "--kernel", "befor", "store"), "befor", "before"),
     (("simulate", "--mapping", "anno", "store"), "anno", "anon"),
     (("simulate",), "no operation", "name some"),
-    (("simulate", "--kernel", "v6.12", "--mapping", "thp", "pin"), "'pin'", "not modelled for thp"),
+    (("simulate", "--kernel", "v6.12", "--mapping", "thp", "ksm"), "'ksm'", "not modelled for thp"),
     (("simulate", "--kernel", "v6.1", "--mapping", "private-hugetlb", "fork:write"), "fork:write",
      "not modelled for private-hugetlb in v6.1"),
     (("simulate", "--batch", "/nonexistent"), "/nonexistent", "No such file"),
@@ -184,7 +184,7 @@ def test_bad_input_is_one_line_that_says_what_would_be_right(
     ("b v6.1 shmem stroe", "line 2: unknown operation 'stroe'; did you mean 'store'?"),
     ("b v6.1 device store", "line 2: unknown mapping 'device'"),
     ("b linux shmem store", "line 2: unknown edition 'linux'"),
-    ("b v6.12 thp pin", "line 2: 'pin' is not modelled for thp in v6.12"),
+    ("b v6.12 thp ksm", "line 2: 'ksm' is not modelled for thp in v6.12"),
 ])
 def test_a_broken_batch_line_is_named_and_loses_nothing(line: str, told: str) -> None:
     done = run("simulate", "--batch", "-", stdin=f"a v6.1 shmem store\n{line}\nc v6.1 anon load\n")

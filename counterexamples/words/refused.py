@@ -51,6 +51,9 @@ _REASONS = {
     ("mprotect", "EACCES"): "the mapping may never have that access",
     ("collapse", "EINVAL"): "this is not to become a huge page",
     ("collapse", "EBUSY"): "a page is missing, and a userfaultfd may wait for it",
+    ("collapse", "EAGAIN"): "a page is pinned",
+    **{(op, "EAGAIN"): "one of the pages behind it could not be filled"
+       for op in ("copy", "zeropage", "continue", "poison")},
     ("pageout", "EINVAL"): "hugetlb memory is not reclaimed",
     ("swapoff", "EINTR"): "it would not end, and a signal ended it",
     ("pin", "EFAULT"): "a store there would not complete",

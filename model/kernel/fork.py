@@ -95,10 +95,10 @@ def copy_present_page(ed: Edition, child: Vma, entry: Entry) -> Entry:
         pte = make_huge_pte(ed, child, writable=True)
         fixed, marked = ed.has("5a2f8d22ace4"), huge_pte_mkuffd_wp(ed, pte)
     else:
-        pte = maybe_mkwrite(ed, pte_mkdirty(ed, child.vm_page_prot), child)
+        pte = maybe_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, child)), child)
         fixed, marked = ed.has("8f34f1eac382"), pte_wrprotect(ed, pte_mkuffd_wp(ed, pte))
     kept = conj(fixed, userfaultfd_pte_wp(child, entry.pte))
-    return entry.mapping_anon(ite(kept, marked, pte))
+    return replace(entry.mapping_anon(ite(kept, marked, pte)), huge=False, unused=entry.unused)
 
 
 def _copied(ed: Edition, vma: Vma, child: Vma, entry: Entry) -> Entry:

@@ -50,7 +50,10 @@ from model.kernel.swapops import (
     migrating,
 )
 from model.kernel.userfaultfd_k import (
+    rwp_disarmed,
+    rwp_restored,
     userfaultfd_missing,
+    userfaultfd_pte_rwp,
     userfaultfd_pte_wp,
     vma_has_uffd_without_event_remap,
 )
@@ -148,6 +151,23 @@ def do_huge_pmd_numa_page(ed: Edition, vma: Vma, entry: Entry) -> Fault:
     return Fault(entry.with_pte(ite(writable, pte_mkwrite(ed, pmd), pmd)), outcome(Outcome.ok))
 
 
+@mirrors(_C)
+def do_huge_pmd_uffd_rwp(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """See do_uffd_rwp()."""
+    pmd = pte_mkyoung(pte_clear_uffd_wp(pmd_modify(ed, entry.pte, vma.vm_page_prot)))
+    upgrade = conj(negate(pte_write(pmd)), vma_wants_manual_pte_write_upgrade(ed, vma),
+                   can_change_pmd_writable(ed, vma, entry.with_pte(pmd)))
+    resolved = entry.with_pte(ite(upgrade, pte_mkwrite(ed, pmd), pmd))
+    return ite(vma.rwp_async, Fault(resolved, outcome(Outcome.ok)),
+               Fault(entry, outcome(Outcome.event)))
+
+
+def huge_pmd_hint(ed: Edition, vma: Vma, entry: Entry) -> Fault:
+    """The part of __handle_mm_fault() about a PROT_NONE PMD of a VMA that may be accessed."""
+    return ite(userfaultfd_pte_rwp(vma, entry.pte), do_huge_pmd_uffd_rwp(ed, vma, entry),
+               do_huge_pmd_numa_page(ed, vma, entry))
+
+
 # --- splitting ------------------------------------------------------------------------------------
 
 
@@ -167,7 +187,7 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     pte = ite(conj(ed.has("5436d6556937"), pte_dirty(ed, pmd)), pte_mkdirty(ed, pte), pte)
     pte = ite(pte_soft_dirty(pmd), pte_mksoft_dirty(pte), pte)
     pte = ite(pte_uffd_wp(pmd), pte_mkuffd_wp(ed, pte), pte)
-    pte = ite(is_migration_entry(ed, pmd), pmd, pte)
+    pte = ite(is_migration_entry(ed, pmd), pmd, rwp_restored(ed, vma, pte))
     zero = split_huge_zero_page_pmd(ed, vma, entry)
     dirty = conj(pte_present(pmd), pte_dirty(ed, pmd))
     page = replace(entry, pte=ite(entry.zero_page, zero, pte), huge=False,
@@ -179,7 +199,8 @@ def split_huge_pmd_locked(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def split_huge_zero_page_pmd(ed: Edition, vma: Vma, entry: Entry) -> BV:
     """__split_huge_zero_page_pmd: soft-dirty is dropped, before 42b2af2c9b7e uffd-wp too."""
     pte = pte_mkspecial(mk_pte(ed, vma))
-    return ite(conj(ed.has("42b2af2c9b7e"), pte_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
+    pte = ite(conj(ed.has("42b2af2c9b7e"), pte_uffd_wp(entry.pte)), pte_mkuffd_wp(ed, pte), pte)
+    return rwp_restored(ed, vma, pte)
 
 
 # --- what calls do to it --------------------------------------------------------------------------
@@ -200,19 +221,20 @@ def change_huge_pmd(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlag
     """Before c27f479ef542 MM_CP_TRY_CHANGE_WRITABLE was not looked at; before 24bf08c4376b
     protection passed by a migration entry."""
     changed = pmd_modify(ed, entry.pte, newprot)
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         changed = ite(ed.has("f1eb1bacfba9"), changed, pte_wrprotect(ed, changed))
         changed = pte_mkuffd_wp(ed, changed)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         changed = pte_clear_uffd_wp(changed)
+    changed = rwp_restored(ed, vma, changed)
     upgrade = conj(ed.has("c27f479ef542"), cp.try_change_writable, negate(pte_write(changed)),
                    can_change_pmd_writable(ed, vma, entry.with_pte(changed)))
     changed = ite(upgrade, pte_mkwrite(ed, changed), changed)
 
     moved = downgraded_migration_pte(ed, entry.pte, entry.anon)
-    if cp.uffd_wp:
+    if cp.uffd_prot:
         moved = ite(ed.has("24bf08c4376b"), pte_swp_mkuffd_wp(moved), moved)
-    elif cp.uffd_wp_resolve:
+    elif cp.uffd_prot_resolve:
         moved = ite(ed.has("24bf08c4376b"), pte_swp_clear_uffd_wp(moved), moved)
 
     return ite(pte_none(entry.pte), entry,
@@ -238,11 +260,14 @@ def zap_huge_pmd(ed: Edition, entry: Entry) -> Entry:
 
 @mirrors(_C)
 def copy_huge_pmd(ed: Edition, vma: Vma, entry: Entry, child_lives: bool) -> Entry:
-    """fork(2), of the parent's PMD: see copy_present_pte()."""
+    """fork(2), of the parent's PMD: see copy_present_pte(). That of a pinned page is split, and its
+    pages are copied for the child."""
     in_child = disj(entry.in_child, conj(child_lives, entry.anon))
     pmd = ite(is_migration_entry(ed, entry.pte), make_readable_migration_pte(ed, entry.pte, False),
               pte_wrprotect(ed, entry.pte))
     shared = replace(entry, pte=pmd, anon_exclusive=False, in_child=in_child)
+    shared = ite(conj(entry.pinned, entry.anon_exclusive), split_huge_pmd_locked(ed, vma, entry),
+                 shared)
     return ite(pte_none(entry.pte), entry, shared)
 
 
@@ -251,7 +276,8 @@ def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """mremap(2): see move_ptes()."""
     present = pte_present(entry.pte)
     pmd = ite(present, pte_mksoft_dirty(entry.pte), pte_swp_mksoft_dirty(entry.pte))
-    cleared = ite(present, pte_clear_uffd_wp(pmd), pte_swp_clear_uffd_wp(pmd))
+    cleared = ite(present, pte_clear_uffd_wp(rwp_disarmed(ed, vma, pmd)),
+                  pte_swp_clear_uffd_wp(pmd))
     reset = conj(ed.has("0cef0bb836e3"), vma_has_uffd_without_event_remap(ed, vma))
     pmd = ite(reset, cleared, pmd)
     return ite(pte_none(entry.pte), entry, entry.with_pte(pmd))
@@ -275,6 +301,7 @@ def remove_migration_pmd(ed: Edition, vma: Vma, swp: BV, dirty: Bool) -> BV:
     writable = is_writable_migration_entry(ed, swp)
     since = ite(writable, pte_mkwrite(ed, pmd), pmd)
     since = ite(pte_swp_uffd_wp(swp), pte_mkuffd_wp(ed, since), since)
+    since = rwp_restored(ed, vma, since)
     since = ite(dirty, pte_mkdirty(ed, since), since)
     before = ite(pte_swp_uffd_wp(swp), pte_wrprotect(ed, pte_mkuffd_wp(ed, pmd)), pmd)
     before = ite(dirty, pte_mkdirty(ed, before), before)

@@ -24,7 +24,7 @@ from model.kernel.pgtable import (
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import is_pte_marker, pte_swp_uffd_wp_any
-from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_wp
+from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_rwp, userfaultfd_wp
 
 _C = "mm/khugepaged.c"
 
@@ -42,6 +42,11 @@ def exceed_none_pte(vma: Vma, pte: BV) -> Bool:
     """SCAN_EXCEED_NONE_PTE: no page, or that of zeroes, where a userfaultfd listens."""
     missing = disj(pte_none(pte), conj(pte_present(pte), pte_special(pte)))
     return conj(missing, userfaultfd_armed(vma))
+
+
+def referenced_elsewhere(entry: Entry) -> Bool:
+    """SCAN_PAGE_COUNT: somebody holds the page who does not map it."""
+    return conj(entry.anon, entry.pinned)
 
 
 @mirrors(_C)
@@ -65,7 +70,8 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
     where a page is missing (madvise_collapse_errno, "collapse-ebusy"). `rest` is the entry of every
-    page but the first. A marker is SCAN_PTE_NON_PRESENT, and since deb4c93a9871 a registered VMA
+    page but the first. A pinned page is EAGAIN. A marker is SCAN_PTE_NON_PRESENT, or
+    cannot be swapped in, and since deb4c93a9871 a registered VMA
     keeps its page table without one too. Before "collapse-read-only" one anonymous page had to be
     writable (SCAN_PAGE_RO), before "collapse-no-table" a page table had to be above that of the
     file's page."""
@@ -75,19 +81,26 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
                         conj(pte_present(entry.pte), pte_write(entry.pte)),
                         conj(pte_present(rest.pte), pte_write(rest.pte)))
         first_able = hpage_collapse_scan_pmd(ed, vma, entry.pte)
-        able = conj(negate(entry.huge), writable, first_able,
-                    hpage_collapse_scan_pmd(ed, vma, rest.pte))
+        rest_able = hpage_collapse_scan_pmd(ed, vma, rest.pte)
+        goes_on = conj(first_able, negate(referenced_elsewhere(entry)))
+        held = disj(conj(first_able, referenced_elsewhere(entry)),
+                    conj(goes_on, rest_able, referenced_elsewhere(rest)))
+        marked = disj(entry.guard, entry.poison, rest.guard, rest.poison)
+        able = conj(negate(entry.huge), writable, goes_on, rest_able, negate(held),
+                    negate(marked))
         collapsed = collapse_huge_page(ed, vma, entry)
         missing = disj(exceed_none_pte(vma, entry.pte),
-                       conj(first_able, exceed_none_pte(vma, rest.pte)))
+                       conj(goes_on, exceed_none_pte(vma, rest.pte)))
         busy = conj(ed.has("collapse-ebusy"), negate(entry.huge), missing)
+        again = conj(negate(entry.huge), held)
     else:
-        protected = conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma))
+        protected = disj(conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma)), userfaultfd_rwp(vma))
         marked = disj(is_pte_marker(ed, entry.pte), is_pte_marker(ed, rest.pte))
         untabled = conj(negate(ed.has("collapse-no-table")), entry.no_tables)
         able = conj(entry.in_cache, negate(protected), negate(marked), negate(untabled))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
-        busy = False
+        busy = again = False
     done = ite(mapped, entry, ite(able, collapsed, entry))
     return done, ite(disj(mapped, able), outcome(Outcome.ok),
-                     ite(busy, outcome(Outcome.EBUSY), outcome(Outcome.EINVAL)))
+                     ite(busy, outcome(Outcome.EBUSY),
+                         ite(again, outcome(Outcome.EAGAIN), outcome(Outcome.EINVAL))))

@@ -98,12 +98,12 @@ def is_valid_guard_vma(ed: Edition, vma: Vma) -> Bool:
 def madvise_guard_install(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry, BV]:
     """MADV_GUARD_INSTALL: EINVAL where there can be none. A marker takes the place of an entry that
     is empty, after what is mapped there has been zapped; what the zap leaves, as a uffd-wp marker,
-    it zaps again for ever (restart_syscall). Before "guard-flag" memory of a file got its anon_vma
-    too, so that fork copies what no fault would make."""
+    it zaps again for ever (restart_syscall); a huge page leaves a page table. Before "guard-flag"
+    memory of a file got its anon_vma too, so that fork copies what no fault would make."""
     able = is_valid_guard_vma(ed, vma)
     there = ite(disj(entry.guard, pte_none(entry.pte)), entry, unmap_single_vma(ed, vma, entry))
     stuck = negate(disj(there.guard, pte_none(there.pte)))
-    installed = replace(there.unmapped(make_guard_marker(ed)), guard=True)
+    installed = replace(there.unmapped(make_guard_marker(ed)), guard=True, huge=False)
     done = ite(disj(stuck, there.guard), there, installed)
     prepared = conj(able, disj(vma.mapping.anonymous, negate(ed.has("guard-flag"))))
     result = ite(stuck, outcome(Outcome.never), outcome(Outcome.ok))

@@ -15,9 +15,9 @@ from model.kernel.fork import vma_needs_copy
 from model.kernel.huge_memory import (
     copy_huge_pmd,
     do_huge_pmd_anonymous_page,
-    do_huge_pmd_numa_page,
     do_set_pmd,
     folio_unmapped,
+    huge_pmd_hint,
     wp_huge_pmd,
     zap_huge_pmd,
 )
@@ -318,11 +318,11 @@ def handle_huge_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault
         on_pmd = wp_huge_pmd(ed, vma, entry)
         split = on_pmd.fault.entry
         on_pte = (do_wp_page(ed, vma, split) if vma.mapping.anonymous
-                  else do_fault(ed, vma, split, write))
+                  else handle_pte_fault(ed, vma, split, write))
         wp = ite(on_pmd.fallback, on_pte, on_pmd.fault)
         present = ite(pte_write(entry.pte), present, wp)
     hint = conj(pte_protnone(entry.pte), vma_is_accessible(vma))
-    present = ite(hint, do_huge_pmd_numa_page(ed, vma, entry), present)
+    present = ite(hint, huge_pmd_hint(ed, vma, entry), present)
     return ite(pte_none(entry.pte), none,
                ite(pte_present(entry.pte), present, migration_entry_wait(ed, vma, entry)))
 

@@ -166,8 +166,11 @@ def change_protection(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFl
 @mirrors(_C)
 def change_pmd_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFlags) -> Entry:
     """The PMD as a whole, where it need not be split: to protect pages of a file, their PTEs must
-    hold markers, and the page table is made for those."""
+    hold markers, and the page table is made for those. Mode RWP, which has none, splits it too."""
     table = entry
+    if cp.uffd_rwp and not vma.mapping.anonymous:
+        split = ite(entry.huge, split_huge_pmd_locked(ed, vma, entry), entry)
+        return ite(split.huge, split, change_pte_range(ed, vma, split, newprot, cp))
     if cp.uffd_wp and not vma.mapping.anonymous:
         table = split_huge_pmd_locked(ed, vma, entry)
         by_pte: Bool = True

@@ -184,6 +184,7 @@ class Outcome(IntEnum):
     never = 15
     """The call does not return."""
     EOPNOTSUPP = 16
+    EAGAIN = 17
 
 
 OUTCOME_BITS = 5

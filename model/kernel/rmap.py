@@ -65,13 +65,15 @@ def ttu_anon_lazyfree_folio(ed: Edition, entry: Entry, dropped: Entry) -> Entry:
 def unmap_lazyfree_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """try_to_unmap_one() of a huge page that MADV_FREE has given up: its PMD is split, page table
     and all. From 735ecdfaf4e8 to "lazyfree-by-pte" a clean one was dropped with its PMD
-    (unmap_huge_pmd_locked), and since "swapbacked-dirty" a dirty one kept it."""
+    (unmap_huge_pmd_locked), and since "swapbacked-dirty" a dirty one kept it. Before 735ecdfaf4e8
+    the page was split first, which a pinned one can not be."""
     dirty = disj(entry.page_dirty, pte_dirty(ed, entry.pte))
     by_pmd = conj(ed.has("735ecdfaf4e8"), negate(ed.has("lazyfree-by-pte")), entry.huge,
                   disj(negate(dirty), ed.has("swapbacked-dirty")))
     table = ite(disj(by_pmd, negate(entry.huge)), entry, split_huge_pmd_locked(ed, vma, entry))
     left = pte_install_uffd_wp_if_needed(ed, vma, table.pte)
-    return ttu_anon_lazyfree_folio(ed, table, table.unmapped(left))
+    unmapped = ttu_anon_lazyfree_folio(ed, table, table.unmapped(left))
+    return ite(conj(entry.pinned, negate(ed.has("735ecdfaf4e8"))), entry, unmapped)
 
 
 @mirrors(_C)

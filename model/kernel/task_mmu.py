@@ -47,10 +47,14 @@ def pte_is_pinned(_ed: Edition, vma: Vma, entry: Entry) -> Bool:
 
 @mirrors(_C)
 def clear_soft_dirty(ed: Edition, vma: Vma, entry: Entry) -> Entry:
-    """A present entry loses soft-dirty and write permission, unless it is pinned; one that is not
-    present, its swap bit. (Its caller clear_refs_pte_range is not called for hugetlb.)"""
+    """A present entry loses soft-dirty and write permission, unless it is pinned, which
+    clear_soft_dirty_pmd() does not ask; one that is not present, its swap bit. (Its caller
+    clear_refs_pte_range is not called for hugetlb.)"""
     present = pte_clear_soft_dirty(pte_wrprotect(ed, entry.pte))
-    present = ite(pte_is_pinned(ed, vma, entry), entry.pte, present)
+    spared = pte_is_pinned(ed, vma, entry)
+    if vma.mapping.thp:
+        spared = conj(spared, negate(entry.huge))
+    present = ite(spared, entry.pte, present)
     pte = ite(pte_present(entry.pte), present,
               ite(is_swap_pte(entry.pte), pte_swp_clear_soft_dirty(entry.pte), entry.pte))
     return entry.with_pte(pte)

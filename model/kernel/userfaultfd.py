@@ -233,6 +233,7 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
     is not registered, EINVAL where MODE_WP is asked for without write-protect mode and for zeroes
     of hugetlb memory, EEXIST where there is a page already. A private VMA gets its anon_vma before
     that, and since 867a43a34ff8 before anything is asked of it."""
+    before, entry = entry, mfill_establish_pmd(ed, vma, entry)
     filled = (hugetlb_mfill_atomic_pte if vma.mapping.hugetlb else mfill_atomic_install_pte)(
         ed, vma, entry, wp)
     refused = disj(conj(wp, negate(userfaultfd_wp(vma))), vma.mapping.regular,
@@ -250,8 +251,19 @@ def mfill_atomic(ed: Edition, vma: Vma, entry: Entry, wp: bool,
                      ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
     prepared = conj(not vma.mapping.shared, disj(ed.has("867a43a34ff8"),
                                                  conj(userfaultfd_armed(vma), negate(refused))))
+    left = ite(disj(negate(userfaultfd_armed(vma)), refused), before, entry)
     return (replace(vma, anon_vma=disj(vma.anon_vma, prepared)),
-            ite(as_term(result == outcome(Outcome.ok)), filled, entry), result)
+            ite(as_term(result == outcome(Outcome.ok)), filled, left), result)
+
+
+@mirrors(_MM, ":mfill_atomic", ":__mcopy_atomic")
+def mfill_establish_pmd(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """A page table is made where none is, whatever comes of it; a PMD that maps a huge page stays,
+    which is EEXIST."""
+    if not vma.mapping.thp:
+        return entry
+    made = replace(entry, huge=False, no_tables=False)
+    return ite(conj(entry.huge, pte_none(entry.pte)), made, entry)
 
 
 @mirrors(_MM)
@@ -303,12 +315,14 @@ def mfill_atomic_pte_continue(ed: Edition, vma: Vma, entry: Entry,
     maps a page, or since "copy-marker" is a guard marker. One that is swapped out is read back
     before that is asked. hugetlb does so too (hugetlb_mfill_atomic_pte); of private hugetlb memory
     as it is here the page cache has nothing."""
+    entry = mfill_establish_pmd(ed, vma, entry)
     found = replace(entry, cache_swapped=False)
     exists = disj(negate(pte_none_mostly(ed, entry.pte)), conj(ed.has("copy-marker"), entry.guard))
     filled = (hugetlb_mfill_atomic_pte(ed, vma, found, wp) if vma.mapping.hugetlb
               else mfill_atomic_install_pte(ed, vma, found, wp, cached=True))
+    lacking = conj(negate(entry.in_cache), negate(entry.huge))
     return (ite(entry.in_cache, ite(exists, found, filled), entry),
-            ite(negate(entry.in_cache), outcome(Outcome.EFAULT),
+            ite(lacking, outcome(Outcome.EFAULT),
                 ite(exists, outcome(Outcome.EEXIST), outcome(Outcome.ok))))
 
 

@@ -14,6 +14,7 @@ from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate, 
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
 from model.kernel.pgtable import (
+    mk_pte,
     pte_dirty,
     pte_mkdirty,
     pte_mksoft_dirty,
@@ -55,7 +56,7 @@ def _armed(ed: Edition, dst_vma: Vma, pte: BV) -> BV:
 def move_present_ptes(ed: Edition, dst_vma: Vma, dst: Entry, src: Entry) -> Entry:
     """A page that is moved: soft-dirty at the new place and writable, dirty where it was, and not
     write-protected, whatever it was."""
-    pte = pte_mksoft_dirty(dst_vma.vm_page_prot)
+    pte = pte_mksoft_dirty(mk_pte(ed, dst_vma))
     pte = pte_mkwrite(ed, ite(pte_dirty(ed, src.pte), pte_mkdirty(ed, pte), pte))
     return replace(dst.mapping_anon(_armed(ed, dst_vma, pte)), lazyfree=src.lazyfree,
                    page_dirty=src.page_dirty)
@@ -73,7 +74,7 @@ def move_swap_pte(_ed: Edition, dst_vma: Vma, dst: Entry, src: Entry) -> Entry:
 @mirrors(_MM)
 def move_zeropage_pte(ed: Edition, dst_vma: Vma, dst: Entry) -> Entry:
     """The zero page, as vm_page_prot says, and not soft-dirty: it reads as what was empty."""
-    pte = _armed(ed, dst_vma, pte_mkspecial(dst_vma.vm_page_prot))
+    pte = _armed(ed, dst_vma, pte_mkspecial(mk_pte(ed, dst_vma)))
     return replace(dst.unmapped(pte), zero_page=True)
 
 

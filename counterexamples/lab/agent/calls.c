@@ -725,7 +725,7 @@ static void end_children(void)
 static struct io_uring_params params;
 static char *queue;
 static struct io_uring_sqe *entries;
-static int zeroes = -1;
+static int zeroes = -1;		/* with another byte behind, since a huge page of zeroes may be given up */
 
 static int enter(int count)
 {
@@ -743,7 +743,7 @@ static const char *open_ring(void)
 	entries = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
 	if (zeroes < 0) {
 		zeroes = memfd_create("zeroes", MFD_CLOEXEC);
-		if (ftruncate(zeroes, PAGE))
+		if (ftruncate(zeroes, PAGE) || pwrite(zeroes, "\1", 1, PAGE) != 1)
 			return result(1);
 	}
 	return queue == MAP_FAILED || entries == MAP_FAILED ? result(1) : NULL;
@@ -788,6 +788,7 @@ static const char *store_through_pin(void)
 	entries->fd = zeroes;
 	entries->addr = (unsigned long)place;
 	entries->len = 1;
+	entries->off = length == PAGE ? 0 : PAGE;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	return result(enter(1) != 1);
@@ -831,7 +832,8 @@ static long prefer_node(int node)
 	return syscall(SYS_set_mempolicy, MPOL_PREFERRED, &nodes, 8ul * sizeof(nodes));
 }
 
-/* Every page of the mapping moves once; so that all are on one node, new ones come from there. */
+/* Every page of the mapping moves once, but pinned ones; so that all are on one node, new ones come
+ * from there. */
 static const char *migrate(void)
 {
 	int from = node_of(place);
@@ -840,7 +842,9 @@ static const char *migrate(void)
 		return "ok";
 	if (mbind(place, length, MPOL_BIND, 1ul << !from, MPOL_MF_MOVE_ALL))
 		return result(1);
-	return result(mbind(place, length, MPOL_DEFAULT, 0, 0) < 0 || prefer_node(!from) < 0);
+	if (mbind(place, length, MPOL_DEFAULT, 0, 0) < 0)
+		return result(1);
+	return result(node_of(place) == !from && prefer_node(!from) < 0);
 }
 
 const char *without_second_node(void)

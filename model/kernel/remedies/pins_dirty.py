@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.kernel import madvise, rsrc
+from model.kernel import huge_memory, madvise, rsrc
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, as_term, conj, disj, ite, negate
 from model.kernel.records import Entry, Outcome, Vma, outcome
@@ -21,3 +21,7 @@ def io_pin_pages(ed: Edition, vma: Vma, entry: Entry) -> tuple[Entry, BV]:
 def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(conj(entry.pinned, entry.anon), entry,
                madvise.madvise_free_pte_range(ed, vma, entry))
+
+
+def madvise_free_huge_pmd(ed: Edition, entry: Entry) -> Entry:
+    return ite(entry.pinned, entry, huge_memory.madvise_free_huge_pmd(ed, entry))

@@ -9,6 +9,7 @@ from model.mutation.rows import (
     faults,
     fills,
     guards,
+    huge_calls,
     kernel_accesses,
     minor,
     moves,
@@ -39,4 +40,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *aliases.MUTANTS,
     *events.MUTANTS,
     *uffd_moves.MUTANTS,
+    *huge_calls.MUTANTS,
 )

@@ -67,7 +67,7 @@ MUTANTS = (
            shown="law:test_zap_of_a_huge_page"),
     Mutant("huge_memory", "copy_huge_pmd", "pte_wrprotect(ed, entry.pte))", "entry.pte)",
            "the parent may write to what the child sees", mapping="thp", allow="fork"),
-    Mutant("huge_memory", "move_huge_pmd", "pte_clear_uffd_wp(pmd), ", "pmd, ",
+    Mutant("huge_memory", "move_huge_pmd", "pte_clear_uffd_wp(rwp_disarmed(ed, vma, pmd))", "pmd",
            "the protection moves along", mapping="thp", allow="mremap"),
     Mutant("huge_memory", "move_huge_pmd", "ite(pte_none(entry.pte), entry, entry.with_pte(pmd))",
            "entry.with_pte(pmd)", "an empty PMD gets the soft-dirty bit of a swap entry",

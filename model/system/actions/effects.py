@@ -14,7 +14,7 @@ from model.kernel.huge_memory import split_huge_pmd_locked
 from model.kernel.khugepaged import madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
-from model.kernel.logic import Bool, as_term, conj, disj, has, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate
 from model.kernel.madvise import (
     madvise_free_single_vma,
     madvise_guard_install,
@@ -66,8 +66,16 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
         moved = remove_migration_pte(ed, s.vma, s.entry)
         split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
         rest = finish_fault(ed, s.vma, s.entry, entry, split, write)
-        rest = ite(entry.huge, entry, rest)
+        rest = _of_one_file_page(s.vma, entry, ite(entry.huge, entry, rest))
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
+
+
+def _of_one_file_page(vma: Vma, entry: Entry, rest: Entry) -> Entry:
+    """What the page cache has of shared memory is one huge page."""
+    if not vma.mapping.shared:
+        return rest
+    return replace(rest, in_cache=entry.in_cache, cache_swapped=entry.cache_swapped,
+                   cache_dirty=disj(rest.cache_dirty, entry.cache_dirty))
 
 
 def store(ed: Edition, s: State, accessing: Accessing | None = None) -> Effect:
@@ -162,20 +170,28 @@ def alias_store(ed: Edition, s: State) -> Effect:
 
 def guard(ed: Edition, s: State) -> Effect:
     """What is mapped there is replaced, by its documentation, and with it what was recorded of it,
-    but for shared memory, which keeps what was stored."""
+    but for shared memory, which keeps what was stored. Page by page; where one is in the way for
+    ever, those behind it are zapped and no more."""
     vma, entry, result = madvise_guard_install(ed, s.vma, s.entry)
     zapped = as_term(result != outcome(Outcome.EINVAL))
     kept = conj(s.history.stored, disj(s.vma.mapping.shared, negate(zapped)))
+    rest = s.rest
+    if rest is not None:
+        stuck = as_term(result == outcome(Outcome.never))
+        _, guarding, then = madvise_guard_install(ed, s.vma, rest)
+        rest = ite(stuck, unmap_single_vma(ed, s.vma, rest), guarding)
+        result = ite(stuck, result, then)
     done = as_term(result == OK)
     history = replace(s.history, stored=kept, guarded=disj(s.history.guarded, done))
-    guarded = replace(s, vma=vma, entry=entry, history=history)
+    guarded = replace(s, vma=vma, entry=entry, rest=rest, history=history)
     return Effect(unprotected(cured(guarded, zapped), done), result)
 
 
 def unguard(ed: Edition, s: State) -> Effect:
-    entry, result = madvise_guard_remove(ed, s.vma, s.entry)
+    _, result = madvise_guard_remove(ed, s.vma, s.entry)
     guarded = conj(s.history.guarded, negate(as_term(result == OK)))
-    return Effect(replace(s, entry=entry, history=replace(s.history, guarded=guarded)), result)
+    removed = each(s, lambda entry: madvise_guard_remove(ed, s.vma, entry)[0])
+    return Effect(replace(removed, history=replace(s.history, guarded=guarded)), result)
 
 
 def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Effect:
@@ -277,20 +293,41 @@ def ksm(ed: Edition, s: State) -> Effect:
                           entry=try_to_merge_one_page(ed, s.vma, s.entry)))
 
 
+def _pinned(ed: Edition, s: State, before: Entry) -> tuple[Entry, BV]:
+    """A page that is made for it holds zeroes."""
+    entry, result = io_pin_pages(ed, s.vma, before)
+    if not s.vma.mapping.thp:
+        return entry, result
+    unused = disj(before.unused, before.zero_page, pte_none_mostly(ed, before.pte))
+    return replace(entry, unused=conj(entry.anon, unused)), result
+
+
 def pin(ed: Edition, s: State) -> Effect:
-    """An earlier pin is given up before."""
-    entry, result = io_pin_pages(ed, s.vma, replace(s.entry, pinned=False))
-    return Effect(_with_anon_vma(replace(s, entry=entry), _page_asked_for(s)), result)
+    """An earlier pin is given up before. Of a huge page that PTEs map each is faulted and pinned in
+    its turn; where one is refused, all are let go, and what the faults made of them stays."""
+    s = each(s, lambda entry: replace(entry, pinned=False))
+    entry, result = _pinned(ed, s, s.entry)
+    done = _with_anon_vma(_touched(ed, s, entry, write=True), _page_asked_for(s))
+    if done.rest is None:
+        return Effect(done, result)
+    rest, then = _pinned(ed, done, done.rest)
+    both = replace(done, entry=_of_one_file_page(s.vma, rest, entry), rest=rest)
+    both = ite(entry.huge, done, both)
+    refused = conj(as_term(result == OK), negate(entry.huge), as_term(then != OK))
+    let_go = each(both, lambda page: replace(page, pinned=False))
+    return Effect(ite(as_term(result != OK), done, ite(refused, let_go, both)),
+                  ite(refused, then, result))
 
 
 def unpin(_ed: Edition, s: State) -> Effect:
-    return Effect(replace(s, entry=replace(s.entry, pinned=False)))
+    return Effect(each(s, lambda entry: replace(entry, pinned=False)))
 
 
 def device_store(_ed: Edition, s: State) -> Effect:
     """No page table is asked. Where the page that is pinned is no longer mapped, the program has
     lost it, and the store with it."""
-    return Effect(replace(s, history=stored(s, s.entry.pinned)))
+    entry = replace(s.entry, unused=conj(s.entry.unused, negate(s.entry.pinned)))
+    return Effect(replace(s, entry=entry, history=stored(s, s.entry.pinned)))
 
 
 def numa(ed: Edition, s: State) -> Effect:

@@ -68,15 +68,12 @@ _OF_FILES = {"writeback"}
 _OF_NAMED_FILES = {"alias:store", "truncate"}
 """For memory of a file that a program has, or may have, a descriptor of: not for anonymous memory,
 that of hugetlb among it, though the kernel has a file for that."""
-_READ_WRITE = {"open:rwp", "open:rwp-async", "register:rwp", "rwp", "unrwp"}
-"""Of small pages and hugetlb: what mode RWP does to PMDs that map huge pages is left out."""
 _OF_SMALL_PAGES = {"numa", "ksm"}
-_PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled are pins of
-    transparent huge pages, and reclaim of those of shared memory."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are
+    reclaim of transparent huge pages of shared memory, and what would make small pages of them."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -88,17 +85,13 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
     if mapping.thp:
-        left_out |= _PINS
-        left_out |= {"copy", "copy:wp", "zeropage", "poison", "remove", "guard", "unguard",
-                     "register:minor", "register:wp+minor", "continue", "continue:wp",
-                     "move:in", "move:in:wp", "move:out"}
-        left_out |= _READ_WRITE
+        left_out |= {"move:in", "move:in:wp", "move:out"}
         left_out |= {"open:events"}  # PMDs that are copied, or move, still protected
     if (mapping.hugetlb and ed.has("60d5b473d61b") is True and ed.has("hugetlb-leftover") is False
             and ed.has("c88033efe9a3") is False):
         left_out |= {"open:events"}  # after its end the store of a child may fault for ever
     if mapping.shared and mapping.thp:
-        left_out |= {"pageout", "swapoff"}
+        left_out |= {"pageout", "swapoff", "copy", "copy:wp", "zeropage"}
     if not mapping.regular:
         left_out |= _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)

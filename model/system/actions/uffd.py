@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from model.kernel.bits import VM_UFFD_WP
 from model.kernel.editions import Edition
-from model.kernel.logic import Bool, as_term, conj, disj, has, has_all, ite, negate
+from model.kernel.logic import BV, Bool, as_term, conj, disj, has, has_all, ite, negate
 from model.kernel.pgtable import pte_present
-from model.kernel.records import Outcome, Vma, outcome
+from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.swapops import pte_none_mostly
 from model.kernel.userfaultfd import (
     mfill_atomic,
@@ -80,7 +82,7 @@ def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
     _, result = userfaultfd_rwprotect(ed, s.vma, s.entry, enable_rwp)
     done = protected(ed, s, as_term(result == OK),
                      lambda entry: userfaultfd_rwprotect(ed, s.vma, entry, enable_rwp)[0])
-    there = negate(pte_none_mostly(ed, done.entry.pte))
+    there = negate(pte_none_mostly(ed, s.entry.pte))
     history = replace(s.history, rw_protected=conj(enable_rwp, negate(s.vma.rwp_async), there))
     return ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
 
@@ -110,41 +112,59 @@ def open_uffd(ed: Edition, s: State, wp_unpopulated: bool = False,
     return ite(s.uffd_open, Effect(s), opened)
 
 
+Filling: TypeAlias = Callable[[Vma, Entry], tuple[Vma, Entry, BV]]
+"""What fills one page, of a VMA, with the outcome where it is the only one."""
+
+
+def _filled(ed: Edition, s: State, fill: Filling) -> tuple[State, Bool, BV]:
+    """Page by page, up to the first that cannot be filled: EAGAIN where another was before. And
+    whether the first was."""
+    vma, entry, result = fill(s.vma, s.entry)
+    done = as_term(result == OK)
+    filled = replace(s, vma=vma, entry=entry)
+    if s.rest is None:
+        return filled, done, result
+    _, rest, then = fill(s.vma, s.rest)
+    table = replace(s.rest, huge=entry.huge, no_tables=entry.no_tables)
+    rest = ite(done, rest, table)
+    partly = conj(done, as_term(then != OK))
+    return replace(filled, rest=rest), done, ite(partly, outcome(Outcome.EAGAIN), result)
+
+
 def copy(ed: Edition, s: State, wp: bool) -> Effect:
     """What is copied in counts as a store; with MODE_WP the page is protected from then on."""
-    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, wp)
-    done = as_term(result == OK)
+    filled, done, result = _filled(ed, s, lambda vma, entry: mfill_atomic(ed, vma, entry, wp))
     sync = conj(wp, negate(s.vma.wp_async))
     history = replace(stored(s, True), protected=sync, protected_populated=sync,
                       protected_async=conj(wp, s.vma.wp_async), stored_since_wp=False,
                       poisoned=False)
-    copied = replace(s, vma=vma, entry=entry, history=ite(done, history, s.history))
+    copied = replace(filled, history=ite(done, history, s.history))
     return ioctl(s, Effect(copied, result))
 
 
 def zeropage(ed: Edition, s: State) -> Effect:
     """No store, and by its documentation no end of a protection."""
-    vma, entry, result = mfill_atomic(ed, s.vma, s.entry, False, zeropage=True)
-    filled = cured(replace(s, vma=vma, entry=entry), as_term(result == OK))
-    return ioctl(s, Effect(filled, result))
+    filled, done, result = _filled(
+        ed, s, lambda vma, entry: mfill_atomic(ed, vma, entry, False, zeropage=True))
+    return ioctl(s, Effect(cured(filled, done), result))
 
 
 def proceed(ed: Edition, s: State, wp: bool) -> Effect:
     """UFFDIO_CONTINUE. No store; with MODE_WP the page is protected from then on. Without it, who
     could have asked for it has a page that is not; where there is no such mode, nothing ends."""
-    vma, entry, result = userfaultfd_continue(ed, s.vma, s.entry, wp)
-    done = as_term(result == OK)
+    filled, done, result = _filled(
+        ed, s, lambda vma, entry: userfaultfd_continue(ed, vma, entry, wp))
     asked = conj(done, ed.has("0289184476c8"))
     sync = conj(wp, negate(s.vma.wp_async))
     history = replace(s.history, protected=sync, protected_populated=sync,
                       protected_async=conj(wp, s.vma.wp_async),
                       stored_since_wp=conj(s.history.stored_since_wp, not wp))
-    mapped = cured(replace(s, vma=vma, entry=entry, history=ite(asked, history, s.history)), done)
+    mapped = cured(replace(filled, history=ite(asked, history, s.history)), done)
     return ioctl(s, Effect(mapped, result))
 
 
 def poison(ed: Edition, s: State) -> Effect:
-    vma, entry, result = userfaultfd_poison(ed, s.vma, s.entry)
-    poisoned = disj(s.history.poisoned, as_term(result == OK))
-    history = replace(s.history, poisoned=poisoned)
-    return ioctl(s, Effect(replace(s, vma=vma, entry=entry, history=history), result))
+    filled, done, result = _filled(
+        ed, s, lambda vma, entry: userfaultfd_poison(ed, vma, entry))
+    history = replace(s.history, poisoned=disj(s.history.poisoned, done))
+    return ioctl(s, Effect(replace(filled, history=history), result))

@@ -64,14 +64,14 @@ class KernelSystem:
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
         others = mapping.thp and (
-            mapping.anonymous or "collapse" in self.actions
+            mapping.anonymous or not {"collapse", "poison", "continue"}.isdisjoint(self.actions)
             or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
         self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
                              uffd_open=True, history=fresh_history(mapping))
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks} | {*follows}
         if mapping.thp:
-            followed |= {"huge", "large"}
+            followed |= {"huge", "large"} | ({"unused"} if "pin" in self.actions else set())
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
         if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:

@@ -1,0 +1,58 @@
+"""Mutants of what pins, guard regions, userfaultfd ioctls and mode RWP do to huge pages."""
+
+from model.mutation.mutant import Mutant
+
+_ON = "close open:rwp register:rwp rwp unrwp"
+_PINNED = "no promise says what a pin keeps from being split, merged or moved"
+
+MUTANTS = (
+    # --- pins
+    Mutant("huge_memory", "copy_huge_pmd", "conj(entry.pinned, entry.anon_exclusive)", "False",
+           "fork shares a pinned huge page", mapping="thp", allow="pin fork:stay"),
+    Mutant("fork", "_copied_page", "huge=False", "huge=entry.huge",
+           "the child's copies of a pinned huge page are a huge page", mapping="thp",
+           allow="pin fork:child"),
+    Mutant("large_folio", "split_folio", "ite(entry.pinned, entry, ", "ite(False, entry, ",
+           "a pinned huge page is split by MADV_FREE", edition="v6.1", mapping="thp",
+           allow="pin split free"),
+    Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",
+           "a pinned page is collapsed", mapping="thp", allow="pin split collapse"),
+    Mutant("task_mmu", "clear_soft_dirty", "spared = conj(spared, negate(entry.huge))", "pass",
+           "clear_refs spares the PMD of a pinned page", mapping="thp", allow="pin"),
+    # --- markers and small pages in the place of a PMD
+    Mutant("userfaultfd", "mfill_establish_pmd", "conj(entry.huge, pte_none(entry.pte))",
+           "entry.huge", "a PMD that maps a huge page is taken for a page table", mapping="thp",
+           allow="copy"),
+    Mutant("madvise", "madvise_guard_install", "guard=True, huge=False", "guard=True",
+           "a guard region leaves no page table", edition="v7.3", mapping="thp", allow="guard"),
+    Mutant("khugepaged", "madvise_collapse", "negate(marked))", "True)",
+           "poison is collapsed", mapping="thp", allow="poison collapse"),
+    # --- mode RWP
+    Mutant("huge_memory", "change_huge_pmd", "changed = rwp_restored(ed, vma, changed)", "pass",
+           "mprotect opens a PMD that is read-write protected", edition="v7.3", mapping="thp",
+           allow=_ON),
+    Mutant("huge_memory", "change_huge_pmd", "if cp.uffd_prot:\n        changed",
+           "if cp.uffd_wp:\n        changed", "`rwp` does not protect a PMD", edition="v7.3",
+           mapping="thp", allow=_ON),
+    Mutant("huge_memory", "split_huge_pmd_locked", "pmd, rwp_restored(ed, vma, pte))", "pmd, pte)",
+           "the PTEs of a read-write protected PMD are open", edition="v7.3", mapping="thp",
+           allow=f"{_ON} split"),
+    Mutant("huge_memory", "split_huge_zero_page_pmd", "rwp_restored(ed, vma, pte)", "pte",
+           "those of the huge zero page are open", edition="v7.3", mapping="thp",
+           allow=f"{_ON} split"),
+    Mutant("huge_memory", "remove_migration_pmd", "since = rwp_restored(ed, vma, since)", "pass",
+           "a read-write protected huge page that migrates is open", edition="v7.3",
+           mapping="thp", allow=f"{_ON} migrate"),
+    Mutant("huge_memory", "move_huge_pmd", "rwp_disarmed(ed, vma, pmd)", "pmd",
+           "a read-write protected huge page moves closed", edition="v7.3", mapping="thp",
+           allow=f"{_ON} mremap"),
+    Mutant("huge_memory", "do_huge_pmd_uffd_rwp", "vma.rwp_async", "True",
+           "a fault opens a PMD that is read-write protected", edition="v7.3", mapping="thp",
+           allow=_ON),
+    Mutant("huge_memory", "huge_pmd_hint", "userfaultfd_pte_rwp(vma, entry.pte)", "False",
+           "a read-write protected PMD is taken for a NUMA hint", edition="v7.3", mapping="thp",
+           allow=_ON),
+    Mutant("large_folio", "try_to_map_unused_to_zeropage", "rwp_restored(ed, vma, pte)", "pte",
+           "an unused page that gives way to the zero page is open", edition="v7.3",
+           mapping="thp", allow=f"{_ON} pin split migrate"),
+)
