@@ -78,6 +78,8 @@ def refused(trace: Trace, number: int) -> str:
         return _continued(trace, step.op)
     if (step.op, step.outcome) == ("register:rwp", "EINVAL"):
         return _no_rwp(trace, number)
+    if (step.op, step.outcome) == ("open:user", "EINVAL"):
+        return "UFFD_USER_MODE_ONLY is of v5.11"
     if (call, step.outcome) == ("register", "EINVAL"):
         if not mapping.regular:
             return "write-protect mode is for anonymous memory alone before b1f9e8768618 (v5.19)"
