@@ -2,5 +2,5 @@
 
 A file for each. It defines functions under the names of the kernel functions that they replace,
 with the same parameters; inside one the kernel function of its name is the edition's own again.
-What each is for, and what it costs, stands in properties/findings.py.
+What each is for, and what it costs, stands in properties/findings/.
 """

@@ -1,4 +1,4 @@
-"""What a row of properties/findings.py says."""
+"""What a row of properties/findings/ says."""
 
 from __future__ import annotations
 
