@@ -113,9 +113,10 @@ def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Pa
             == [(calls, remedy) for calls, remedy, _ in ALL_OF_THEM]
         assert row["rest"] == "proved"
     assert check.main([*ASKED, "--format", "ktap"]) == 0
-    assert ("by anonymous memory takes no markers (3 calls), by MADV_DONTNEED and MADV_FREE drop "
-            "the protection of anonymous memory (4 calls), by KSM drops soft-dirty, uffd-wp and "
-            "read-write protection (5 calls); nothing else, proved") in capsys.readouterr().out
+    assert ("by anonymous memory takes no markers (3 calls), by MADV_DONTNEED, MADV_FREE and "
+            "UFFDIO_MOVE drop the protection of anonymous memory (4 calls), by KSM drops "
+            "soft-dirty, uffd-wp and read-write protection (5 calls); nothing else, "
+            "proved") in capsys.readouterr().out
     assert check.main([*ASKED, "--no-causes", "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["results"]
     assert (row["causes"], row["rest"]) == (None, None)

@@ -56,10 +56,11 @@ static int move_swapped_in(void)
 	struct uffdio_writeprotect there = { .range = { (long)from, LENGTH },
 		.mode = UFFDIO_WRITEPROTECT_MODE_WP };
 	unsigned long long entry = 0;
+	int tries;
 
 	*(volatile char *)from = 1;
 	ioctl(uffd, UFFDIO_WRITEPROTECT, &there);
-	for (int tries = 0; tries < 100 && !(entry >> 62 & 1); tries++)
+	for (tries = 0; tries < 100 && !(entry >> 62 & 1); tries++)
 		if (madvise(from, LENGTH, 21 /* MADV_PAGEOUT */)
 				|| pread(pagemap, &entry, sizeof(entry), (long)from / PAGE * sizeof(entry)) < 0)
 			SKIP("a page in swap", errno);

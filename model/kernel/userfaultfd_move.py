@@ -63,7 +63,7 @@ def move_present_ptes(ed: Edition, dst_vma: Vma, dst: Entry, src: Entry) -> Entr
 
 
 @mirrors(_MM)
-def move_swap_pte(_ed: Edition, dst_vma: Vma, dst: Entry, src: Entry) -> Entry:
+def move_swap_pte(ed: Edition, dst_vma: Vma, dst: Entry, src: Entry) -> Entry:
     """A page that is swapped out: its entry is moved as it is, with the uffd-wp bit that it has,
     and soft-dirty."""
     pte = pte_swp_mksoft_dirty(src.pte)
