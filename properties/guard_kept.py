@@ -30,6 +30,7 @@ PROPERTY = Property(
     allowed=lambda t: implies(t.before.history.guarded, _ended(t)),
     witness=lambda t: conj(t.op("store"), t.before.history.guarded),
     about=("guard", "unguard"),
+    follows=("guarded",),
     speaks_of=_speaks_of,
     memory="memory that can have guard regions (v6.13, of files v6.15), as small pages",
     violated=(

@@ -78,6 +78,7 @@ TOLD_BY: dict[str, Told] = {
     "f1879e8a0c60": Told("softdirty-armed", "anon", ("ksm", "pageout", "pin"), "v7.3"),
     "cac1db8c3aad": Told("softdirty-precise", "shmem-thp", (), "v6.18", True),
     "unregister-owner": Told("owner-only", "anon", ("other:unregister",), "v7.3"),
+    "copy-marker": Told("guard-kept", "anon", ("copy", "guard", "unguard"), "v7.3"),
     "scan-unpopulated": Told("async-precise", "anon", _SCANNED, "v7.3"),
     "scan-hole": Told("async-precise", "thp", _SCANNED, "v7.3"),
     "f7491d7c81db": Told("mprotect-precise", "thp", (), "v7.3"),

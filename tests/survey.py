@@ -18,10 +18,10 @@ CELLS = "cells"
 
 
 @cache
-def explored(edition: Edition, mapping: Mapping,
-             allow: tuple[str, ...]) -> tuple[KernelSystem, Exhausted]:
-    """The system of these operations, and its graph."""
-    kernel = kernel_system(edition, mapping, allowing(edition, mapping, allow))
+def explored(edition: Edition, mapping: Mapping, allow: tuple[str, ...],
+             follows: tuple[str, ...] = ()) -> tuple[KernelSystem, Exhausted]:
+    """The system of these operations and facts, and its graph."""
+    kernel = kernel_system(edition, mapping, allowing(edition, mapping, allow), follows)
     return kernel, Exhausted(kernel.machine)
 
 
@@ -33,8 +33,9 @@ _KEPT: list[Any] = []
 
 
 @cache
-def _terms(edition: Edition, mapping: Mapping, allow: tuple[str, ...]) -> tuple[int, ...]:
-    system = explored(edition, mapping, allow)[0].system
+def _terms(edition: Edition, mapping: Mapping, allow: tuple[str, ...],
+           follows: tuple[str, ...]) -> tuple[int, ...]:
+    system = explored(edition, mapping, allow, follows)[0].system
     terms = [*system.initial, *(t for branch in system.branches for t in branch)]
     _KEPT.append(terms)
     return tuple(t.get_id() for t in terms)
@@ -43,10 +44,11 @@ def _terms(edition: Edition, mapping: Mapping, allow: tuple[str, ...]) -> tuple[
 def _found(prop: Property, edition: Edition, mapping: Mapping,
            allow: tuple[str, ...]) -> tuple[tuple[str, ...] | None, bool]:
     """The calls that break the promise, and whether something puts it to the test."""
-    kernel, exhausted = explored(edition, mapping, allow)
+    kernel, exhausted = explored(edition, mapping, allow, prop.follows)
     question = prop.question(kernel)
     asked = question.safe, question.allowed, question.witness
-    key = (kernel.actions, _terms(edition, mapping, allow), *(t.get_id() for t in asked))
+    terms = _terms(edition, mapping, allow, prop.follows)
+    key = (kernel.actions, terms, *(t.get_id() for t in asked))
     if key not in _ANSWERS:
         _KEPT.append(asked)
         trace = exhausted.violation(question, Limits())

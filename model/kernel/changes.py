@@ -283,7 +283,8 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "none here: guard regions of files are copied by fork with an anon_vma",
            requires=("662df3e5c376", "f807123d578d")),
     Change("copy-marker", "mm: correctly handle UFFD PTE markers", "v6.19",
-           "none here: UFFDIO_COPY fills a guard region", requires=("662df3e5c376",)),
+           "UFFDIO_COPY fills a guard region, as UFFDIO_ZEROPAGE of shared memory and "
+           "UFFDIO_CONTINUE do", requires=("662df3e5c376",)),
     Change("52526ca7fdb9", "fs/proc/task_mmu: implement IOCTL to get and optionally clear info "
            "about PTEs", "v6.7", "none here: PAGEMAP_SCAN is refused, and promises about it are "
            "not made"),

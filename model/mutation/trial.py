@@ -24,7 +24,7 @@ from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.reach import explore
 from model.system.state.mappings import MAPPINGS, find_mapping
-from model.system.state.state import OF_CONTENT, flatten
+from model.system.state.state import FOLLOWED, flatten
 from properties import PROPERTIES
 
 MAX_STATES = 20_000
@@ -75,7 +75,7 @@ class _World:
     def __init__(self, edition: Edition, mapping: str, operations: tuple[str, ...]) -> None:
         with called() as common:
             self.kernel = KernelSystem(edition, find_mapping(mapping), operations,
-                                       follows=OF_CONTENT)
+                                       follows=FOLLOWED)
             pagemap_read(edition, self.kernel.before.vma, self.kernel.before.entry)
         self._common = common
         self._step = cache(self._watched)
@@ -109,7 +109,7 @@ class _World:
         right = {scope: self._right(scope, promises) for scope, promises in together.items()}
         with applied(mutant) as edition:
             wrong = KernelSystem(edition, self.kernel.mapping, self.kernel.actions,
-                                 follows=OF_CONTENT)
+                                 follows=FOLLOWED)
             steps = {op: self._built(wrong.effect(op, self.kernel.before)) for op in touched}
             initial = compile_terms((), flatten(wrong.initial))(())
         found = []
@@ -137,7 +137,7 @@ class _World:
     @cached_property
     def _variables(self) -> tuple[z3.ExprRef, ...]:
         return _Asked(self.kernel.edition, self.kernel.mapping, self.kernel.actions,
-                      follows=OF_CONTENT).system.variables
+                      follows=FOLLOWED).system.variables
 
 
 class _Asked(KernelSystem):

@@ -24,7 +24,7 @@ from model.system.patching.misfit import misfit, shape, strangers
 from model.system.patching.trial import limited
 from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS
-from model.system.state.state import OF_CONTENT
+from model.system.state.state import FOLLOWED
 from properties import PROPERTIES
 from properties.base import Own, Property, Violated
 from properties.claims import CLAIMS
@@ -111,8 +111,8 @@ def _checked(file: str, p: Property) -> Property:
             ("origin", "a text", _text(p.origin)), ("memory", "a text", _text(p.memory)),
             ("role", f"one of {', '.join(_ROLES)}", p.role in _ROLES),
             ("about", "a tuple of operations", _all(p.about, str)),
-            ("follows", f"a tuple of {', '.join(OF_CONTENT)}",
-             _all(p.follows, str) and set(p.follows) <= {*OF_CONTENT}),
+            ("follows", f"a tuple of {', '.join(FOLLOWED)}",
+             _all(p.follows, str) and set(p.follows) <= {*FOLLOWED}),
             ("violated", 'a tuple of Violated("MAPPING ...", ("-COMMIT", ...), "because")',
              _all(p.violated, Violated) and all(
                  _all((v.mappings, v.because, v.by), str) and _all(v.when, str)

@@ -8,7 +8,7 @@ from model.system.actions.operations import CORE, with_needed
 from model.system.asking.expression import read
 from model.system.asking.language import negate
 from model.system.asking.step_view import StepView
-from model.system.state.state import OF_CONTENT
+from model.system.state.state import FOLLOWED, OF_CONTENT
 from properties.base import Own, Property
 
 OPTION = "--never"
@@ -27,12 +27,18 @@ def never(text: str) -> Property:
         origin=f"{OPTION} on the command line",
         witness=_any_step,
         about=tuple(asked),
-        follows=() if said.names.isdisjoint(OF_CONTENT) else OF_CONTENT,
+        follows=_followed(said.names),
         parts=tuple((part.text, part.on_either_side) for part in said.parts),
         own=Own(OPTION, said.text, said.text, of_soft_dirty=not said.names.isdisjoint(_SOFT_DIRTY)))
     if said.of_step:
         return replace(promise, allowed=lambda step: negate(said.after(step)))
     return replace(promise, safe=lambda view: negate(said.of_state(view)))
+
+
+def _followed(names: set[str]) -> tuple[str, ...]:
+    """Those facts, and what a load reads as a whole."""
+    content = not names.isdisjoint(OF_CONTENT)
+    return tuple(fact for fact in FOLLOWED if fact in names or (content and fact in OF_CONTENT))
 
 
 def named(name: str) -> Property | None:

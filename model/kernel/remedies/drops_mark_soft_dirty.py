@@ -70,9 +70,9 @@ def mfill_atomic_pte_poison(ed: Edition, entry: Entry) -> Entry:
     return poisoned.with_pte(pte_swp_mksoft_dirty(poisoned.pte))
 
 
-def mfill_atomic_pte_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """In a private mapping of a file."""
-    zeroed = userfaultfd.mfill_atomic_pte_zeropage(ed, vma, entry)
+    zeroed = userfaultfd.mfill_atomic_pte_zeropage(_ed, vma, entry)
     return zeroed if vma.mapping.anonymous else zeroed.with_pte(pte_mksoft_dirty(zeroed.pte))
 
 

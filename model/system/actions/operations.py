@@ -147,7 +147,7 @@ OPERATIONS: dict[str, Operation] = {o.name: o for o in (
               moves.move_out),
     Operation("poison", "UFFDIO_POISON", uffd.poison, tracks=("poison", "poisoned")),
     Operation("guard", "madvise(MADV_GUARD_INSTALL)", effects.guard,
-              tracks=("guard", "guarded", "maybe_guard", "anon_vma", "mergeable")),
+              tracks=("guard", "maybe_guard", "anon_vma", "mergeable")),
     Operation("unguard", "madvise(MADV_GUARD_REMOVE)", effects.unguard, after=("guard",)),
     Operation("fork:stay", "fork(2), the child lives on", partial(effects.fork, lives=True),
               tracks=("in_child", "cache_in_child", "slot_in_child", "anon_vma", "mergeable")),

@@ -26,6 +26,7 @@ from model.system.relation.library import Branch, Library, library
 from model.system.relation.transition import TransitionSystem
 from model.system.state.mappings import fresh_vma
 from model.system.state.state import (
+    FOLLOWED,
     OF_CONTENT,
     State,
     flatten,
@@ -77,7 +78,7 @@ class KernelSystem:
         if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
             followed.discard("astray")
         self._fixed = {prefix + fact for prefix in ("", "rest.")
-                       for fact in (TRACKED | {*OF_CONTENT}) - followed}
+                       for fact in (TRACKED | {*FOLLOWED}) - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)

@@ -35,11 +35,10 @@ class History:
     registration, and what drops the page, but for MADV_DONTNEED of a page of a file.
     `guarded`: `guard` has returned ok, and nothing since that ends it by its documentation.
 
-    What a load would read, which is followed where a promise asks for it (OF_CONTENT). `changed`:
-    other than at the last clear_refs (or mmap); `beneath`: so would be what is there once the
-    program's own is given up, which is zeroes, or of private memory what the file has; `content`:
-    the two are not the same. `barred`: at that clear_refs a signal was all that a load got, from
-    poison or a guard region.
+    Of what a load would read (OF_CONTENT; actions/content.py). `changed`: it is other than at the
+    last clear_refs (or mmap); `beneath`: so is what would be there once the program's own is given
+    up, which is zeroes, or of private memory what the file has; `content`: the two are not the
+    same. `barred`: at that clear_refs a load got a signal, from poison or a guard region.
     """
 
     stored: Bool
@@ -57,7 +56,8 @@ class History:
 
 
 OF_CONTENT = ("content", "changed", "beneath", "barred")
-"""Facts of the history that no operation needs: followed where a promise speaks of them."""
+FOLLOWED = (*OF_CONTENT, "guarded")
+"""Facts of the history that no operation needs: kept where a promise speaks of them."""
 
 
 def fresh_history(mapping: Mapping) -> History:
