@@ -42,14 +42,15 @@ from model.kernel.userfaultfd_k import rwp_disarmed, userfaultfd_wp
 @mirrors("kernel/fork.c")
 def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """The child's VMA and entry, while the parent lives on. Page tables are copied where a fault
-    could not make them anew (vma_needs_copy)."""
+    could not make them anew (vma_needs_copy), but no PMD of a file."""
     child = dup_userfaultfd(ed, vma)
     page = conj(pte_present(entry.pte), negate(entry.anon), negate(pte_special(entry.pte)))
     there = replace(entry, pinned=False,
                     cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
     empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
     if vma.mapping.shared:
-        shared = _copied_shared(ed, child, there, vma)
+        shared = ite(there.huge, replace(empty, no_tables=there.no_tables),
+                     _copied_shared(ed, child, there, vma))
         return child, ite(vma_needs_copy(ed, vma, there), shared, empty)
     copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
     kept = replace(copied, pinned=False)

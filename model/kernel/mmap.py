@@ -73,5 +73,5 @@ def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     an anon_vma, and since "guard-flag" where it may have guard regions. A shared mapping has an
     anon_vma because of those alone."""
     if vma.mapping.shared:
-        return conj(vma.maybe_guard, not vma.mapping.hugetlb, not vma.mapping.thp)
+        return conj(vma.maybe_guard, not vma.mapping.hugetlb)
     return disj(entry.anon, vma.anon_vma, conj(ed.has("guard-flag"), vma.maybe_guard))
