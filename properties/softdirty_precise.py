@@ -46,10 +46,10 @@ PROPERTY = Property(
         Violated("thp", ("+cac1db8c3aad",), _BATCH, by="split open:async"),
         Violated("shmem-thp", ("+cac1db8c3aad",), _BATCH),
         *(row for op, when in _CONTINUING for row in (
-            Violated("private-shmem", when, _MAPPED, by=op),
+            Violated("private-shmem shmem-thp", when, _MAPPED, by=op),
             Violated("shmem", when, _MAPPED, by=" ".join(f"{op}&{u}" for u in _UNMAPPED)),
             Violated("shmem", (*when, *GUARDED), _MAPPED, by=f"{op}&guard"))),
-        Violated("private-shmem", ("+153132571f02", "-b1f9e8768618"), _MAPPED,
+        Violated("private-shmem shmem-thp", ("+153132571f02", "-b1f9e8768618"), _MAPPED,
                  by="continue&register:missing continue&register:minor"),
         Violated("shmem", ("+153132571f02", "-b1f9e8768618"), _MAPPED, by=" ".join(
             f"continue&{mode}&{op}" for mode in ("register:missing", "register:minor")

@@ -44,7 +44,7 @@ PROPERTY = Property(
                                        *((("-c88033efe9a3", *opens), CLOSED, by)
                                          for opens, by in _REOPENED),
                                        (("-0cef0bb836e3",), MOVED, "mremap"))),
-        Violated("shmem private-shmem hugetlb", ("-register-ebusy", "+c949b097ef2e"),
+        Violated("shmem private-shmem shmem-thp hugetlb", ("-register-ebusy", "+c949b097ef2e"),
                  REREGISTERED + BELIEVED, by="register:minor"),
         Violated("private-hugetlb", ("-60d5b473d61b", "-register-ebusy", "+7677f7fd8be7"),
                  REREGISTERED + BELIEVED, by="register:minor"),

@@ -51,7 +51,7 @@ def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     tracked = conj(disj(vma.mapping.hugetlb, ed.has("c56d1b62cce8")),
                    userfaultfd_wp(dup_userfaultfd(ed, vma)))
     if vma.mapping.shared:
-        guarded = conj(vma.maybe_guard, not vma.mapping.hugetlb, not vma.mapping.thp)
+        guarded = conj(vma.maybe_guard, not vma.mapping.hugetlb)
         return disj(tracked, guarded)
     return disj(tracked, entry.anon, vma.anon_vma, conj(ed.has("guard-flag"), vma.maybe_guard))
 
@@ -59,14 +59,15 @@ def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 @mirrors("kernel/fork.c")
 def dup_mmap(ed: Edition, vma: Vma, entry: Entry) -> tuple[Vma, Entry]:
     """The child's VMA and entry, while the parent lives on. Page tables are copied where a fault
-    could not make them anew (vma_needs_copy)."""
+    could not make them anew (vma_needs_copy), but no PMD of a file."""
     child = dup_userfaultfd(ed, vma)
     page = conj(pte_present(entry.pte), negate(entry.anon), negate(pte_special(entry.pte)))
     there = replace(entry, pinned=False,
                     cache_in_child=disj(entry.cache_in_child, conj(page, negate(entry.zero_page))))
     empty = replace(there.unmapped(word(0)), huge=vma.mapping.thp, no_tables=vma.mapping.thp)
     if vma.mapping.shared and not vma.mapping.hugetlb:
-        shared = _copied_shared(ed, child, there, vma)
+        shared = ite(there.huge, replace(empty, no_tables=there.no_tables),
+                     _copied_shared(ed, child, there, vma))
         return child, ite(vma_needs_copy(ed, vma, there), shared, empty)
     copied = (_copied_hugetlb if vma.mapping.hugetlb else _copied)(ed, vma, child, there)
     kept = replace(copied, pinned=False)

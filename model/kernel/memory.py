@@ -385,9 +385,10 @@ def copy_nonpresent_pte(ed: Edition, entry: Entry, child_lives: bool) -> Entry:
 @mirrors(_C)
 def copy_page_range(ed: Edition, vma: Vma, entry: Entry, child_lives: bool = False) -> Entry:
     """fork(2): what it leaves of the parent's entry, once the child has exited or while it
-    lives. A shared one stays as it is, and the child maps its page where it is copied."""
+    lives. A shared one stays as it is, and the child maps its page where it is copied, but no PMD
+    of a file."""
     if vma.mapping.shared:
-        mapped = disj(pte_present(entry.pte), is_migration_entry(ed, entry.pte))
+        mapped = negate(disj(entry.huge, pte_none(entry.pte), is_pte_marker(ed, entry.pte)))
         return entry.mapped_by_child(conj(child_lives, vma_needs_copy(ed, vma, entry), mapped))
     if vma.mapping.hugetlb:
         return copy_hugetlb_page_range(ed, vma, entry, child_lives)

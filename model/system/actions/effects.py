@@ -199,7 +199,11 @@ def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Ef
     done = each(s, lambda entry: copy_page_range(ed, s.vma, entry, child_lives=lives))
     if lives:
         done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
-    return Effect(replace(done, entry=stored_by_child(ed, s.vma, done.entry)) if stores else done)
+    if not stores:
+        return Effect(done)
+    entry = stored_by_child(ed, s.vma, done.entry)
+    rest = done.rest and _of_one_file_page(s.vma, entry, done.rest)
+    return Effect(replace(done, entry=entry, rest=rest))
 
 
 def fork_child(ed: Edition, s: State) -> Effect:
