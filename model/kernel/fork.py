@@ -48,8 +48,8 @@ def vma_needs_copy(ed: Edition, vma: Vma, entry: Entry) -> Bool:
     since c56d1b62cce8 where the child's is registered for write-protect mode (before, hugetlb was
     copied always), and since "guard-flag" where it may have guard regions. A shared mapping has
     an anon_vma because of those alone."""
-    tracked = conj(disj(vma.mapping.hugetlb, ed.has("c56d1b62cce8")),
-                   userfaultfd_wp(dup_userfaultfd(ed, vma)))
+    tracked = conj(vma.events, disj(vma.mapping.hugetlb, ed.has("c56d1b62cce8")),
+                   userfaultfd_wp(dup_userfaultfd(ed, vma)))  # without events never: costs nothing
     if vma.mapping.shared:
         guarded = conj(vma.maybe_guard, not vma.mapping.hugetlb)
         return disj(tracked, guarded)
