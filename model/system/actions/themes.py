@@ -69,8 +69,8 @@ _PINS = {"pin", "unpin", "pin:write"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled are pins of
-    transparent huge pages, and reclaim of those of shared memory."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are pins and
+    UFFDIO_MOVE of transparent huge pages, and reclaim of those of shared memory."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
