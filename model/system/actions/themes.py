@@ -27,6 +27,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "moves": ("move:in", "move:in:wp", "move:out", "register:missing", "dontneed", "pageout",
               "close", "open:async"),
     "moved": ("move:in", "move:out", "fork:stay", "pin", "migrate", "poison"),
+    "moved-rwp": ("move:in", "move:in:wp", "move:out", "register:missing", "close", "open:rwp",
+                  "open:rwp-async", "register:rwp", "rwp", "unrwp"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
@@ -52,7 +54,7 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "moves": "move:in",
-               "moved": "move:in", "frees": "free",
+               "moved": "move:in", "moved-rwp": "move:in", "frees": "free",
               "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
               "pins": "pin"}
 """Themes that are there only with the operation that they are about."""
