@@ -2,6 +2,7 @@
 
 from model.system.asking.language import conj, implies, negate
 from properties.base import Property, Violated
+from properties.stale import MOVED_IN
 
 _READ_ONLY = ("a read-only page comes back read-only, though vm_page_prot is writable: ")
 _MADE = "mapped or protected from the vm_page_prot of a registered VMA, and "
@@ -42,6 +43,8 @@ PROPERTY = Property(
                   "split", by="split&collapse open:async&collapse"),
          Violated("private-hugetlb", ("-3c811f7883c4", "-huge-pte-vm-write"), "the child's copy of "
                   "a page that its parent has pinned is writable though mprotect has made the "
-                  "memory read-only, and a page that migrates asks the VMA", by="pin&fork:child")),
+                  "memory read-only, and a page that migrates asks the VMA", by="pin&fork:child"),
+         Violated("anon", ("+adf505457032", "+rwp"), MOVED_IN + "; mode RWP takes it for its own",
+                  by="move:in:wp&register:missing&register:rwp")),
     about=("migrate",),
 )

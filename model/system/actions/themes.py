@@ -27,6 +27,8 @@ THEMES: dict[str, tuple[str, ...]] = {
     "moves": ("move:in", "move:in:wp", "move:out", "register:missing", "dontneed", "pageout",
               "close", "open:async"),
     "moved": ("move:in", "move:out", "fork:stay", "pin", "migrate", "poison"),
+    "moved-rwp": ("move:in", "move:in:wp", "move:out", "register:missing", "close", "open:rwp",
+                  "open:rwp-async", "register:rwp", "rwp", "unrwp"),
     "guards": ("guard", "unguard", "dontneed", "mremap", "register:missing", "poison"),
     "frees": ("free", "pageout", "swapoff", "migrate", "process_vm_writev"),
     "held": ("free", "pageout", "pin", "unpin", "pin:write", "fork:stay"),
@@ -58,7 +60,7 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "moves": "move:in",
-               "moved": "move:in", "frees": "free",
+               "moved": "move:in", "moved-rwp": "move:in", "frees": "free",
               "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
               "pins": "pin", "events": "open:events", "events-modes": "open:events"}
 """Themes that are there only with the operation that they are about."""
@@ -72,8 +74,9 @@ _OF_SMALL_PAGES = {"numa", "ksm"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled are
-    reclaim of transparent huge pages of shared memory, and what would make small pages of them."""
+    """The operations that an edition and mapping model, plainest first. Not modelled are UFFDIO_MOVE
+    and registered children of transparent huge pages, and of those of shared memory reclaim, and
+    what would make small pages of them."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
