@@ -67,8 +67,9 @@ FINDINGS: tuple[Finding, ...] = (
             "dirty or not, and in every entry of a hole and of what is truncated; make poison, "
             "guard markers and the zero page of UFFDIO_ZEROPAGE soft-dirty.",
             "drops_mark_soft_dirty", "as for the markers that keep soft-dirty, and page tables "
-            "for what was never touched; or say in soft-dirty.rst that it is about stores alone, "
-            "and that who saves memory asks too what is no longer there",
+            "for what was never touched; or say in soft-dirty.rst that it is about stores alone: "
+            "what was given up and is read again is mapped, and looks as it did "
+            "(given_up/stale.c)",
             ("softdirty-precise",)),
     Finding("UFFDIO_COPY, UFFDIO_ZEROPAGE and UFFDIO_CONTINUE fill a guard region",
             (Broken("guard-kept", "anon shmem private-shmem", ("copy",)),
