@@ -131,10 +131,11 @@ def _shared(ed: Edition, entry: Entry, present: BV, marker: BV, swp: BV) -> Entr
                    ite(is_pte_marker(ed, pte), entry.with_pte(marker), slot)))
 
 
-def stored_by_child(vma: Vma, entry: Entry) -> Entry:
+def stored_by_child(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
     that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
-    pages of private hugetlb memory are no file's."""
+    pages of private hugetlb memory are no file's. Where page tables are copied the child has poison
+    and guard regions too, and ends there."""
     private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
     of_file = not vma.mapping.anonymous and (vma.mapping.shared or not vma.mapping.hugetlb)
     read = conj(of_file, negate(entry.anon), negate(private_slot))
@@ -144,4 +145,5 @@ def stored_by_child(vma: Vma, entry: Entry) -> Entry:
         cache_swapped=conj(entry.cache_swapped, negate(read)),
         cache_reclaim=conj(entry.cache_reclaim, negate(read)),
         in_swap_cache=disj(entry.in_swap_cache, private_slot))
-    return ite(has(vma.vm_flags, VM_WRITE), stored, entry)
+    ended = conj(disj(entry.guard, entry.poison), vma_needs_copy(ed, vma, entry))
+    return ite(conj(has(vma.vm_flags, VM_WRITE), negate(ended)), stored, entry)

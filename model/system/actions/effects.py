@@ -193,7 +193,7 @@ def fork(ed: Edition, s: State, lives: bool = False, stores: bool = False) -> Ef
         done = each(done, lambda entry: ksm_fork(ed, s.vma, entry))
     if not stores:
         return Effect(done)
-    entry = stored_by_child(s.vma, done.entry)
+    entry = stored_by_child(ed, s.vma, done.entry)
     rest = done.rest and _of_one_file_page(s.vma, entry, done.rest)
     return Effect(replace(done, entry=entry, rest=rest))
 
