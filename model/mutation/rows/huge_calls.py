@@ -3,7 +3,7 @@
 from model.mutation.mutant import Mutant
 
 _ON = "close open:rwp register:rwp rwp unrwp"
-_PINNED = "no promise says what a pin keeps from being split, merged or moved"
+_PINNED = "no promise says that a pinned page is not collapsed"
 
 MUTANTS = (
     # --- pins
@@ -12,13 +12,9 @@ MUTANTS = (
     Mutant("fork", "_copied_page", "huge=False", "huge=entry.huge",
            "the child's copies of a pinned huge page are a huge page", mapping="thp",
            allow="pin fork:child"),
-    Mutant("large_folio", "split_folio", "ite(entry.pinned, entry, ", "ite(False, entry, ",
-           "a pinned huge page is split by MADV_FREE", edition="v6.1", mapping="thp",
-           allow="pin split free"),
     Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",
-           "a pinned page is collapsed", mapping="thp", allow="pin split collapse"),
-    Mutant("task_mmu", "clear_soft_dirty", "spared = conj(spared, negate(entry.huge))", "pass",
-           "clear_refs spares the PMD of a pinned page", mapping="thp", allow="pin"),
+           "a pinned page is collapsed", mapping="thp", allow="pin split collapse",
+           untold=_PINNED),
     # --- markers and small pages in the place of a PMD
     Mutant("userfaultfd", "mfill_establish_pmd", "conj(entry.huge, pte_none(entry.pte))",
            "entry.huge", "a PMD that maps a huge page is taken for a page table", mapping="thp",
