@@ -169,7 +169,8 @@ def child_stores(ed: Edition, vma: Vma, entry: Entry) -> Bool:
 def stored_by_child(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """What a store of a child that then exits leaves: the page of a shared file, dirty; the page
     that a private mapping swapped out, in the swap cache, since the parent has its slot too. The
-    pages of private hugetlb memory are no file's."""
+    pages of private hugetlb memory are no file's. Where page tables are copied the child has poison
+    and guard regions too, and ends there."""
     private_slot = conj(not vma.mapping.shared, is_swap_slot(entry.pte))
     of_file = not vma.mapping.anonymous and (vma.mapping.shared or not vma.mapping.hugetlb)
     read = conj(of_file, negate(entry.anon), negate(private_slot))

@@ -3,7 +3,7 @@
 from model.mutation.mutant import Mutant
 
 _ON = "close open:rwp register:rwp rwp unrwp"
-_PINNED = "no promise says what a pin keeps from being split, merged or moved"
+_PINNED = "no promise says that a pinned page is not collapsed"
 
 MUTANTS = (
     # --- pins
@@ -12,13 +12,9 @@ MUTANTS = (
     Mutant("fork", "_copied_page", "huge=False", "huge=entry.huge",
            "the child's copies of a pinned huge page are a huge page", mapping="thp",
            allow="pin fork:child"),
-    Mutant("large_folio", "split_folio", "ite(entry.pinned, entry, ", "ite(False, entry, ",
-           "a pinned huge page is split by MADV_FREE", edition="v6.1", mapping="thp",
-           allow="pin split free"),
     Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",
-           "a pinned page is collapsed", mapping="thp", allow="pin split collapse"),
-    Mutant("task_mmu", "clear_soft_dirty", "spared = conj(spared, negate(entry.huge))", "pass",
-           "clear_refs spares the PMD of a pinned page", mapping="thp", allow="pin"),
+           "a pinned page is collapsed", mapping="thp", allow="pin split collapse",
+           untold=_PINNED),
     # --- markers and small pages in the place of a PMD
     Mutant("userfaultfd", "mfill_establish_pmd", "conj(entry.huge, pte_none(entry.pte))",
            "entry.huge", "a PMD that maps a huge page is taken for a page table", mapping="thp",
@@ -45,14 +41,12 @@ MUTANTS = (
            mapping="thp", allow=f"{_ON} migrate"),
     Mutant("huge_memory", "move_huge_pmd", "rwp_disarmed(ed, vma, pmd)", "pmd",
            "a read-write protected huge page moves closed", edition="v7.3", mapping="thp",
-           allow=f"{_ON} mremap"),
+           allow=f"{_ON} mremap",
+           untold="the next access takes it for a NUMA hint, and opens it"),
     Mutant("huge_memory", "do_huge_pmd_uffd_rwp", "vma.rwp_async", "True",
            "a fault opens a PMD that is read-write protected", edition="v7.3", mapping="thp",
            allow=_ON),
     Mutant("huge_memory", "huge_pmd_hint", "userfaultfd_pte_rwp(vma, entry.pte)", "False",
            "a read-write protected PMD is taken for a NUMA hint", edition="v7.3", mapping="thp",
            allow=_ON),
-    Mutant("large_folio", "try_to_map_unused_to_zeropage", "rwp_restored(ed, vma, pte)", "pte",
-           "an unused page that gives way to the zero page is open", edition="v7.3",
-           mapping="thp", allow=f"{_ON} pin split migrate"),
 )
