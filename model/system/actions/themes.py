@@ -74,9 +74,9 @@ _OF_SMALL_PAGES = {"numa", "ksm"}
 
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
-    """The operations that an edition and mapping model, plainest first. Not modelled are UFFDIO_MOVE
-    and registered children of transparent huge pages, and of those of shared memory reclaim, and
-    what would make small pages of them."""
+    """The operations that an edition and mapping model, plainest first. Not modelled, of
+    transparent huge pages, are UFFDIO_MOVE and registered children, and of those of shared memory
+    reclaim and what would make small pages of them."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
