@@ -21,7 +21,7 @@ MUTANTS = (
     # --- memory.py
     Mutant("memory", "do_anonymous_page", "pte_mkdirty(ed, mk_pte(ed, vma))", "mk_pte(ed, vma)",
            "the first store is not recorded", mapping="anon"),
-    Mutant("memory", "do_anonymous_page", "pte_mkwrite(ed, pte), vma", "pte, vma",
+    Mutant("memory", "do_anonymous_page", "pte_mkwrite(ed, pte), mk_pte", "pte, mk_pte",
            "the first store faults twice", mapping="anon",
            untold="no promise counts the faults of an access that completes", shown="oracle"),
     Mutant("memory", "do_anonymous_page", "pte_mkspecial(mk_pte(ed, vma))", "mk_pte(ed, vma)",

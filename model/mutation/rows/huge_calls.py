@@ -9,7 +9,7 @@ MUTANTS = (
     # --- pins
     Mutant("huge_memory", "copy_huge_pmd", "conj(entry.pinned, entry.anon_exclusive)", "False",
            "fork shares a pinned huge page", mapping="thp", allow="pin fork:stay"),
-    Mutant("fork", "_copied_page", "huge=False", "huge=entry.huge",
+    Mutant("fork", "copy_present_page", "huge=False", "huge=entry.huge",
            "the child's copies of a pinned huge page are a huge page", mapping="thp",
            allow="pin fork:child"),
     Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",

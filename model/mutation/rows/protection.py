@@ -3,6 +3,9 @@
 from model.mutation.mutant import Mutant
 
 MUTANTS = (
+    Mutant("pgtable", "mk_pte", "return vma.vm_page_prot",
+           "return vm_get_page_prot(ed, vma.vm_flags)",
+           "a page is mapped as the flags say, whatever vm_page_prot watches for"),
     # --- mmap.py
     Mutant("mmap", "vma_soft_dirty_enabled", "negate(has(vma.vm_flags, VM_SOFTDIRTY))",
            "has(vma.vm_flags, VM_SOFTDIRTY)", "VM_SOFTDIRTY read the wrong way round"),

@@ -135,11 +135,12 @@ def _unplaced(ed: Edition, pte: BV) -> BV:
 
 def _usual(ed: Edition, state: State) -> Bool:
     """vm_page_prot is a pgprot, and entries are as they can be, for pages where the model has them:
-    a huge one is in no swap slot, and the zero page does not move."""
+    a huge one is in no swap slot, and neither the zero page nor one that is pinned moves."""
     prot = state.vma.vm_page_prot
     entries = [e for e in (state.entry, state.rest) if e is not None]
     return conj(pte_present(prot), negate(has(prot, ~_PGPROT & (1 << WORD) - 1)), *(
-        conj(e.pte == _unplaced(ed, e.pte), implies(e.zero_page, pte_present(e.pte)),
+        conj(e.pte == _unplaced(ed, e.pte),
+             implies(disj(e.zero_page, conj(e.pinned, e.anon)), pte_present(e.pte)),
              disj(pte_none_mostly(ed, e.pte), pte_present(e.pte), is_migration_entry(ed, e.pte),
                   conj(is_swap_slot(e.pte), negate(disj(state.vma.mapping.hugetlb, e.huge)))))
         for e in entries))
