@@ -9,9 +9,12 @@ MUTANTS = (
     # --- pins
     Mutant("huge_memory", "copy_huge_pmd", "conj(entry.pinned, entry.anon_exclusive)", "False",
            "fork shares a pinned huge page", mapping="thp", allow="pin fork:stay"),
+<<<<<<< HEAD
     Mutant("fork", "copy_present_page", "huge=False", "huge=entry.huge",
            "the child's copies of a pinned huge page are a huge page", mapping="thp",
            allow="pin fork:child"),
+=======
+>>>>>>> huge
     Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",
            "a pinned page is collapsed", mapping="thp", allow="pin split collapse",
            untold=_PINNED),
@@ -22,7 +25,7 @@ MUTANTS = (
     Mutant("madvise", "madvise_guard_install", "guard=True, huge=False", "guard=True",
            "a guard region leaves no page table", edition="v7.3", mapping="thp", allow="guard"),
     Mutant("khugepaged", "madvise_collapse", "negate(marked))", "True)",
-           "poison is collapsed", mapping="thp", allow="poison collapse"),
+           "poison is collapsed", edition="v7.3", mapping="thp", allow="poison collapse"),
     # --- mode RWP
     Mutant("huge_memory", "change_huge_pmd", "changed = rwp_restored(ed, vma, changed)", "pass",
            "mprotect opens a PMD that is read-write protected", edition="v7.3", mapping="thp",

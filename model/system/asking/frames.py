@@ -140,7 +140,8 @@ def _usual(ed: Edition, state: State) -> Bool:
     entries = [e for e in (state.entry, state.rest) if e is not None]
     return conj(pte_present(prot), negate(has(prot, ~_PGPROT & (1 << WORD) - 1)), *(
         conj(e.pte == _unplaced(ed, e.pte),
-             implies(disj(e.zero_page, conj(e.pinned, e.anon)), pte_present(e.pte)),
+             implies(disj(e.zero_page, conj(e.pinned, e.anon_exclusive)),
+                     pte_present(e.pte)),
              disj(pte_none_mostly(ed, e.pte), pte_present(e.pte), is_migration_entry(ed, e.pte),
                   conj(is_swap_slot(e.pte), negate(disj(state.vma.mapping.hugetlb, e.huge)))))
         for e in entries))
