@@ -9,12 +9,6 @@ MUTANTS = (
     # --- pins
     Mutant("huge_memory", "copy_huge_pmd", "conj(entry.pinned, entry.anon_exclusive)", "False",
            "fork shares a pinned huge page", mapping="thp", allow="pin fork:stay"),
-<<<<<<< HEAD
-    Mutant("fork", "copy_present_page", "huge=False", "huge=entry.huge",
-           "the child's copies of a pinned huge page are a huge page", mapping="thp",
-           allow="pin fork:child"),
-=======
->>>>>>> huge
     Mutant("khugepaged", "referenced_elsewhere", "entry.pinned", "False",
            "a pinned page is collapsed", mapping="thp", allow="pin split collapse",
            untold=_PINNED),
