@@ -25,7 +25,7 @@ from model.kernel.memory import copy_page_range, try_to_free_pte, unmap_single_v
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mprotect import change_prot_numa, do_mprotect_pkey
 from model.kernel.mremap import check_prep_vma, move_vma
-from model.kernel.pgtable import pte_dirty, pte_present
+from model.kernel.pgtable import pte_dirty, pte_none, pte_present
 from model.kernel.records import Entry, Outcome, Vma, outcome
 from model.kernel.rmap import folio_remove_rmap_pte, page_vma_mkclean_one
 from model.kernel.rsrc import io_pin_pages
@@ -264,7 +264,7 @@ def pageout(ed: Edition, s: State) -> Effect:
     rest = s.rest and madvise_pageout(ed, s.vma, _of_one_folio(ed, s.entry, s.rest),
                                       unused=True)[0]
     done = replace(s, entry=entry, rest=rest)
-    return Effect(not_rw_protected(done, pte_none_mostly(ed, entry.pte)), result)
+    return Effect(not_rw_protected(done, pte_none(entry.pte)), result)
 
 
 def migrate(ed: Edition, s: State, begin: bool = True, end: bool = True) -> Effect:
