@@ -1,5 +1,6 @@
-"""mm/memory.c: do_fault_around(): what a load of a page of a file maps beside it. Read from 6.1.192,
-6.12.117 and 7.3.4.
+"""mm/memory.c: do_fault_around(): what a load of a page of a file maps beside it.
+
+Read from 6.1.192, 6.12.117 and 7.3.4.
 
 The pages around it are those of the 64K that it lies in, which the mapping has wholly or less, as
 far as the VMA goes.

@@ -109,7 +109,7 @@ def as_term(a: Bool) -> z3.BoolRef:
 
 
 def ite(cond: Bool, then: T, other: T) -> T:
-    """``then`` where ``cond`` holds, else ``other``: of terms, or of records and tuples part by part.
+    """``then`` where ``cond`` holds, else ``other``: of terms, or of records and tuples by parts.
 
     Raises TypeError where the two sides are facts of the model (a mapping, a name) that differ.
     """

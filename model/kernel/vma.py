@@ -166,8 +166,9 @@ def vma_merge_existing_range(ed: Edition, middle: Area, changed: Area, prev: Are
 @mirrors(_C, "mm/mmap.c:__mmap_region")
 def vma_merge_new_range(ed: Edition, made: Area, prev: Area, following: Area, has_prev: Bool,
                         has_following: Bool) -> Merge:
-    """As of a range that is mapped anew, or that mremap() moves, which brings an anon_vma along. Before cacded5e42b9 mmap() asked first about what follows,
-    and then whether that and what is before can be one."""
+    """As of a range that is mapped anew, or that mremap() moves, which brings an anon_vma along.
+    Before cacded5e42b9 mmap() asked first about what follows, and then whether that and what is
+    before can be one."""
     after = conj(has_prev, can_vma_merge_after(ed, made, prev))
     before = conj(has_following, can_vma_merge_before(ed, made, following))
     both = disj(negate(after), are_anon_vmas_compatible(prev, following))
@@ -230,7 +231,7 @@ def vma_modify(ed: Edition, places: tuple[Place, ...], start: int, last: int, as
         inside[at] = conj(inside[at - 1], places[at].joined)
     ends = [conj(inside[at], negate(inside[at + 1]) if at < pages[-1] else True) for at in pages]
     left_side = conj(start > 0, places[start - 1].mapped, negate(places[start].joined))
-    beside = [at for at in range(start, min(last + 1, pages[-1]))]
+    beside = range(start, min(last + 1, pages[-1]))
     following = middle
     right_side: Bool = False
     for at in reversed(beside):
@@ -284,7 +285,8 @@ def unmap_region(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 
 
 def mmap_complete(ed: Edition, vma: Vma) -> Vma:
-    """mm/vma.c: __mmap_complete (before 6.13: in mmap_region). A VMA that is new, or has grown, is soft-dirty, all of it."""
+    """mm/vma.c: __mmap_complete (before 6.13: in mmap_region). A VMA that is new, or has grown, is
+    soft-dirty, all of it."""
     dirty = ite(ed.has("d9104d1ca966"), vma.vm_flags | word(VM_SOFTDIRTY), vma.vm_flags)
     return vma_set_page_prot(ed, vma.with_flags(dirty))
 

@@ -31,7 +31,7 @@ from model.system.relation.library import library
 from model.system.relation.reach import explore
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
-from tests.kernel import test_categories, test_functions, test_minor, test_pgtable
+from tests.kernel import test_categories, test_functions, test_minor, test_pgtable, test_vma
 from tests.kernel.oracle import RULES, difference
 from tests.test_recorded import KERNELS, contradicted, recorded
 
@@ -39,7 +39,7 @@ MAX_STATES = 5000
 """A right system has about a hundred."""
 
 LAWS: dict[str, Callable[[Edition], None]] = {
-    name: law for module in (test_pgtable, test_functions, test_categories, test_minor)
+    name: law for module in (test_pgtable, test_functions, test_categories, test_minor, test_vma)
     for name, law in vars(module).items()
     if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
 

@@ -13,6 +13,7 @@ from model.mutation.rows import (
     moves,
     newer,
     protection,
+    ranges,
     rwp,
     scans,
     tracking,
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *rwp.MUTANTS,
     *data.MUTANTS,
     *aliases.MUTANTS,
+    *ranges.MUTANTS,
 )

@@ -156,8 +156,8 @@ class RangeSystem:
         return {"pages": pages, "vmas": vmas}
 
     def observe(self, step: Step) -> dict[str, Any]:
-        """The step as `simulate` prints it: what a program can observe. Faults are told of an access
-        that is over: of others the recordings of several pages say none."""
+        """The step as `simulate` prints it: what a program can observe. Faults are told of accesses
+        that end well; of others the recordings of several pages say none."""
         return {"op": step.op, "outcome": step.outcome,
                 "faults": step.faults if step.outcome == "ok" else 0, **self.told(step.values)}
 

@@ -1,4 +1,5 @@
-"""The state of a mapping with several pages: for each its place in a VMA, its entry, its history."""
+"""The state of a mapping with several pages: of each its place in a VMA, its entry, its history.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The state that is explored: one VMA, one page-table entry, and the history the promises need.
 
-A state is a tree of records, and of tuples of them. `flatten` gives its leaves in a fixed order; the engines see only that
-tuple, so that a state with more pages or more VMAs is more records, not another engine.
+A state is a tree of records, and of tuples of them. `flatten` gives its leaves in a fixed order;
+the engines see only that tuple, so that a state with more pages or more VMAs is more records, not
+another engine.
 """
 
 from __future__ import annotations
