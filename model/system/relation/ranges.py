@@ -163,6 +163,13 @@ class RangeSystem:
 
 
 @cache
-def range_system(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
-    """The system with every operation that is modelled for several pages."""
+def _cached(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
     return RangeSystem(edition, mapping, pages)
+
+
+def range_system(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
+    """The system with every operation that is modelled for several pages; one is built once, unless
+    functions are overridden by other than a patch file."""
+    if edition.overrides and edition.patch is None:
+        return RangeSystem(edition, mapping, pages)
+    return _cached(edition, mapping, pages)
