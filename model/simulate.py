@@ -1,6 +1,7 @@
 """python -m model.simulate: what a list of operations does, and what a program could observe.
 
     python -m model.simulate --kernel v6.1 --mapping shmem store clear_refs store
+    python -m model.simulate --kernel v7.3 --mapping shmem:4 store@2 register@1-2 wp@0-3
     python -m model.simulate --batch RUNS     one run a line: ID EDITION MAPPING OP OP ...
 
 In RUNS empty lines and lines that begin with # are passed over; a line has at most a million bytes.
@@ -18,13 +19,16 @@ from itertools import count
 from typing import Any, BinaryIO
 
 from counterexamples.trace import run_trace
+from counterexamples.words.pages import pages_table
 from counterexamples.words.text import table
 from model.cli import Parser, add_patch_argument, entry, one_of, patched
 from model.kernel.editions import Edition, UsageError, find_edition, shortened
 from model.system.actions.operations import find_operation
+from model.system.actions.spans import find_span
 from model.system.actions.themes import allowing
 from model.system.relation.kernel import KernelSystem, Step, whole_system
-from model.system.state.mappings import find_mapping
+from model.system.relation.ranges import RangeSystem, range_system
+from model.system.state.mappings import find_memory
 
 PROG = "model.simulate"
 LONGEST_LINE = 1_000_000
@@ -58,16 +62,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.ops:
         raise UsageError("no operation given: name some, as in 'store clear_refs store'")
     edition = patched(find_edition(args.kernel or "after"), args.patch)
-    kernel = whole_system(edition, find_mapping(args.mapping or "shmem"))
+    kernel = _system(edition, args.mapping or "shmem")
     ops = _modelled(kernel, args.ops)
     if args.format == "json":
         print(json.dumps(observed(kernel, ops), indent=1))
+    elif isinstance(kernel, RangeSystem):
+        print("\n".join(pages_table(kernel, ops)))
     else:
         print("\n".join(table(run_trace(kernel, ops, prop="", claim=""))))
     return 0
 
 
-def observed(kernel: KernelSystem, ops: Sequence[str]) -> list[dict[str, Any]]:
+def _system(edition: Edition, mapping: str) -> KernelSystem | RangeSystem:
+    """The system of that mapping with every operation. Raises UsageError."""
+    memory, pages = find_memory(mapping)
+    return whole_system(edition, memory) if pages is None else range_system(edition, memory, pages)
+
+
+def observed(kernel: KernelSystem | RangeSystem, ops: Sequence[str]) -> list[dict[str, Any]]:
     """One object a step, as the contract has it."""
     return [kernel.observe(step) for step in kernel.run(ops)]
 
@@ -132,20 +144,27 @@ def _run_line(line: bytes, find: Callable[[str], Edition]) -> bool:
     if len(words) < 4:
         raise UsageError(f"{shortened(' '.join(words))!r} is not {_FORM}")
     run, edition, mapping, *ops = words
-    kernel = whole_system(find(edition), find_mapping(mapping))
+    kernel = _system(find(edition), mapping)
     steps = ", ".join(_told(kernel, step) for step in kernel.run(_modelled(kernel, ops)))
     sys.stdout.write(f'{{"id": {json.dumps(run)}, "steps": [{steps}]}}\n')
     return True
 
 
 @lru_cache(_STEPS_KEPT)
-def _told(kernel: KernelSystem, step: Step) -> str:
+def _told(kernel: KernelSystem | RangeSystem, step: Step) -> str:
     """A step as JSON; most of them come again."""
     return json.dumps(kernel.observe(step))
 
 
-def _modelled(kernel: KernelSystem, ops: Sequence[str]) -> list[str]:
+def _modelled(kernel: KernelSystem | RangeSystem, ops: Sequence[str]) -> list[str]:
     """The operations. Raises UsageError for one that there is not, or not there."""
+    if isinstance(kernel, RangeSystem):
+        return [find_span(op, kernel.pages).name for op in ops]
+    for op in ops:
+        if "@" in op:
+            find_operation(op.partition("@")[0])
+            raise UsageError(f"{shortened(op)!r}: a mapping has several pages where their number "
+                             "is named, as shmem:4")
     names = [find_operation(op).name for op in ops]
     allowing(kernel.edition, kernel.mapping, names)
     return names

@@ -97,8 +97,7 @@ NOT_TOLD: dict[str, str] = {
     "dd47ac428c3f": "a page that is protected while khugepaged collapses: collapse is one step",
     "bc70fbf269fd": "before it a marker that fork met was taken for a page: the kernel crashed",
     "d82d09e48219": "marks PMDs of the huge zero page special, which nobody here asks",
-    "6707915e030a": "VMAs that merge take over VM_SOFTDIRTY: there is one VMA here",
-    "mm/vma: avoid broken uffd merge on mremap": "VMAs that merge: there is one here",
+    "mm/vma: avoid broken uffd merge on mremap": "needs a VMA where memory moves to",
     "mm/hugetlb: tolerate uffd bits set without uffd for PROT_NONE PTEs": "with 931298e103c2 no "
     "entry has the bit and is PROT_NONE in a mapping that may be accessed, but in mode RWP, which "
     "takes the bit along where it ends",

@@ -12,7 +12,7 @@ from model.kernel.records import Mapping
 from model.processes import CANNOT_TELL
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
 from model.system.actions.themes import modelled
-from model.system.state.mappings import MAPPINGS
+from model.system.state.mappings import MAPPINGS, one_page
 from properties import PROPERTIES
 from properties.base import Property
 
@@ -204,6 +204,8 @@ def select(kind: str, patterns: Sequence[str], known: Sequence[str]) -> list[str
     for pattern in patterns:
         found = [k for k in known if fnmatch.fnmatchcase(k, pattern)]
         if not found:
+            if kind == "mapping":
+                one_page(pattern)
             raise unknown(kind, pattern, list(known))
         chosen += [f for f in found if f not in chosen]
     return chosen

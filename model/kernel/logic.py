@@ -109,7 +109,7 @@ def as_term(a: Bool) -> z3.BoolRef:
 
 
 def ite(cond: Bool, then: T, other: T) -> T:
-    """``then`` where ``cond`` holds, else ``other``: of terms, or of records field by field.
+    """``then`` where ``cond`` holds, else ``other``: of terms, or of records and tuples by parts.
 
     Raises TypeError where the two sides are facts of the model (a mapping, a name) that differ.
     """
@@ -128,6 +128,8 @@ def _merge(cond: z3.BoolRef, then: Any, other: Any) -> Any:
         return type(then)(**merged)
     if isinstance(then, bool) and isinstance(other, bool):
         return then if then is other else cond if then else not_(cond)
+    if isinstance(then, tuple) and isinstance(other, tuple) and len(then) == len(other):
+        return tuple(_merge(cond, a, b) for a, b in zip(then, other, strict=True))
     if isinstance(then, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
         return if_(cond, as_term(then), as_term(other))
     if isinstance(then, z3.ExprRef) and isinstance(other, z3.ExprRef):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from model.kernel.logic import BV, Bool, conj, disj, negate, number
+from model.kernel.logic import BV, Bool, as_term, conj, disj, negate, number
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,43 @@ class Vma:
     def with_flags(self, vm_flags: BV) -> Vma:
         """The same VMA under other flags; vm_page_prot stays as it is stored."""
         return replace(self, vm_flags=vm_flags)
+
+
+IDENTITY_BITS = 5
+NOBODY = number(0, IDENTITY_BITS)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A VMA among others: with what decides whether it and a neighbour may be one.
+
+    `account` is VM_ACCOUNT, which nothing else asks about. `family` is the identity of its
+    anon_vma, a number, or NOBODY where it has none (`vma.anon_vma` is not looked at), and `chained`
+    says that its chain has more than one link, as that of a child of fork. `pgoff` is how far
+    vm_pgoff is from the address, likewise a number: the pgoff of two that touch continues where
+    both have the same. It counts for anonymous memory, and as anon_pgoff for private files.
+    """
+
+    vma: Vma
+    account: Bool
+    family: BV = NOBODY
+    chained: Bool = False
+    pgoff: BV = NOBODY
+
+    @property
+    def faulted(self) -> Bool:
+        """It has an anon_vma."""
+        return negate(as_term(self.family == NOBODY))
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page of the address space: a VMA is there (`mapped`), the same as at the page before
+    where `joined`. All places of a VMA have an equal `area`."""
+
+    mapped: Bool
+    joined: Bool
+    area: Area
 
 
 @dataclass(frozen=True)
@@ -185,6 +222,7 @@ class Outcome(IntEnum):
     """The call does not return."""
     EOPNOTSUPP = 16
     EAGAIN = 17
+    ENOMEM = 18
 
 
 OUTCOME_BITS = 5

@@ -17,7 +17,8 @@ class Release:
     changes: frozenset[str]
 
 
-_V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7"})
+_V5_7 = frozenset({"d9104d1ca966", "179ef71cbc08", "64e455079e1b", "f45ec5ff16a7",
+                   "34228d473efe"})
 _V5_14 = _V5_7 | {"37cd0575b851", "099dd6878b9b", "8f34f1eac382", "7677f7fd8be7",
                   "f619147104c8", "c949b097ef2e", "153132571f02", "dontunmap-files"}
 _V5_18 = _V5_14 | {"0e88904cb700"}
@@ -35,15 +36,16 @@ _V6_2 = _V6_0 | {"51d3d5eb74ff", "fed15f1345dc", "6a56ccbcf6c6", "d84887739d5c",
 _V6_3 = _V6_2 | {"931298e103c2", "1ef488edd6c4", "f1eb1bacfba9", "42b2af2c9b7e", "60d5b473d61b",
                  "2ff559f31a5d", "24bf08c4376b"}
 _V6_4 = _V6_3 | {"2bad466cc9d9", "3c811f7883c4", "5436d6556937", "5a2f8d22ace4", "0f230bc24b6e",
-                 "0289184476c8"}
+                 "0289184476c8", "5543d3c43c41", "a1b92a3f1498"}
 _V6_6 = _V6_4 | {"d74943a2f3cd", "saved-dirty", "fc71884a5f59", "8ac268436e6d", "edd478269640",
                  "af19487f00f3"}
-_V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf", "4ed4379881aa"}
+_V6_7 = _V6_6 | {"d61ea1cb0095", "52526ca7fdb9", "e8e17ee90eaf", "4ed4379881aa",
+                 "unaccount-unfaulted"}
 _V6_9 = _V6_7 | {"867a43a34ff8", "63222c14c269", "c88033efe9a3", "adf505457032"}
 _V6_11 = _V6_9 | {"20dfa5b7adc5", "9cb28da54643", "lazyfree-batch", "pageout-batch",
                   "735ecdfaf4e8", "1943f96b3816"}
 _V6_12_43 = _V6_11 | {"migration-downgrade", "collapse-ebusy", "0cef0bb836e3", "b1f202060afe",
-                      "scan-huge-zero"}
+                      "scan-huge-zero", "a17c7d8fd2b0", "cacded5e42b9"}
 _V6_12_85 = _V6_12_43 | {"9658d698a8a8"}
 _V6_12_100 = _V6_12_85 | {"8a8ca142a488"}
 _V6_12_107 = _V6_12_100 | {"83abe2fd5b3a", "scan-unpopulated", "scan-hole"}
@@ -52,15 +54,15 @@ _V6_12 = _V6_12_113 | {"fe6cf984939d", "lazyfree-by-pte"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc",
                       "662df3e5c376", "f807123d578d", "scan-guard", "swapbacked-dirty",
-                      "huge-pte-vm-write"}
-_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner"}
+                      "huge-pte-vm-write", "879bca0a2c4f"}
+_V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner", "remap-move"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
-_V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker"}
+_V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker", "6707915e030a"}
 _V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d", "scan-unpopulated", "scan-hole"}
 _V7_2 = _V7_1 | {"f7491d7c81db"}
 _V7_3 = _V7_2 | {"register-ebusy", "rwp", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
-                 "pagemap-special", "scan-registered", "lazyfree-by-pte"}
+                 "pagemap-special", "scan-registered", "lazyfree-by-pte", "anon-pgoff"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),

@@ -62,8 +62,8 @@ _MM = "mm/userfaultfd.c"
 
 
 @mirrors(_FS, "mm/userfaultfd.c")
-def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: bool = False,
-                             rwp: bool = False) -> Vma:
+def userfaultfd_set_vm_flags(ed: Edition, vma: Vma, flags: BV, minor: Bool = False,
+                             rwp: Bool = False) -> Vma:
     """Set `flags`, and VM_UFFD_MINOR and VM_UFFD_RWP as `minor` and `rwp` have it; a shared mapping
     gets a new vm_page_prot when uffd-wp comes or goes.
 

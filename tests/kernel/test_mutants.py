@@ -37,6 +37,7 @@ from tests.kernel import (
     test_minor,
     test_pgtable,
     test_uffd_move,
+    test_vma,
 )
 from tests.kernel.oracle import RULES, difference
 from tests.test_recorded import KERNELS, contradicted, recorded
@@ -46,7 +47,8 @@ MAX_STATES = 5000
 
 LAWS: dict[str, Callable[[Edition], None]] = {
     name: law for module in (
-        test_pgtable, test_functions, test_categories, test_minor, test_uffd_move)
+        test_pgtable, test_functions, test_categories, test_minor, test_uffd_move,
+        test_vma)
     for name, law in vars(module).items()
     if name.startswith("test_") and list(inspect.signature(law).parameters) == ["ed"]}
 

@@ -15,6 +15,7 @@ from model.mutation.rows import (
     moves,
     newer,
     protection,
+    ranges,
     rwp,
     scans,
     tracking,
@@ -41,4 +42,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *events.MUTANTS,
     *uffd_moves.MUTANTS,
     *huge_calls.MUTANTS,
+    *ranges.MUTANTS,
 )

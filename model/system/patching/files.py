@@ -27,7 +27,8 @@ from model.system.patching.misfit import Shape, identity, misfit, shape, strange
 from model.system.patching.named import not_mirrored, parameters
 from model.system.patching.trial import limited
 from model.system.relation.kernel import KernelSystem
-from model.system.state.mappings import MAPPINGS
+from model.system.relation.ranges import RangeSystem
+from model.system.state.mappings import MAPPINGS, SEVERAL
 
 PACKAGE = "model.kernel."
 """Coverage looks into modules whose name begins so (model/system/asking/coverage.py)."""
@@ -200,6 +201,9 @@ def _first_calls(edition: Edition, names: set[str]) -> dict[str, _Call]:
             system = KernelSystem(heard, mapping, modelled(heard, mapping))
             _ = system.effects
             pagemap_read(heard, system.before.vma, system.before.entry)
+        for name in SEVERAL:
+            pages = RangeSystem(heard, MAPPINGS[name], 2)
+            _ = list(pages.system.branches)
     return calls
 
 

@@ -27,7 +27,7 @@ class TransitionSystem:
     variables: tuple[z3.ExprRef, ...]
     initial: tuple[z3.ExprRef, ...]
     actions: tuple[str, ...]
-    branches: tuple[tuple[z3.ExprRef, ...], ...]
+    branches: Sequence[tuple[z3.ExprRef, ...]]
     outputs: tuple[z3.ExprRef, ...] = ()
 
     @cached_property

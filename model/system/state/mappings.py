@@ -12,7 +12,7 @@ from model.kernel.bits import (
     VM_SOFTDIRTY,
     VM_WRITE,
 )
-from model.kernel.editions import Edition, unknown
+from model.kernel.editions import Edition, UsageError, shortened, unknown
 from model.kernel.logic import ite, word
 from model.kernel.mmap import vma_set_page_prot
 from model.kernel.pgtable import vm_get_page_prot
@@ -42,9 +42,37 @@ MAPPINGS: dict[str, Mapping] = {m.name: m for m in (
 
 def find_mapping(name: str) -> Mapping:
     """The mapping of that name. Raises UsageError when there is none."""
+    one_page(name)
     if name not in MAPPINGS:
         raise unknown("mapping", name, list(MAPPINGS))
     return MAPPINGS[name]
+
+
+SEVERAL = ("anon", "shmem", "private-shmem")
+"""The mappings that are modelled with several pages too."""
+MOST_PAGES = 8
+
+
+def one_page(name: str) -> None:
+    """Raises UsageError for a mapping with several pages, where none is taken so far."""
+    if ":" in name:
+        raise UsageError(f"{shortened(name)!r} has a number of pages: model.simulate alone takes "
+                         "several so far")
+
+
+def find_memory(name: str) -> tuple[Mapping, int | None]:
+    """The mapping of that name, and how many pages it has where that is said: `shmem:4`. Raises
+    UsageError."""
+    kind, colon, pages = name.partition(":")
+    mapping = find_mapping(kind)
+    if not colon:
+        return mapping, None
+    if kind not in SEVERAL:
+        raise UsageError(f"{kind!r} is modelled with one page: several have {', '.join(SEVERAL)}")
+    if not (pages.isascii() and pages.isdigit() and 1 <= int(pages[:9]) <= MOST_PAGES
+            and len(pages) < 9):
+        raise UsageError(f"{shortened(name)!r}: a mapping has 1 to {MOST_PAGES} pages, as {kind}:4")
+    return mapping, int(pages)
 
 
 def fresh_vma(ed: Edition, mapping: Mapping) -> Vma:

@@ -1,7 +1,8 @@
 """The state that is explored: one VMA, one page-table entry, and the history the promises need.
 
-A state is a tree of records. `flatten` gives its leaves in a fixed order; the engines see only that
-tuple, so that a state with more pages or more VMAs is more records, not another engine.
+A state is a tree of records, and of tuples of them. `flatten` gives its leaves in a fixed order;
+the engines see only that tuple, so that a state with more pages or more VMAs is more records, not
+another engine.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ def fresh_entry(mapping: Mapping) -> Entry:
 def _leaves(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for f in fields(record):
         value = getattr(record, f.name)
-        if is_dataclass(value) and not isinstance(value, Mapping):
+        if isinstance(value, tuple):
+            for number, part in enumerate(value):
+                yield from _leaves(part, f"{prefix}{number}.")
+        elif is_dataclass(value) and not isinstance(value, Mapping):
             yield from _leaves(value, "rest." if f.name == "rest" else prefix)
         elif value is not None and not isinstance(value, Mapping):
             yield prefix + f.name, value
@@ -121,10 +125,14 @@ def rebuild(shape: R, values: Sequence[Any]) -> R:
     rest = iter(values)
 
     def build(record: Any) -> Any:
-        return type(record)(**{
-            f.name: build(v) if is_dataclass(v) and not isinstance(v, Mapping)
-            else v if v is None or isinstance(v, Mapping) else next(rest)
-            for f in fields(record) for v in (getattr(record, f.name),)})
+        return type(record)(**{f.name: part(getattr(record, f.name)) for f in fields(record)})
+
+    def part(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(build, value))
+        if is_dataclass(value) and not isinstance(value, Mapping):
+            return build(value)
+        return value if value is None or isinstance(value, Mapping) else next(rest)
 
     result: R = build(shape)
     return result

@@ -1,0 +1,108 @@
+"""The operations of a mapping with several pages: OP, OP@I or OP@I-J.
+
+Without pages an operation is one of the whole mapping, a load or store of its first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
+from model.kernel.editions import Edition, UsageError, shortened
+from model.system.actions import ranges
+from model.system.actions.operations import LOADS, OPERATIONS, find_operation
+from model.system.actions.ranges import Ranged
+from model.system.state.pages import Pages
+
+
+@dataclass(frozen=True)
+class Span:
+    """An operation and the pages that it is of, from `first` to `last`."""
+
+    name: str
+    op: str
+    first: int
+    last: int
+
+    def run(self, ed: Edition, s: Pages) -> Ranged:
+        return _RUN[self.op](ed, s, self.first, self.last)
+
+
+def _mprotect(prot: int) -> Callable[..., Ranged]:
+    return partial(ranges.mprotect, prot=prot)
+
+
+def _register(mode: int) -> Callable[..., Ranged]:
+    return partial(ranges.register, mode=mode)
+
+
+_RW = VM_READ | VM_WRITE
+_BY_PAGE: dict[str, Callable[..., Ranged]] = {
+    **{op: partial(ranges.access, loads=op in LOADS) for op in (
+        "store", "load", "read", "write", "process_vm_readv", "process_vm_writev")},
+    "clear_refs": ranges.everywhere,
+    "register": _register(VM_UFFD_WP),
+    "register:missing": _register(VM_UFFD_MISSING),
+    "register:wp+missing": _register(VM_UFFD_WP | VM_UFFD_MISSING),
+    "unregister": ranges.unregister,
+    "wp": ranges.writeprotect,
+    "unwp": ranges.writeprotect,
+    "mprotect:none": _mprotect(0),
+    "mprotect:r": _mprotect(VM_READ),
+    "mprotect:rw": _mprotect(_RW),
+    "mprotect:w": _mprotect(VM_WRITE),
+    "mprotect:rx": _mprotect(VM_READ | VM_EXEC),
+    "mprotect:rwx": _mprotect(_RW | VM_EXEC),
+    "close": ranges.close,
+    "open": ranges.opened,
+    "dontneed": ranges.dontneed,
+    "fork": ranges.everywhere,
+    "mremap": ranges.mremap,
+}
+"""Those that do to each page what they do to a mapping that has no other."""
+MUNMAP = "munmap"
+_RUN: dict[str, Callable[..., Ranged]] = {
+    **{op: partial(run, run=OPERATIONS[op].run) for op, run in _BY_PAGE.items()},
+    "mmap": ranges.mmap, MUNMAP: ranges.munmap}
+OPERATIONS_OF_SEVERAL = tuple(_RUN)
+_WHOLE = ("clear_refs", "close", "open", "fork", "mremap")
+"""Calls that take no range, or are of the whole mapping here."""
+_FORM = "OP, OP@I or OP@I-J"
+
+
+def find_span(name: str, pages: int) -> Span:
+    """The operation of a mapping with so many pages that is called so. Raises UsageError."""
+    op, at, where = name.partition("@")
+    if op != MUNMAP:
+        find_operation(op)
+    if op not in _RUN:
+        raise UsageError(f"{op!r} is modelled for a mapping of one page alone so far")
+    access = op in OPERATIONS and bool(OPERATIONS[op].access)
+    if not at:
+        return Span(name, op, 0, 0 if access else pages - 1)
+    if op in _WHOLE:
+        raise UsageError(f"{shortened(name)!r}: {op} is of the whole mapping: no pages behind it")
+    ends = where.split("-")
+    if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
+        raise UsageError(f"{shortened(name)!r} is not {_FORM}, pages being counted from 0")
+    if access and len(ends) > 1:
+        raise UsageError(f"{shortened(name)!r}: a {op} is of one page")
+    first, last = int(ends[0][:9]), int(ends[-1][:9])
+    if not first <= last < pages:
+        raise UsageError(f"{shortened(name)!r}: the pages are 0 to {pages - 1}, and the first "
+                         "comes first")
+    return Span(name, op, first, last)
+
+
+def spans(pages: int) -> Iterable[str]:
+    """Every operation of every range of a mapping with so many pages, by its plainest name."""
+    for op in _RUN:
+        if op in _WHOLE:
+            yield op
+            continue
+        access = op in OPERATIONS and bool(OPERATIONS[op].access)
+        for first in range(pages):
+            for last in range(first, first + 1 if access else pages):
+                yield f"{op}@{first}" if first == last else f"{op}@{first}-{last}"

@@ -1,0 +1,175 @@
+"""One edition and a mapping with several pages as a transition system, and what is observed of it.
+
+There are hundreds of actions, so that each is built when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property, lru_cache
+from typing import Any, overload
+
+import z3
+
+from model.kernel.bits import VMFLAG_LETTERS
+from model.kernel.editions import Edition
+from model.kernel.fault import FAULT_BITS
+from model.kernel.logic import as_term
+from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
+from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
+from model.system.actions.operations import OPERATIONS, TRACKED
+from model.system.actions.spans import OPERATIONS_OF_SEVERAL, find_span, spans
+from model.system.relation.compiled import Machine, Values, compile_terms
+from model.system.relation.kernel import Step
+from model.system.relation.transition import TransitionSystem
+from model.system.state.pages import Pages, alone, fresh_pages
+from model.system.state.state import flatten, leaf_names, leaves, rebuild, variables_like
+
+Branch = tuple[z3.ExprRef, ...]
+
+
+class _Branches(Sequence[Branch]):
+    """The terms of each action, built when they are asked for."""
+
+    def __init__(self, system: RangeSystem) -> None:
+        self._system = system
+
+    def __len__(self) -> int:
+        return len(self._system.actions)
+
+    @overload
+    def __getitem__(self, index: int) -> Branch: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Branch]: ...
+
+    def __getitem__(self, index: int | slice) -> Branch | Sequence[Branch]:
+        if isinstance(index, slice):
+            return [self._system.branch(a) for a in self._system.actions[index]]
+        return self._system.branch(self._system.actions[index])
+
+    def __iter__(self) -> Iterator[Branch]:
+        return map(self._system.branch, self._system.actions)
+
+
+class RangeSystem:
+    """The model of `edition` and so many pages of `mapping`, as KernelSystem is of one."""
+
+    def __init__(self, edition: Edition, mapping: Mapping, pages: int) -> None:
+        self.edition = edition
+        self.mapping = mapping
+        self.pages = pages
+        self.actions = tuple(spans(pages))
+        self.initial = fresh_pages(edition, mapping, pages)
+        self.names = leaf_names(self.initial)
+        followed = {fact for op in OPERATIONS_OF_SEVERAL if op in OPERATIONS
+                    for fact in OPERATIONS[op].tracks}
+        if mapping.shared and edition.has("4e92030c05dc") is not False:
+            followed.add("cache_dirty")
+        self._fixed = TRACKED - followed
+        self._variables: Pages = variables_like(self.initial)
+        self.before = self._with_fixed(self._variables)
+
+    def _with_fixed(self, state: Pages) -> Pages:
+        """The state with its initial value in every fact that no action here needs."""
+        return rebuild(self.initial, [
+            first if name.rpartition(".")[2] in self._fixed else value
+            for name, first, value in zip(self.names, leaves(self.initial), leaves(state),
+                                          strict=True)])
+
+    def branch(self, action: str) -> Branch:
+        """The next value of every variable after an action, its outcome and its faults."""
+        done = find_span(action, self.pages).run(self.edition, self.before)
+        return (*flatten(self._with_fixed(done.state)), done.outcome, done.faults)
+
+    @cached_property
+    def system(self) -> TransitionSystem:
+        return TransitionSystem(
+            name=f"{self.edition.name}/{self.mapping.name}:{self.pages}",
+            variables=flatten(self._variables), initial=flatten(self.initial),
+            actions=self.actions, branches=_Branches(self),
+            outputs=(z3.BitVec("outcome", OUTCOME_BITS), z3.BitVec("faults", FAULT_BITS)))
+
+    @cached_property
+    def machine(self) -> Machine:
+        return Machine(self.system)
+
+    def run(self, ops: Sequence[str]) -> list[Step]:
+        """Run operations from a fresh mapping. Raises UsageError for one that there is not."""
+        values, steps = self.machine.initial, []
+        for op in ops:
+            values, (outcome, faults) = self.machine.step(values, self._action(op))
+            steps.append(Step(op, Outcome(outcome).name, faults, values))
+        return steps
+
+    def _action(self, op: str) -> str:
+        """The plainest name of an operation."""
+        span = find_span(op, self.pages)
+        whole = f"{span.op}@{span.first}-{span.last}"
+        one = f"{span.op}@{span.first}"
+        return next(name for name in (whole, one, span.op) if name in self._known)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.actions)
+
+    @property
+    def scans(self) -> bool:
+        """Whether the kernel has PAGEMAP_SCAN."""
+        return self.edition.has("52526ca7fdb9") is True
+
+    @cached_property
+    def _reports(self) -> tuple[Any, list[list[str]], list[list[str]]]:
+        """A function from a state to all that is told of its pages, and by page the names of what
+        pagemap and PAGEMAP_SCAN say."""
+        terms: list[z3.ExprRef] = []
+        said: tuple[list[list[str]], list[list[str]]] = [], []
+        for page in self.before.pages:
+            place = page.place
+            terms += [as_term(place.mapped), as_term(place.joined), place.area.vma.vm_flags]
+            for report, ask in zip(said, (pagemap_read, do_pagemap_scan), strict=True):
+                told = ask(self.edition, alone(place.area), page.entry)
+                report.append(list(leaf_names(told)))
+                terms += flatten(told)
+        return compile_terms(flatten(self._variables), terms), *said
+
+    @cached_property
+    def told(self) -> Any:
+        """What a program can observe of a concrete state: the pages, and the VMAs."""
+        return lru_cache(50_000)(self._told)
+
+    def _told(self, values: Values) -> dict[str, Any]:
+        function, pagemaps, scans = self._reports
+        told = iter(function(values))
+        pages: list[dict[str, Any] | None] = []
+        vmas: list[dict[str, Any]] = []
+        for at in range(self.pages):
+            mapped, joined, flags = next(told), next(told), next(told)
+            page: dict[str, Any] = {name: bool(next(told)) for name in pagemaps[at]}
+            scan = sorted([name for name in scans[at] if next(told)])
+            pages.append(({**page, "scan": scan} if self.scans else page) if mapped else None)
+            if mapped and joined:
+                vmas[-1]["last"] = at
+            elif mapped:
+                vmas.append({"first": at, "last": at, "vm_flags": sorted(
+                    letters for bit, letters in VMFLAG_LETTERS.items() if flags & bit)})
+        return {"pages": pages, "vmas": vmas}
+
+    def observe(self, step: Step) -> dict[str, Any]:
+        """The step as `simulate` prints it: what a program can observe. Faults are told of accesses
+        that end well; of others the recordings of several pages say none."""
+        return {"op": step.op, "outcome": step.outcome,
+                "faults": step.faults if step.outcome == "ok" else 0, **self.told(step.values)}
+
+
+@cache
+def _cached(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
+    return RangeSystem(edition, mapping, pages)
+
+
+def range_system(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
+    """The system with every operation that is modelled for several pages; one is built once, unless
+    functions are overridden by other than a patch file."""
+    if edition.overrides and edition.patch is None:
+        return RangeSystem(edition, mapping, pages)
+    return _cached(edition, mapping, pages)

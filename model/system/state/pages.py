@@ -1,0 +1,76 @@
+"""The state of a mapping with several pages: of each its place in a VMA, its entry, its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from model.kernel.editions import Edition
+from model.kernel.logic import BV, Bool, as_term, conj, disj, ite, negate, number
+from model.kernel.records import IDENTITY_BITS, NOBODY, Area, Entry, Mapping, Place, Vma
+from model.system.state.mappings import fresh_vma
+from model.system.state.state import History, State, fresh_entry
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. Where nothing is mapped it is as before it was touched, but for the file."""
+
+    place: Place
+    entry: Entry
+    history: History
+
+
+@dataclass(frozen=True)
+class Pages:
+    """`uffd_open`: the process has an open userfaultfd."""
+
+    pages: tuple[Page, ...]
+    uffd_open: Bool
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        return tuple(page.place for page in self.pages)
+
+    def alone(self, page: int) -> State:
+        """One page as the state of a mapping that has no other."""
+        here = self.pages[page]
+        return State(alone(here.place.area), here.entry, None, self.uffd_open, here.history)
+
+
+def alone(area: Area) -> Vma:
+    """A VMA as the functions that see no other take it."""
+    return replace(area.vma, anon_vma=area.faulted)
+
+
+def fresh_area(ed: Edition, mapping: Mapping) -> Area:
+    """As mmap() makes it. Private memory that may be written is accounted (accountable_mapping)."""
+    return Area(fresh_vma(ed, mapping), account=not mapping.shared)
+
+
+def fresh_pages(ed: Edition, mapping: Mapping, count: int) -> Pages:
+    """One VMA of so many pages, with a userfaultfd open."""
+    area = fresh_area(ed, mapping)
+    return Pages(tuple(Page(Place(True, page > 0, area), fresh_entry(mapping),
+                            History(False, False, False)) for page in range(count)), True)
+
+
+def renumbered(places: Sequence[Place]) -> tuple[Place, ...]:
+    """The same, with identities that are numbers of places: of the first that has them. There are
+    no others, and so the states stay few."""
+    def named(field: str) -> list[BV]:
+        old = [getattr(place.area, field) for place in places]
+        new: list[BV] = []
+        for at, value in enumerate(old):
+            name = number(at + 1, IDENTITY_BITS)
+            for before in reversed(range(at)):
+                name = ite(conj(places[before].mapped, as_term(old[before] == value)),
+                           number(before + 1, IDENTITY_BITS), name)
+            none = disj(negate(places[at].mapped), as_term(value == NOBODY))
+            new.append(ite(none, NOBODY, name))
+        return new
+
+    return tuple(replace(place, area=replace(place.area, family=family, pgoff=pgoff))
+                 for place, family, pgoff in zip(places, named("family"), named("pgoff"),
+                                                 strict=True))
