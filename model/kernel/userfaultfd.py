@@ -112,7 +112,7 @@ def userfaultfd_register(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
 
 
 def register_beside_rwp(ed: Edition, vma: Vma, mode: int) -> tuple[Vma, BV]:
-    """userfaultfd_register() without mode RWP: EBUSY where the VMA has it and could have this one."""
+    """userfaultfd_register() without mode RWP: EBUSY where the VMA has it, and could have this."""
     new, result = userfaultfd_register(ed, vma, mode)
     able = vma_can_userfault(ed, vma, word(mode & VM_UFFD_FLAGS), bool(mode & VM_UFFD_MINOR))
     kept = conj(userfaultfd_rwp(vma), able)
