@@ -22,9 +22,11 @@ from model.system.state.mappings import MAPPINGS, SEVERAL, find_memory
 
 DATA = Path(__file__).parent / "data"
 KERNELS = {"v6.1": "6.1.192", "v6.12": "6.12.117", "v7.3": "7.3.4"}
-"""199 runs of 1,835 steps each, on 4 pages: the first page aligned to 64K, nothing of the mapping
-beside it, huge pages off, a process that began with exec; twice, with the same answers. `shmem` is
-a memfd without content there. Faults of a load or store that did not end `ok` were not counted."""
+"""Runs on 4 pages: the first page aligned to 64K, nothing of the mapping beside it, huge pages off,
+a process that began with exec. `shmem` is a memfd without content there. Faults of a load or store
+that did not end `ok` were not counted. 199 were made twice, with the same answers; 150 more, at
+random (c21), have what those have not: close, open, mremap of several VMAs."""
+STEPS = 1835 + 1500
 
 
 @cache
@@ -61,7 +63,7 @@ def find_several(name: str) -> tuple[Any, int]:
 
 def test_the_recordings_are_whole() -> None:
     assert {k: sum(len(run["steps"]) for run in recorded(k)) for k in KERNELS.values()} == \
-        dict.fromkeys(KERNELS.values(), 1835)
+        dict.fromkeys(KERNELS.values(), STEPS)
 
 
 def walk(kernel: RangeSystem, seed: int, runs: int, steps: int,
