@@ -21,7 +21,7 @@ from model.system.actions.effect import Effect
 from model.system.actions.themes import allowing, modelled
 from model.system.asking.used import called
 from model.system.relation.compiled import Machine, Values, compile_terms
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.kernel import OF_OTHERS, KernelSystem, has_others
 from model.system.relation.reach import explore
 from model.system.state.mappings import MAPPINGS, find_mapping
 from model.system.state.state import FOLLOWED, flatten
@@ -50,23 +50,23 @@ def told(mutant: Mutant, everywhere: bool = False) -> list[Told]:
     edition = find_edition(mutant.edition)
     allow = mutant.allow.split()
     for mapping in dict.fromkeys((mutant.mapping, *(MAPPINGS if everywhere else ()))):
-        known = modelled(edition, find_mapping(mapping))
-        built = tuple(op for op in known if op != _OF_OTHERS or op in allow)
-        if set(allow) <= set(known) and (found := _world(edition, mapping, built).told(mutant)):
-            return found
+        if set(allow) <= set(modelled(edition, find_mapping(mapping))):
+            found = [t for world in _worlds(edition, mapping) for t in world.told(mutant)]
+            if found:
+                return found
     return []
-
-
-_OF_OTHERS = "collapse"
-"""It asks about the other pages of a mapping too, which a state has for its sake."""
 
 
 _Scope = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @cache
-def _world(edition: Edition, mapping: str, operations: tuple[str, ...]) -> _World:
-    return _World(edition, mapping, operations)
+def _worlds(edition: Edition, mapping: str) -> tuple[_World, ...]:
+    """One that has the other pages of the mapping, and one that has not, as far as there are."""
+    known = modelled(edition, find_mapping(mapping))
+    few = tuple(op for op in known if op not in OF_OTHERS)
+    built = {has_others(edition, find_mapping(mapping), ops): ops for ops in (few, known)}
+    return tuple(_World(edition, mapping, operations) for operations in built.values())
 
 
 class _World:
@@ -95,7 +95,8 @@ class _World:
         for name, prop in PROPERTIES.items():
             if prop.concerns(edition, mapping):
                 scope = allowing(edition, mapping, (*allow, *prop.about)), prop.follows
-                found[scope] = (*found.get(scope, ()), name)
+                if has_others(edition, mapping, scope[0]) == (self.kernel.before.rest is not None):
+                    found[scope] = (*found.get(scope, ()), name)
         return found
 
     def told(self, mutant: Mutant) -> list[Told]:

@@ -49,6 +49,17 @@ class Step:
     values: Values
 
 
+OF_OTHERS = frozenset({"collapse", "poison", "continue"})
+"""Operations that ask about the other pages of a huge one, whoever has changed them."""
+
+
+def has_others(edition: Edition, mapping: Mapping, actions: Sequence[str]) -> bool:
+    """Whether the state has the other pages of the mapping (`rest`) for the sake of the actions."""
+    return mapping.thp and (
+        mapping.anonymous or not OF_OTHERS.isdisjoint(actions)
+        or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
+
+
 class KernelSystem:
     """The model of `edition` and `mapping`: symbolic (`system`) and running (`machine`).
 
@@ -64,11 +75,9 @@ class KernelSystem:
         self.mapping = mapping
         self.actions = tuple(actions)
         empty = fresh_entry(mapping)
-        others = mapping.thp and (
-            mapping.anonymous or not {"collapse", "poison", "continue"}.isdisjoint(self.actions)
-            or any(edition.has(c) is not False for c in ("6375e95f381e", "cac1db8c3aad")))
-        self.initial = State(fresh_vma(edition, mapping), empty, empty if others else None,
-                             uffd_open=True, history=fresh_history(mapping))
+        others = empty if has_others(edition, mapping, self.actions) else None
+        self.initial = State(fresh_vma(edition, mapping), empty, others, uffd_open=True,
+                             history=fresh_history(mapping))
         self.names = leaf_names(self.initial)
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks} | {*follows}
         if mapping.thp:
