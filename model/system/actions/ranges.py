@@ -135,6 +135,20 @@ def everywhere(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ran
     return Ranged(replace(s, pages=tuple(replace(page, place=place) for page, place in pages)))
 
 
+def fork_child(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
+    """The run goes on in the child: mm/rmap.c: anon_vma_fork gives each VMA that has an anon_vma
+    one of its own, beside links to its parent's."""
+    there = everywhere(ed, s, first, last, run).state
+    places: list[Place] = []
+    for page, place in enumerate(there.places):
+        before = places[page - 1].area.family if page else NOBODY
+        own = number((1 << IDENTITY_BITS) - 1 - page, IDENTITY_BITS)
+        family = ite(place.area.faulted, ite(place.joined, before, own), NOBODY)
+        places.append(replace(place, area=replace(
+            place.area, family=family, chained=disj(place.area.chained, place.area.faulted))))
+    return Ranged(replace(_with_places(there, places), uffd_open=False))
+
+
 def opened(ed: Edition, s: Pages, _first: int, _last: int, run: ByPage) -> Ranged:
     """The features of a userfaultfd, which are the same for all pages."""
     effect = run(ed, s.alone(0))

@@ -59,6 +59,7 @@ _BY_PAGE: dict[str, Callable[..., Ranged]] = {
     "open": ranges.opened,
     "dontneed": ranges.dontneed,
     "fork": ranges.everywhere,
+    "fork:child": ranges.fork_child,
     "mremap": ranges.mremap,
 }
 """Those that do to each page what they do to a mapping that has no other."""
@@ -67,7 +68,7 @@ _RUN: dict[str, Callable[..., Ranged]] = {
     **{op: partial(run, run=OPERATIONS[op].run) for op, run in _BY_PAGE.items()},
     "mmap": ranges.mmap, MUNMAP: ranges.munmap}
 OPERATIONS_OF_SEVERAL = tuple(_RUN)
-_WHOLE = ("clear_refs", "close", "open", "fork", "mremap")
+_WHOLE = ("clear_refs", "close", "open", "fork", "fork:child", "mremap")
 """Calls that take no range, or are of the whole mapping here."""
 _FORM = "OP, OP@I or OP@I-J"
 
