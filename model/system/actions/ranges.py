@@ -27,7 +27,7 @@ from model.kernel.logic import (
     one_more,
     word,
 )
-from model.kernel.mprotect import do_mprotect_pkey
+from model.kernel.mprotect import do_mprotect_pkey, vma_accounted
 from model.kernel.records import (
     IDENTITY_BITS,
     NOBODY,
@@ -50,7 +50,6 @@ from model.kernel.vma import (
     same_truth,
     same_vma,
     unmap_region,
-    vma_accounted,
     vma_merge_new_range,
     vma_modify,
 )
