@@ -1,7 +1,7 @@
 """mm/mprotect.c: change_protection() and mprotect(2), of one PTE.
 
-Read from 6.1.192, 6.12.117 and 7.3.4. Left out: VM_ACCOUNT and the commit charge, PFN mappings,
-and running out of memory.
+Read from 6.1.192, 6.12.117 and 7.3.4. Left out: the commit charge, PFN mappings, and running out of
+memory.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from model.kernel.pgtable import (
     pte_write,
     pte_wrprotect,
 )
-from model.kernel.records import CpFlags, Entry, Outcome, Vma, outcome
+from model.kernel.records import Area, CpFlags, Entry, Outcome, Vma, outcome
 from model.kernel.swapops import (
     downgraded_migration_pte,
     is_pte_marker,
@@ -215,6 +215,17 @@ def mprotect_fixup(ed: Edition, vma: Vma, entry: Entry, newflags: BV) -> tuple[V
     changed = change_protection(ed, new, entry, new.vm_page_prot, CpFlags(upgrade))
     same = newflags == vma.vm_flags
     return ite(same, vma, new), ite(same, entry, changed)
+
+
+def vma_accounted(ed: Edition, area: Area, newflags: BV) -> Bool:
+    """The part of mprotect_fixup() about VM_ACCOUNT: private memory that becomes writable has it
+    from then on; anonymous memory without an anon_vma loses it since "unaccount-unfaulted" where
+    it becomes anything else."""
+    mapping = area.vma.mapping
+    kept = disj(negate(ed.has("unaccount-unfaulted")), not mapping.anonymous, area.faulted)
+    since = has(area.vma.vm_flags, VM_WRITE)
+    gained = conj(not mapping.shared, negate(since))
+    return ite(has(newflags, VM_WRITE), disj(area.account, gained), conj(area.account, kept))
 
 
 @mirrors(_C)

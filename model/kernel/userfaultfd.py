@@ -2,7 +2,7 @@
 
 Read from 6.1.192, 6.12.117, 7.2.12 and 7.3.4 (where all is in mm/userfaultfd.c), for one VMA wholly
 inside the range and one userfaultfd. Left out: range and mode checks (the arguments are right: WP
-together with RWP is EINVAL), UFFDIO_SET_MODE, merging with neighbours (there are none), waking.
+together with RWP is EINVAL), UFFDIO_SET_MODE, waking. Several VMAs: system/actions/ranges.py.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from model.kernel.bits import VM_ACCESS_FLAGS, VM_SOFTDIRTY, VM_WRITE
+from model.kernel.bits import VM_ACCESS_FLAGS, VM_SOFTDIRTY
 from model.kernel.editions import Edition
 from model.kernel.logic import (
     BV,
@@ -289,14 +289,3 @@ def mmap_complete(ed: Edition, vma: Vma) -> Vma:
     soft-dirty, all of it."""
     dirty = ite(ed.has("d9104d1ca966"), vma.vm_flags | word(VM_SOFTDIRTY), vma.vm_flags)
     return vma_set_page_prot(ed, vma.with_flags(dirty))
-
-
-def vma_accounted(ed: Edition, area: Area, newflags: BV) -> Bool:
-    """The part of mprotect_fixup() about VM_ACCOUNT: private memory that becomes writable has it
-    from then on; anonymous memory without an anon_vma loses it since "unaccount-unfaulted" where
-    it becomes anything else."""
-    mapping = area.vma.mapping
-    kept = disj(negate(ed.has("unaccount-unfaulted")), not mapping.anonymous, area.faulted)
-    since = has(area.vma.vm_flags, VM_WRITE)
-    gained = conj(not mapping.shared, negate(since))
-    return ite(has(newflags, VM_WRITE), disj(area.account, gained), conj(area.account, kept))

@@ -10,7 +10,7 @@ from itertools import pairwise, product
 
 import z3
 
-from model.kernel import fault_around, memory, vma
+from model.kernel import fault_around, memory, mprotect, vma
 from model.kernel.bits import (
     VM_EXEC,
     VM_READ,
@@ -311,7 +311,7 @@ def test_accounted(ed: Edition) -> None:
                                 and ed.has("unaccount-unfaulted") is True)
         gained = mapping != "shmem" and old != VM_WRITE
         expected = account or gained if new == VM_WRITE else kept
-        assert holds(vma.vma_accounted(ed, before, word(new))) == expected
+        assert holds(mprotect.vma_accounted(ed, before, word(new))) == expected
 
 
 ENTRY = Entry(X, ANON, EXCLUSIVE, ZERO, CACHED, cache_swapped=SWAPPED)

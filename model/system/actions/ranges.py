@@ -27,7 +27,7 @@ from model.kernel.logic import (
     one_more,
     word,
 )
-from model.kernel.mprotect import do_mprotect_pkey
+from model.kernel.mprotect import do_mprotect_pkey, vma_accounted
 from model.kernel.records import (
     IDENTITY_BITS,
     NOBODY,
@@ -50,7 +50,6 @@ from model.kernel.vma import (
     same_truth,
     same_vma,
     unmap_region,
-    vma_accounted,
     vma_merge_new_range,
     vma_modify,
 )
@@ -133,6 +132,20 @@ def everywhere(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ran
         places[page] = replace(place, area=replace(place.area, vma=vma))
     pages = zip(_with(s, done).pages, places, strict=True)
     return Ranged(replace(s, pages=tuple(replace(page, place=place) for page, place in pages)))
+
+
+def fork_child(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
+    """The run goes on in the child: mm/rmap.c: anon_vma_fork gives each VMA that has an anon_vma
+    one of its own, beside links to its parent's."""
+    there = everywhere(ed, s, first, last, run).state
+    places: list[Place] = []
+    for page, place in enumerate(there.places):
+        before = places[page - 1].area.family if page else NOBODY
+        own = number((1 << IDENTITY_BITS) - 1 - page, IDENTITY_BITS)
+        family = ite(place.area.faulted, ite(place.joined, before, own), NOBODY)
+        places.append(replace(place, area=replace(
+            place.area, family=family, chained=disj(place.area.chained, place.area.faulted))))
+    return Ranged(replace(_with_places(there, places), uffd_open=False))
 
 
 def opened(ed: Edition, s: Pages, _first: int, _last: int, run: ByPage) -> Ranged:

@@ -12,7 +12,7 @@ from functools import partial
 from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition, UsageError, shortened
 from model.system.actions import ranges
-from model.system.actions.operations import LOADS, OPERATIONS, find_operation
+from model.system.actions.operations import OPERATIONS, find_operation
 from model.system.actions.ranges import Ranged
 from model.system.state.pages import Pages
 
@@ -40,8 +40,8 @@ def _register(mode: int) -> Callable[..., Ranged]:
 
 _RW = VM_READ | VM_WRITE
 _BY_PAGE: dict[str, Callable[..., Ranged]] = {
-    **{op: partial(ranges.access, loads=op in LOADS) for op in (
-        "store", "load", "read", "write", "process_vm_readv", "process_vm_writev")},
+    "store": partial(ranges.access, loads=False),
+    "load": partial(ranges.access, loads=True),
     "clear_refs": ranges.everywhere,
     "register": _register(VM_UFFD_WP),
     "register:missing": _register(VM_UFFD_MISSING),
@@ -59,6 +59,7 @@ _BY_PAGE: dict[str, Callable[..., Ranged]] = {
     "open": ranges.opened,
     "dontneed": ranges.dontneed,
     "fork": ranges.everywhere,
+    "fork:child": ranges.fork_child,
     "mremap": ranges.mremap,
 }
 """Those that do to each page what they do to a mapping that has no other."""
@@ -67,7 +68,7 @@ _RUN: dict[str, Callable[..., Ranged]] = {
     **{op: partial(run, run=OPERATIONS[op].run) for op, run in _BY_PAGE.items()},
     "mmap": ranges.mmap, MUNMAP: ranges.munmap}
 OPERATIONS_OF_SEVERAL = tuple(_RUN)
-_WHOLE = ("clear_refs", "close", "open", "fork", "mremap")
+_WHOLE = ("clear_refs", "close", "open", "fork", "fork:child", "mremap")
 """Calls that take no range, or are of the whole mapping here."""
 _FORM = "OP, OP@I or OP@I-J"
 
@@ -85,11 +86,11 @@ def find_span(name: str, pages: int) -> Span:
     if op in _WHOLE:
         raise UsageError(f"{shortened(name)!r}: {op} is of the whole mapping: no pages behind it")
     ends = where.split("-")
-    if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
+    if len(ends) > 2 or not all(end.isascii() and end.isdigit() and len(end) < 9 for end in ends):
         raise UsageError(f"{shortened(name)!r} is not {_FORM}, pages being counted from 0")
     if access and len(ends) > 1:
         raise UsageError(f"{shortened(name)!r}: a {op} is of one page")
-    first, last = int(ends[0][:9]), int(ends[-1][:9])
+    first, last = int(ends[0]), int(ends[-1])
     if not first <= last < pages:
         raise UsageError(f"{shortened(name)!r}: the pages are 0 to {pages - 1}, and the first "
                          "comes first")

@@ -69,15 +69,15 @@ def find_memory(name: str) -> tuple[Mapping, int | None]:
         return mapping, None
     if kind not in SEVERAL:
         raise UsageError(f"{kind!r} is modelled with one page: several have {', '.join(SEVERAL)}")
-    if not (pages.isascii() and pages.isdigit() and 1 <= int(pages[:9]) <= MOST_PAGES
-            and len(pages) < 9):
+    if not (pages.isascii() and pages.isdigit() and len(pages) < 9
+            and 1 <= int(pages) <= MOST_PAGES):
         raise UsageError(f"{shortened(name)!r}: a mapping has 1 to {MOST_PAGES} pages, as {kind}:4")
     return mapping, int(pages)
 
 
 def fresh_vma(ed: Edition, mapping: Mapping) -> Vma:
     """A new readable and writable mapping (mm/mmap.c: mmap_region): VM_SOFTDIRTY is set, and
-    vm_page_prot is worked out last. VM_ACCOUNT is left out: nothing modelled reads it."""
+    vm_page_prot is worked out last. VM_ACCOUNT, which only neighbours ask about, is in Area."""
     flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
     if mapping.shared:
         flags |= VM_SHARED | VM_MAYSHARE
