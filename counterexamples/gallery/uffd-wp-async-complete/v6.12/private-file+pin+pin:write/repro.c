@@ -98,7 +98,8 @@ static int pin(void)
 	return failed;
 }
 
-/* One byte of a file of zeroes is read into the buffer. */
+/* One byte of a file is read into the buffer: no zero into a huge page, of which the kernel may
+   give up what holds zeroes. */
 static int store_through_pin(void)
 {
 	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;
@@ -116,9 +117,10 @@ static int store_through_pin(void)
 	entry->fd = zeroes;
 	entry->addr = (long)PLACE;
 	entry->len = 1;
+	entry->off = LENGTH == PAGE ? 0 : PAGE;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	failed = ftruncate(zeroes, PAGE) ||
+	failed = ftruncate(zeroes, PAGE) || pwrite(zeroes, "", 1, PAGE) != 1 ||
 		syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1;
 	munmap(queue, PAGE);
 	munmap(entry, PAGE);

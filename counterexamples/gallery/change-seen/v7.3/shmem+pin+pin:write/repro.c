@@ -1,0 +1,132 @@
+/*
+ * change-seen on shmem: What reads otherwise than at the last clear_refs, pagemap calls soft-
+ * dirty.
+ * The steps are those of v7.3 (7.3.4 as Debian ships it), where they break the promise. Exit 1:
+ * this kernel does the same. 0: it does otherwise. 4: it cannot be tried.
+ *
+ *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define NAME "change-seen on shmem"
+#define PLACE ((char *)0x100000000UL) /* holes on both sides: the VMA never merges */
+#define PAGE 4096UL
+#define LENGTH PAGE
+static const unsigned long long PM_PRESENT = 1ULL << 63, PM_SWAP = 1ULL << 62, PM_FILE = 1ULL << 61,
+	PM_UFFD_WP = 1ULL << 57, PM_MMAP_EXCLUSIVE = 1ULL << 56, PM_SOFT_DIRTY = 1ULL << 55;
+#define COMPARED (PM_PRESENT | PM_SWAP | PM_FILE | PM_UFFD_WP | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY)
+
+#define SKIP(why, error) (printf("ok 1 " NAME " # SKIP " why ": %s\n", strerror(error)), exit(4))
+static int pagemap, steps, parted, faults;
+
+/* Compare what a call did with what the model says. `got` is 0, an errno, or minus a signal. */
+static void step(const char *call, int got, int outcome, int minor, unsigned long long bits)
+{
+	unsigned long long entry;
+	int other;
+
+	if (pread(pagemap, &entry, sizeof(entry), (long)PLACE / PAGE * sizeof(entry)) < 0)
+		SKIP("pagemap", errno);
+	entry &= COMPARED;
+	other = got != outcome || faults != minor || entry != bits;
+	printf("# %d %s: %s, %d faults, pagemap %016llx%s\n", steps++, call,
+		got < 0 ? strsignal(-got) : strerror(got), faults, entry, other ? " <- other" : "");
+	parted |= other;
+	faults = 0;
+}
+
+static int ring = -1;
+static struct io_uring_params params;
+
+static int unpin(void)
+{
+	if (ring >= 0)
+		syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
+	close(ring);
+	ring = -1;
+	return 0;
+}
+
+/* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
+static int pin(void)
+{
+	struct iovec buffer = { PLACE, LENGTH };
+	int failed;
+
+	unpin();
+	memset(&params, 0, sizeof(params));
+	ring = syscall(SYS_io_uring_setup, 2, &params);
+	if (ring < 0)
+		SKIP("io_uring", errno);
+	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1);
+	failed = failed ? errno : 0;
+	if (failed)
+		unpin();
+	return failed;
+}
+
+/* One byte of a file is read into the buffer: no zero into a huge page, of which the kernel may
+   give up what holds zeroes. */
+static int store_through_pin(void)
+{
+	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;
+	struct io_uring_sqe *entry;
+	char *queue;
+
+	if (ring < 0)
+		return close(zeroes);
+	queue = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	entry = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	tail = (int *)(queue + params.sq_off.tail);
+	array = (int *)(queue + params.sq_off.array);
+	memset(entry, 0, sizeof(*entry));
+	entry->opcode = IORING_OP_READ_FIXED;
+	entry->fd = zeroes;
+	entry->addr = (long)PLACE;
+	entry->len = 1;
+	entry->off = LENGTH == PAGE ? 0 : PAGE;
+	array[*tail & 1] = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	failed = ftruncate(zeroes, PAGE) || pwrite(zeroes, "", 1, PAGE) != 1 ||
+		syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1;
+	munmap(queue, PAGE);
+	munmap(entry, PAGE);
+	close(zeroes);
+	return failed ? errno : 0;
+}
+#define CLEAR_REFS (pwrite(refs, "4", 1, 0) == 1 ? 0 : errno)
+static int refs;
+
+int main(void)
+{
+	printf("KTAP version 1\n1..1\n");
+	pagemap = open("/proc/self/pagemap", O_RDONLY);
+	refs = open("/proc/self/clear_refs", O_WRONLY);
+	/* pte: empty; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
+	if (mmap(PLACE, LENGTH, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != PLACE)
+		SKIP("mmap", errno);
+	step("mmap", 0, 0, 0, PM_SOFT_DIRTY);
+	if (parted)
+		SKIP("soft-dirty tracking", EOPNOTSUPP);
+	/* pte: RW D SOFT_DIRTY; VM_READ VM_WRITE VM_SOFTDIRTY; prot: RW */
+	step("pin", pin(), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE | PM_SOFT_DIRTY);
+	/* pte: SAVED_DIRTY; VM_READ VM_WRITE; prot: not RW */
+	step("clear_refs", CLEAR_REFS, 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
+	/* pte: SAVED_DIRTY; VM_READ VM_WRITE; prot: not RW */
+	step("pin:write", store_through_pin(), 0, 0, PM_PRESENT | PM_FILE | PM_MMAP_EXCLUSIVE);
+
+	printf("%s 1 " NAME "\n", parted ? "ok" : "not ok");
+	return !parted;
+}
