@@ -49,6 +49,7 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("change-seen", "shmem file", ("remove",)),
              Broken("change-seen", "shmem private-shmem file private-file", ("truncate",)),
              Broken("change-seen", "anon", ("free", "pageout")),
+             Broken("change-seen", "anon", ("move:out",)),
              Broken("change-seen", "thp", ("dontneed",), ("mremap_marks",)),
              Broken("change-seen", "thp", ("free", "pageout"), ("mremap_marks",)),
              Broken("change-seen", "private-shmem", ("zeropage",)),
@@ -61,7 +62,7 @@ FINDINGS: tuple[Finding, ...] = (
              Shown("v6.6 on", "change-seen", "anon", "clear_refs register poison"),
              Shown("v6.16 on", "change-seen", "anon", "clear_refs guard")),
             "zap_pte_range, zap_huge_pmd, unmap_mapping_range, mfill_atomic_pte_zeropage, "
-            "mfill_atomic_pte_poison, madvise_guard_install, madvise_guard_remove",
+            "mfill_atomic_pte_poison, move_pages_ptes, madvise_guard_install, madvise_guard_remove",
             "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c, mm/madvise.c",
             "Leave a soft-dirty PTE marker wherever a page of the program's own is dropped, soft-"
             "dirty or not, and in every entry of a hole and of what is truncated; make poison, "
@@ -108,8 +109,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("a device writes through its pin",
             (Broken("softdirty-complete change-seen", "anon shmem private-shmem private-file",
                     ("pin", "pin:write")),
-             Broken("softdirty-complete", "thp",
-                    ("pin", "pin:write")),
+             Broken("softdirty-complete change-seen", "thp", ("pin", "pin:write")),
              Broken("softdirty-complete", "shmem-thp", ("pin", "pin:write"), ("file_pmd_splits",)),
              Broken("softdirty-complete", "hugetlb private-hugetlb", ("pin", "pin:write"),
                     ("hugetlb_soft_dirty",))),

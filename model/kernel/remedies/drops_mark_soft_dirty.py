@@ -1,6 +1,6 @@
 """What makes memory read otherwise without a store leaves a soft-dirty marker, whatever the bit of
-the entry was: dropping what is the program's own, in memory or in swap; a hole in the file, or its
-truncation, in every entry; poison, and a guard region that comes or goes.
+the entry was: dropping what is the program's own, in memory or in swap, or moving it elsewhere; a
+hole in the file, or its truncation, in every entry; poison, and a guard region that comes or goes.
 
 The markers are those of soft_dirty_markers.py, whose functions are in these.
 """
@@ -65,14 +65,21 @@ def unmap_lazyfree_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return _marked(ed, vma, left, conj(entry.anon, negate(_own(vma, left))))
 
 
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
+                    src: Entry) -> tuple[Entry, Entry, BV]:
+    moved, left, result = soft_dirty_markers.move_pages_ptes(ed, dst_vma, src_vma, dst, src)
+    done = as_term(result == outcome(Outcome.ok))
+    return moved, _marked(ed, src_vma, left, done), result
+
+
 def mfill_atomic_pte_poison(ed: Edition, entry: Entry) -> Entry:
     poisoned = userfaultfd.mfill_atomic_pte_poison(ed, entry)
     return poisoned.with_pte(pte_swp_mksoft_dirty(poisoned.pte))
 
 
-def mfill_atomic_pte_zeropage(_ed: Edition, vma: Vma, entry: Entry) -> Entry:
+def mfill_atomic_pte_zeropage(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     """In a private mapping of a file."""
-    zeroed = userfaultfd.mfill_atomic_pte_zeropage(_ed, vma, entry)
+    zeroed = userfaultfd.mfill_atomic_pte_zeropage(ed, vma, entry)
     return zeroed if vma.mapping.anonymous else zeroed.with_pte(pte_mksoft_dirty(zeroed.pte))
 
 

@@ -71,7 +71,7 @@ def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
 def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
                     src: Entry) -> tuple[Entry, Entry, BV]:
     """What is moved leaves a marker, and takes the place of one."""
-    bare = ite(_marked(ed, dst.pte), dst.with_pte(_without(ed, dst.pte)), dst)
+    bare = ite(_marked(ed, dst), dst.with_pte(_without(ed, dst.pte)), dst)
     moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, bare, src)
     there = remove_migration_pte(ed, src_vma, src)
     marked = left.with_pte(pte_install_uffd_wp_if_needed(ed, src_vma, there.pte))

@@ -74,7 +74,7 @@ class Dependence:
 
 def dependence(kernel: KernelSystem, op: str) -> Dependence | None:
     """How a step of `op` depends on where the page lies; None where it does not. Asked of every
-    state of usual entries, which a step leaves usual."""
+    state of usual entries, which a step leaves usual, whatever else the state says."""
     ed, plain = kernel.edition, kernel.before
     before, anew = z3.BitVecs("frame anew", WORD)
     moved = _with_entries(plain, lambda pte: _placed(ed, pte, before))
@@ -88,7 +88,7 @@ def dependence(kernel: KernelSystem, op: str) -> Dependence | None:
         seen = [(*flatten(s), e.outcome, e.faults) for s, e in zip(after, effects, strict=True)]
         left = _usual(ed, after[0])
     same = conj(left, *(x == y for x, y in zip(*seen, strict=True) if not x.eq(y)))
-    differing = z3.And(as_term(_usual(ed, plain)), as_term(negate(same)))
+    differing = z3.And(as_term(conj(_usual(ed, plain), _one_pmd(plain))), as_term(negate(same)))
     bits = [bit for i in range(WORD) if (bit := 1 << i) & (PTE_PFN_MASK | _SWP_FRAME)]
     if not _possible(differing, before | anew, bits):
         return None
@@ -145,6 +145,15 @@ def _usual(ed: Edition, state: State) -> Bool:
              disj(pte_none_mostly(ed, e.pte), pte_present(e.pte), is_migration_entry(ed, e.pte),
                   conj(is_swap_slot(e.pte), negate(disj(state.vma.mapping.hugetlb, e.huge)))))
         for e in entries))
+
+
+def _one_pmd(state: State) -> Bool:
+    """What is said of a State: while one PMD maps all pages, it is that of each."""
+    if state.rest is None:
+        return True
+    ours, theirs = flatten(state.entry), flatten(state.rest)
+    return implies(disj(state.entry.huge, state.rest.huge),
+                   conj(*(x == y for x, y in zip(ours, theirs, strict=True) if not x.eq(y))))
 
 
 def _with_entries(state: State, at: Callable[[BV], BV]) -> State:
