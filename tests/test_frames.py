@@ -9,6 +9,9 @@ from types import MappingProxyType
 
 import pytest
 
+from model import diff
+from model.checking.claims import judge
+from model.cli import with_patch
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition, find_edition
 from model.kernel.logic import BV, Bool, disj, has, ite
@@ -19,6 +22,7 @@ from model.system.actions.themes import modelled
 from model.system.asking.frames import REPORTS, dependence
 from model.system.relation.kernel import KernelSystem
 from model.system.state.mappings import MAPPINGS
+from properties.claims import CLAIMS
 from tests.test_patch import checked, write
 
 
@@ -77,3 +81,21 @@ def test_a_patch_that_reads_the_frame_number_is_not_proved(
     assert (base["verdict"], own["verdict"], own["depth"]) == ("proved", "unknown", None)
     assert "depends on the frame number" in own["reason"]
     assert "0x100000" in own["reason"]
+
+
+def test_no_other_answer_is_a_proof_then(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of diff, of a claim, and of a promise that both break by the same calls, of which another
+    place might break it by fewer."""
+    mine = write(tmp_path, MISREADS)
+    assert diff.main([NEWEST, NEWEST, "--patch", mine, "--mapping", "anon"]) == 30
+    assert "depends on the frame number" in " ".join(capsys.readouterr().out.split())
+    code, (base, own) = checked("--patch", mine, "--mapping", "shmem", "--allow", "pageout",
+                                "--property", "softdirty-complete", capsys=capsys)
+    assert code == 30
+    assert (base["verdict"], own["verdict"]) == ("violated", "violated")
+    assert (base["rest"], own["rest"]) == ("proved", "unknown")
+    edition = with_patch([find_edition("v6.12")], mine)[-1]
+    claim = CLAIMS["stores-are-recorded"]
+    judged, = judge([claim], edition, [MAPPINGS["anon"]])
+    assert (judged.verdict, "frame number" in judged.reason) == ("undecided", True)

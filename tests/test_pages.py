@@ -185,7 +185,7 @@ def test_soft_dirty_is_sticky_since_6_19(edition: str, vmas: list[str]) -> None:
     ("shmem stor@0", "did you mean 'store'?"),
     ("shmem:4 stor@0", "did you mean 'store'?"),
     ("shmem:4 store@4", "the pages are 0 to 3"),
-    ("shmem:4 wp@2-1", "the pages are 0 to 3"),
+    ("shmem:4 wp@2-1", "the first page comes first, as in wp@1-2"),
     ("shmem:4 wp@1-2-3", "is not OP, OP@I or OP@I-J"),
     ("shmem:4 wp@", "is not OP, OP@I or OP@I-J"),
     ("shmem:4 wp@-1", "is not OP, OP@I or OP@I-J"),

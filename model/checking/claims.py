@@ -25,6 +25,7 @@ from model.engines.conditions import (
 from model.engines.explicit import first_violation
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.records import Mapping
+from model.system.asking.frames import place_matters
 from model.system.asking.language import as_term
 from model.system.asking.point import Course, Point
 from model.system.relation.apart import first_apart
@@ -131,6 +132,10 @@ def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping]
         systems.limits = Limits(seconds=seconds, stopped=stopped)
         try:
             judged = _judged(claim, systems, concerned)
+            kernels = (kernel_system(edition, mapping) for mapping in concerned)
+            if judged.verdict != FALSE and (why := next(filter(None, map(
+                    place_matters, kernels)), "")):
+                judged = Judged(claim, edition.name, UNDECIDED, (), reason=why)
         except OutOfTime as stop:
             judged = Judged(claim, edition.name, UNDECIDED, (), reason=str(stop))
         base, patch = (edition.base.name, edition.patch.file) if edition.patch else ("", "")

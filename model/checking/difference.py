@@ -18,6 +18,7 @@ from model.engines.product import Difference, Product, Side, product
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
+from model.system.asking.frames import place_matters
 from model.system.asking.language import as_term
 from model.system.asking.view import View
 from model.system.relation.compiled import Values
@@ -113,9 +114,11 @@ def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
     promises = [p for p in (*PROPERTIES.values(), *own)
                 if set(p.about) <= set(allow) and set(p.follows) <= set(follows)
                 and p.concerns(a, mapping) and p.concerns(b, mapping)]
+    why = next(filter(None, map(place_matters, kernels)), "")
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
-        found.graph.complete, len(found.graph.states), found.graph.diameter, found.reason,
+        found.graph.complete and not why, len(found.graph.states), found.graph.diameter,
+        found.reason or why,
         round(time.monotonic() - start, 3))
 
 

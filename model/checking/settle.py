@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, lru_cache, partial
 
 from model.certificate import Answers, Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
@@ -13,7 +13,7 @@ from model.engines.explicit import NAME as EXPLICIT
 from model.engines.explicit import Exhausted, reaches
 from model.engines.induction import Kept
 from model.engines.registry import ENGINES, Auto
-from model.system.asking.frames import REPORTS, dependence
+from model.system.asking.frames import place_matters
 from model.system.relation.kernel import kernel_system
 from model.system.relation.reach import TooManyStates
 from model.system.relation.replay import violates
@@ -66,20 +66,6 @@ class CellSystem:
                 *(p.lemma(self.kernel) for p in PROPERTIES.values()
                   if p.speaks_of(self.kernel.edition, self.kernel.mapping))]
 
-    @cached_property
-    def place_matters(self) -> str:
-        """How what a user's functions do depends on where the page lies; of the model's own
-        functions a test has shown that nothing does."""
-        kernel = self.kernel
-        if kernel.edition.patch is None:
-            return ""
-        own = kernel_system(kernel.edition.base, kernel.mapping, kernel.actions)
-        changed = (op for op, ours, theirs in zip(kernel.actions, kernel.system.branches,
-                                                  own.system.branches, strict=True)
-                   if not all(x.eq(y) for x, y in zip(ours, theirs, strict=True)))
-        found = (dependence(kernel, op) for op in (REPORTS, *changed))
-        return next((str(told) for told in found if told), "")
-
     def counted(self, result: CellResult) -> CellResult:
         """The result with the size of the reachable graph, where that is known."""
         if self.exhausted.size is None:
@@ -95,6 +81,8 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
         verdict = system.engine(question, limits, lemmas)
         result = news(cell, system.kernel,
                       _checked(cell, system, question, verdict, limits), limits)
+        if result.verdict == VIOLATED and not (result.news or result.open):
+            result = replace(result, open=place_matters(system.kernel))
         if options.causes and result.verdict == VIOLATED:
             from model.checking.causes import with_causes  # slow to import, for one cell
 
@@ -113,7 +101,9 @@ def _asked_again(options: Options, limits: Limits, cell: Cell) -> CellResult:
             trace = system.exhausted.violation(cell.prop.question(system.kernel), limits)
             status = VIOLATED if trace is not None else \
                 VACUOUS if _untested(cell, system, limits) else PROVED
-            return as_result(cell, Verdict(status, EXPLICIT, trace=trace), 0.0)
+            why = place_matters(system.kernel) if status == PROVED else ""
+            return as_result(cell, Verdict(UNKNOWN if why else status, EXPLICIT, trace=trace,
+                                           reason=why), 0.0)
     except TooManyStates:
         pass
     return settled(cell, system, replace(options, causes=False), limits)
@@ -139,9 +129,8 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
         return as_result(cell, verdict, 0.0)
     if verdict.status == UNKNOWN:
         return as_result(cell, verdict, 0.0)
-    if system.place_matters:
-        verdict = replace(verdict, status=UNKNOWN, depth=None, proof=None,
-                          reason=system.place_matters)
+    if why := place_matters(system.kernel):
+        verdict = replace(verdict, status=UNKNOWN, depth=None, proof=None, reason=why)
         return as_result(cell, verdict, 0.0)
     if untested := _untested(cell, system, limits):
         verdict = replace(verdict, status=VACUOUS, proof=None, reason=untested)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 
 from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition, UsageError, shortened
 from model.system.actions import ranges
-from model.system.actions.operations import OPERATIONS, find_operation
+from model.system.actions.operations import OPERATIONS
 from model.system.actions.ranges import Ranged
 from model.system.state.pages import Pages
 
@@ -76,10 +77,13 @@ _FORM = "OP, OP@I or OP@I-J"
 def find_span(name: str, pages: int) -> Span:
     """The operation of a mapping with so many pages that is called so. Raises UsageError."""
     op, at, where = name.partition("@")
-    if op != MUNMAP:
-        find_operation(op)
     if op not in _RUN:
-        raise UsageError(f"{op!r} is modelled for a mapping of one page alone so far")
+        told = (f"{op!r} is modelled for a mapping of one page alone so far" if op in OPERATIONS
+                else f"unknown operation {shortened(op)!r}")
+        near = get_close_matches(op, OPERATIONS_OF_SEVERAL, 1) if op not in OPERATIONS else []
+        hint = (f"did you mean {near[0]!r}?" if near else
+                f"several pages have {', '.join(OPERATIONS_OF_SEVERAL)}")
+        raise UsageError(f"{told}; {hint}")
     access = op in OPERATIONS and bool(OPERATIONS[op].access)
     if not at:
         return Span(name, op, 0, 0 if access else pages - 1)
@@ -91,9 +95,11 @@ def find_span(name: str, pages: int) -> Span:
     if access and len(ends) > 1:
         raise UsageError(f"{shortened(name)!r}: a {op} is of one page")
     first, last = int(ends[0]), int(ends[-1])
-    if not first <= last < pages:
-        raise UsageError(f"{shortened(name)!r}: the pages are 0 to {pages - 1}, and the first "
-                         "comes first")
+    if last >= pages or first >= pages:
+        raise UsageError(f"{shortened(name)!r}: the pages are 0 to {pages - 1}")
+    if first > last:
+        raise UsageError(f"{shortened(name)!r}: the first page comes first, as in "
+                         f"{op}@{last}-{first}")
     return Span(name, op, first, last)
 
 

@@ -63,10 +63,11 @@ _HISTORY = {
     "protected_async": "likewise, with WP_ASYNC, where a store raises no event",
     "stored_since_wp": "a store has completed since the last such wp",
     "poisoned": "poison has returned ok, and nothing since that gives the memory up or fills it",
+    "rw_protected": "rwp has returned ok where a page was, and nothing since that ends it",
     "guarded": "guard has returned ok, and nothing since that ends it by its documentation",
     "content": "what is read is not what is there once the program's own is given up",
     "changed": "other bytes are there than at the last clear_refs, or mmap",
-    "beneath": "likewise, once the program's own is given up",
+    "beneath": "as `changed`, of what is read once the program's own is given up",
     "barred": "at the last clear_refs a load got a signal alone, from poison or a guard region"}
 _QUESTIONS: dict[str, tuple[str, Callable[[View], Bool]]] = {
     "readable": ("the CPU lets a load through without a fault", lambda v: v.readable),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 import z3
@@ -100,6 +101,20 @@ def dependence(kernel: KernelSystem, op: str) -> Dependence | None:
             break
         bits = found
     return Dependence(op, sum(bits))
+
+
+@lru_cache(maxsize=64)
+def place_matters(kernel: KernelSystem) -> str:
+    """How what a user's functions do depends on where the page lies; empty where it does not, and
+    for the model's own functions, of which a test has shown that nothing does."""
+    if kernel.edition.patch is None:
+        return ""
+    own = KernelSystem(kernel.edition.base, kernel.mapping, kernel.actions)
+    changed = (op for op, ours, theirs in zip(kernel.actions, kernel.system.branches,
+                                              own.system.branches, strict=True)
+               if not all(x.eq(y) for x, y in zip(ours, theirs, strict=True)))
+    found = (dependence(kernel, op) for op in (REPORTS, *changed))
+    return next((str(told) for told in found if told), "")
 
 
 def _possible(formula: z3.BoolRef, place: BV, bits: Sequence[int]) -> bool:

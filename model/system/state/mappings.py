@@ -55,7 +55,7 @@ MOST_PAGES = 8
 
 def one_page(name: str) -> None:
     """Raises UsageError for a mapping with several pages, where none is taken so far."""
-    if ":" in name:
+    if name.partition(":")[0] in MAPPINGS and find_memory(name)[1] is not None:
         raise UsageError(f"{shortened(name)!r} has a number of pages: model.simulate alone takes "
                          "several so far")
 
@@ -64,7 +64,9 @@ def find_memory(name: str) -> tuple[Mapping, int | None]:
     """The mapping of that name, and how many pages it has where that is said: `shmem:4`. Raises
     UsageError."""
     kind, colon, pages = name.partition(":")
-    mapping = find_mapping(kind)
+    if kind not in MAPPINGS:
+        raise unknown("mapping", kind, list(MAPPINGS))
+    mapping = MAPPINGS[kind]
     if not colon:
         return mapping, None
     if kind not in SEVERAL:
