@@ -271,8 +271,7 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "dropped: a child that is registered as its parent is (UFFD_FEATURE_EVENT_FORK) has "
            "nothing protected in shared memory"),
     Change("af19487f00f3", "mm: make PTE_MARKER_SWAPIN_ERROR more general", "v6.6",
-           "none here, though seen: in a registered child a marker that mremap has moved is "
-           "soft-dirty"),
+           "none here: in a registered child a marker that mremap has moved is soft-dirty"),
     Change("rwp", "mm/userfaultfd: add RWP fault delivery and expose UFFDIO_REGISTER_MODE_RWP",
            "v7.3", "none here: mode RWP is refused, and promises about it are not made"),
     Change("662df3e5c376", "mm: madvise: implement lightweight guard page mechanism", "v6.13",

@@ -54,6 +54,10 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("change-seen", "thp", ("free", "pageout"), ("mremap_marks",)),
              Broken("change-seen", "private-shmem", ("zeropage",)),
              Broken("change-seen", "anon shmem private-shmem", ("poison",)),
+             *(Broken("change-seen", "thp", (op,), ("mremap_marks",))
+               for op in ("poison", "guard")),
+             *(Broken("change-seen", "shmem-thp", (op,), ("file_pmd_splits",))
+               for op in ("poison", "guard", "remove")),
              Broken("change-seen", "anon shmem private-shmem file private-file", ("guard",))),
             (Shown("v5.7 on", "change-seen", "anon", "store clear_refs dontneed"),
              Shown("v5.7 on", "change-seen", "file", "clear_refs truncate"),
