@@ -16,18 +16,17 @@ from properties import PROPERTIES
 
 ENDLESS = "access-completes"
 """The promise whose breach is an access that faults for ever."""
-_NEEDS = {"clear_refs": "soft-dirty", "migrate": "second-node", "ksm": "ksm",
-          **dict.fromkeys(("pageout", "swapoff"), "swap"),
-          **dict.fromkeys(("register", "register:missing", "register:wp+missing", "unregister",
-                           "wp", "unwp", "copy", "copy:wp", "zeropage", "poison", "close", "open",
-                           "open:unpopulated", "open:async", "open:rwp", "open:rwp-async",
-                           "open:events", "open:user",
-                           "register:rwp", "rwp", "unrwp", "scan:wp", "other:unwp",
-                           "other:unregister", "register:minor", "register:wp+minor", "continue",
-                           "continue:wp", "move:in", "move:in:wp", "move:out"), "uffd-wp"),
-          **dict.fromkeys(("pin", "unpin", "pin:write"), "pins"),
-          **dict.fromkeys(("alias:store", "truncate"), "map-files")}
-_NEEDS_TOO = {"move:in:wp": "swap"}
+_NEEDED_FOR = {
+    "soft-dirty": ("clear_refs",), "second-node": ("migrate",), "ksm": ("ksm",),
+    "swap": ("pageout", "swapoff", "move:in:wp"),
+    "uffd-wp": ("register", "register:missing", "register:wp+missing", "unregister", "wp", "unwp",
+                "copy", "copy:wp", "zeropage", "poison", "close", "open", "open:unpopulated",
+                "open:async", "open:rwp", "open:rwp-async", "open:events", "open:user",
+                "register:rwp", "rwp", "unrwp", "scan:wp", "other:unwp", "other:unregister",
+                "register:minor", "register:wp+minor", "continue", "continue:wp", "move:in",
+                "move:in:wp", "move:out"),
+    "pins": ("pin", "unpin", "pin:write"), "map-files": ("alias:store", "truncate")}
+"""The operations that need a feature."""
 UNFORCED = frozenset({"migrate:begin", "migrate:end", "numa"})
 """Steps of the kernel that no program can ask for at a time of its choice."""
 _SHOWS = {"soft-dirty": frozenset({"soft_dirty", "sd"}), "uffd-wp-bit": frozenset({"uffd_wp"})}
@@ -88,9 +87,7 @@ class Abilities:
 
     @property
     def without(self) -> frozenset[str]:
-        return UNFORCED | {
-            op for needs in (_NEEDS, _NEEDS_TOO) for op, feature in needs.items()
-            if feature in self.lacks}
+        return UNFORCED.union(*(_NEEDED_FOR.get(feature, ()) for feature in self.lacks))
 
     @property
     def ignored(self) -> frozenset[str]:
@@ -117,8 +114,7 @@ class Abilities:
             if op in UNFORCED:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")
         for feature, reason in self.lacks.items():
-            if feature in ("mapping", *told) or any(
-                    feature in (_NEEDS.get(op), _NEEDS_TOO.get(op)) for op in ops):
+            if feature in ("mapping", *told) or {*_NEEDED_FOR.get(feature, ())} & {*ops}:
                 raise CannotRun(self._lacking(feature, reason))
 
 

@@ -45,7 +45,9 @@ from model.kernel.pgtable import mk_pte, pte_present
 from model.kernel.records import Entry, Vma
 from model.kernel.swapops import is_migration_entry, is_swap_slot, make_swap_pte, pte_none_mostly
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
+from model.system.actions.effect import Effect
 from model.system.relation.kernel import KernelSystem
+from model.system.relation.library import Branch
 from model.system.state.state import State, flatten
 
 REPORTS = ""
@@ -109,12 +111,15 @@ def place_matters(kernel: KernelSystem) -> str:
     for the model's own functions, of which a test has shown that nothing does."""
     if kernel.edition.patch is None:
         return ""
-    own = KernelSystem(kernel.edition.base, kernel.mapping, kernel.actions)
-    changed = (op for op, ours, theirs in zip(kernel.actions, kernel.system.branches,
-                                              own.system.branches, strict=True)
-               if not all(x.eq(y) for x, y in zip(ours, theirs, strict=True)))
+    changed = (op for op, branch in zip(kernel.actions, kernel.system.branches, strict=True)
+               if not _unchanged(branch, kernel.effect(op, kernel.before, kernel.edition.base)))
     found = (dependence(kernel, op) for op in (REPORTS, *changed))
     return next((str(told) for told in found if told), "")
+
+
+def _unchanged(branch: Branch, effect: Effect) -> bool:
+    own = (*flatten(effect.state), effect.outcome, effect.faults)
+    return all(x.eq(y) for x, y in zip(branch, own, strict=True))
 
 
 def _possible(formula: z3.BoolRef, place: BV, bits: Sequence[int]) -> bool:
