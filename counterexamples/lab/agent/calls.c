@@ -725,7 +725,6 @@ static void end_children(void)
 static struct io_uring_params params;
 static char *queue;
 static struct io_uring_sqe *entries;
-static int zeroes = -1;		/* with another byte behind, since a huge page of zeroes may be given up */
 
 static int enter(int count)
 {
@@ -741,11 +740,6 @@ static const char *open_ring(void)
 	queue = mmap(NULL, HUGE_PAGE / 64, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
 		     IORING_OFF_SQ_RING);
 	entries = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-	if (zeroes < 0) {
-		zeroes = memfd_create("zeroes", MFD_CLOEXEC);
-		if (ftruncate(zeroes, PAGE) || pwrite(zeroes, "\1", 1, PAGE) != 1)
-			return result(1);
-	}
 	return queue == MAP_FAILED || entries == MAP_FAILED ? result(1) : NULL;
 }
 
@@ -776,22 +770,34 @@ static const char *pin(void)
 	return failed;
 }
 
+/* From a pipe, which needs no worker: one that reads a file holds the page a moment longer than its
+   buffer is registered. A zero, but not for a huge page, which may be given up for it. */
 static const char *store_through_pin(void)
 {
 	unsigned int *tail = (unsigned int *)(queue + params.sq_off.tail);
 	unsigned int *array = (unsigned int *)(queue + params.sq_off.array);
+	unsigned int *head = (unsigned int *)(queue + params.cq_off.head);
+	unsigned int *mask = (unsigned int *)(queue + params.cq_off.ring_mask);
+	struct io_uring_cqe *done = (struct io_uring_cqe *)(queue + params.cq_off.cqes);
+	int way[2], failed;
 
 	if (ring < 0)
 		return "ok";
+	if (pipe(way))
+		return result(1);
 	memset(entries, 0, sizeof(*entries));
 	entries->opcode = IORING_OP_READ_FIXED;
-	entries->fd = zeroes;
+	entries->fd = way[0];
 	entries->addr = (unsigned long)place;
 	entries->len = 1;
-	entries->off = length == PAGE ? 0 : PAGE;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return result(enter(1) != 1);
+	failed = write(way[1], length == PAGE ? "\0" : "\1", 1) != 1 || enter(1) != 1 ||
+		 done[*head & *mask].res != 1;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	close(way[0]);
+	close(way[1]);
+	return result(failed);
 }
 
 const char *without_pins(void)
