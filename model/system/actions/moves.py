@@ -63,8 +63,9 @@ def _moved(ed: Edition, to: Vma, of: Vma, dst: tuple[Entry, Entry | None],
     partly = conj(goes_on, as_term(then != OK))
     filled_rest = ite(goes_on, filled_rest, ite(filled.huge, filled, table))
     left_rest = ite(goes_on, left_rest, ite(page.huge, left, there))
-    return (vma, (filled, filled_rest), (left, left_rest), done,
-            ite(partly, outcome(Outcome.EAGAIN), result))
+    stuck = as_term(then == outcome(Outcome.never))
+    ending = ite(partly, ite(stuck, then, outcome(Outcome.EAGAIN)), result)
+    return vma, (filled, filled_rest), (left, left_rest), done, ending
 
 
 def move_in(ed: Edition, s: State, swapped: bool = False) -> Effect:
