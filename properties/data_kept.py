@@ -4,7 +4,7 @@ any promise, by dirty bits alone.
 
 from __future__ import annotations
 
-from model.system.asking.language import Bool, conj, disj, implies, negate
+from model.system.asking.language import Bool, Outcome, conj, disj, implies, negate
 from model.system.asking.step_view import StepView
 from model.system.asking.view import View
 from properties.base import UNDIRTIED, Property, Violated, stores
@@ -32,7 +32,8 @@ def _given_up(t: StepView) -> Bool:
     """By what the calls are documented to do, or to writeback."""
     dropped = () if t.before.mapping.shared else ("dontneed", "guard")
     return disj(t.op("mmap", "writeback", *dropped),
-                conj(t.op("remove", "truncate", "free", "move:out"), t.ok))
+                conj(t.op("remove", "truncate", "free"), t.ok),
+                conj(t.op("move:out"), disj(t.ok, t.ended(Outcome.EAGAIN), t.ended(Outcome.never))))
 
 
 def _stored(t: StepView) -> Bool:

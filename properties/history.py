@@ -72,6 +72,7 @@ TOLD_BY: dict[str, Told] = {
     "register-ebusy": Told(_STALE, "anon", ("register:missing",), "v7.3"),
     "huge-pte-vm-write": Told("writable-allowed", "private-hugetlb", ("pin", "fork:child"),
                               "v6.16"),
+    "move-extra-refs": Told("calls-return", "thp", ("pin", "split", "move:out"), "v7.3"),
     "hugetlb-leftover": Told("access-completes", "hugetlb", ("register:missing",),
                              "v7.3-register-ebusy"),
     "ksm-soft-dirty": Told(_SOFT_DIRTY, "anon", ("ksm",), "v6.12.118"),

@@ -44,7 +44,7 @@ PROPERTY = Property(
          Violated("private-hugetlb", ("-3c811f7883c4", "-huge-pte-vm-write"), "the child's copy of "
                   "a page that its parent has pinned is writable though mprotect has made the "
                   "memory read-only, and a page that migrates asks the VMA", by="pin&fork:child"),
-         Violated("anon", ("+adf505457032", "+rwp"), MOVED_IN + "; mode RWP takes it for its own",
-                  by="move:in:wp&register:missing&register:rwp")),
+         Violated("anon thp", ("+adf505457032", "+rwp"), MOVED_IN + "; mode RWP takes it for its "
+                  "own", by="move:in:wp&register:missing&register:rwp")),
     about=("migrate",),
 )

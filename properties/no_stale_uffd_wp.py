@@ -43,7 +43,7 @@ PROPERTY = Property(
               Violated("anon thp", ("+662df3e5c376", "+52526ca7fdb9"), SCANNED, by="guard&scan:wp"),
               Violated("shmem private-shmem shmem-thp", (*GUARDED, "+52526ca7fdb9"), SCANNED,
                        by="guard&scan:wp"),
-              Violated("anon", ("+adf505457032",), MOVED_IN, by="move:in:wp&register:missing"),
+              Violated("anon thp", ("+adf505457032",), MOVED_IN, by="move:in:wp&register:missing"),
               Violated("anon private-shmem thp", ("-8f34f1eac382",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-5a2f8d22ace4",), INHERITED, by="fork:child"),
               Violated("private-hugetlb", ("-83abe2fd5b3a",), INHERITED,

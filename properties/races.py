@@ -12,7 +12,7 @@ SPLIT = ("the split leaves the dirty bit to the page alone; its PTE then migrate
 PRIVATE = "anon private-shmem private-file"
 
 SMALL = ("split", "pageout", "fork:stay", "fork:child", "open:unpopulated", "open:async",
-         "guard&unguard", "copy", "copy:wp", "zeropage", "poison&free",
+         "guard&unguard", "copy", "copy:wp", "zeropage", "poison&free", "move:in:wp",
          *(f"pin&{fork}" for fork in ("fork", "fork:write")))
 """By what PTEs come to map 2M of anonymous memory, where a store to the huge zero page does not
 split it (1ced09e0331f)."""

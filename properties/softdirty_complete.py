@@ -70,9 +70,9 @@ PROPERTY = Property(
         Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "
                  "and the soft-dirty bit with it: the memory reads as zeroes, and not soft-dirty",
                  by="free&pageout"),
-        Violated("anon", ("+adf505457032",), "UFFDIO_MOVE takes the entry and its soft-dirty bit "
-                 "elsewhere, and leaves neither: the memory reads as zeroes, and not soft-dirty",
-                 by="move:out"),
+        Violated("anon thp", ("+adf505457032",), "UFFDIO_MOVE takes the entry and its soft-dirty "
+                 "bit elsewhere, and leaves neither: the memory reads as zeroes, and not "
+                 "soft-dirty", by="move:out"),
         Violated("shmem shmem-thp file", GUARDED, "MADV_GUARD_INSTALL drops the entry and its "
                  "soft-dirty bit with it, and shared memory keeps what was stored", by="guard"),
         Violated("shmem shmem-thp file", (), "MADV_REMOVE drops the entry and its soft-dirty bit "

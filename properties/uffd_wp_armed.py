@@ -50,6 +50,7 @@ PROPERTY = Property(
                  REREGISTERED + BELIEVED, by="register:minor"),
         Violated(_WRITABLE.replace(" hugetlb", ""), ("-0cef0bb836e3",), MOVED + BELIEVED,
                  by="mremap:dontunmap"),
-        Violated("anon", ("+adf505457032",), MOVED_IN + BELIEVED, by="move:in:wp&register:missing"),
+        Violated("anon thp", ("+adf505457032",), MOVED_IN + BELIEVED,
+                 by="move:in:wp&register:missing"),
     ),
 )

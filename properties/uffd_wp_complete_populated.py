@@ -70,9 +70,9 @@ PROPERTY = Property(
                  "zero page alone", by=HEIRS[0].by),
         Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "
                  "and anonymous memory keeps no marker of its protection", by="free&pageout"),
-        Violated("anon", ("+adf505457032",), "UFFDIO_MOVE takes the page elsewhere, and anonymous "
-                 "memory keeps no marker of its protection: the page that comes next is writable",
-                 by="move:out"),
+        Violated("anon thp", ("+adf505457032",), "UFFDIO_MOVE takes the page elsewhere, and "
+                 "anonymous memory keeps no marker of its protection: the page that comes next is "
+                 "writable", by="move:out"),
     ),
     of_stores=True,
 )

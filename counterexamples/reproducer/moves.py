@@ -74,3 +74,56 @@ static int move_out(void)
 }
 """),
 }
+
+HUGE_MOVES = {
+    "elsewhere": Part(("sched.h", "sys/wait.h", "time.h"), """
+/* The other place, fresh for one call; registered in `mode` if that is not 0. */
+#define ELSEWHERE ((char *)0x180000000UL)
+static char *elsewhere(int mode)
+{
+	struct uffdio_register there = { .range = { (long)ELSEWHERE, LENGTH }, .mode = mode };
+	char *at = mmap(ELSEWHERE, LENGTH, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at != ELSEWHERE || madvise(at, LENGTH, MADV_HUGEPAGE))
+		SKIP("another place", errno);
+	if (mode)
+		ioctl(uffd, UFFDIO_REGISTER, &there); /* fails where the move will, with none open */
+	return at;
+}
+
+static struct { __u64 dst, src, len, mode; __s64 move; } moving;
+static volatile int move_failed;
+
+static int move_pages(void *unused)
+{
+	int failed = ioctl(uffd, _IOWR(0xAA, 5, moving) /* UFFDIO_MOVE */, &moving);
+
+	move_failed = failed ? errno : 0;
+	return unused != NULL;
+}
+
+/* The move may never return, and then death alone ends it: that of a process with our memory. */
+static int move_page(char *to, char *from)
+{
+	static char stack[1 << 16] __attribute__((aligned(16)));
+	struct timespec used, pause = { 0, 1000000 };
+	clockid_t clock;
+	pid_t child;
+
+	moving.dst = (long)to;
+	moving.src = (long)from;
+	moving.len = LENGTH;
+	move_failed = -SIGALRM;
+	child = clone(move_pages, stack + sizeof(stack), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+	while (!waitpid(child, NULL, WNOHANG)) {
+		if (!clock_getcpuclockid(child, &clock) && !clock_gettime(clock, &used) && used.tv_sec)
+			kill(child, SIGKILL);
+		nanosleep(&pause, NULL);
+	}
+	munmap(ELSEWHERE, LENGTH);
+	return move_failed;
+}
+"""),
+}
+"""Of huge pages."""

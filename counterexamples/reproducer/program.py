@@ -19,6 +19,7 @@ from counterexamples.reproducer.calls import (
 )
 from counterexamples.reproducer.forced import UNREAD
 from counterexamples.reproducer.forks import HEARD_CALLS, HEARD_PARTS, needed
+from counterexamples.reproducer.moves import HUGE_MOVES
 from counterexamples.reproducer.parts import HEADERS, PARTS, SCAN, SCANNED, common
 from counterexamples.trace import (
     ENTRY_WORDS,
@@ -61,6 +62,8 @@ def program(trace: Trace, shown: int = 0) -> str:
         needs |= {"scan"} if memory.advice else {"scan", "tables"}
     first = [SCAN] * ("scan" in needs)
     other = {"ksm": UNREAD} if "reg:rwp" in needs else {}
+    if memory.advice:
+        other |= HUGE_MOVES
     if "events" in needs:
         needs |= needed(needs, trace.ops)
         other |= HEARD_PARTS

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping
+from model.system.actions.themes import modelled
 from model.system.relation.kernel import kernel_system
 from model.system.relation.replay import keeps
 from properties.base import Property
@@ -22,6 +23,8 @@ def fixed_edition(edition: Edition, mapping: Mapping, prop: Property,
     """
     ends, other = _ends(edition, mapping, prop, ops), None
     for candidate, named in _neighbours(edition, mapping, prop, ops):
+        if not set(ops) <= set(modelled(candidate, mapping)):
+            continue
         kernel = kernel_system(candidate, mapping, (*prop.about, *ops), prop.follows)
         if keeps(kernel.machine, prop.question(kernel), ops):
             if named or _ends(candidate, mapping, prop, ops) == ends:

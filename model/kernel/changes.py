@@ -254,6 +254,13 @@ CHANGES: dict[str, Change] = {c.id: c for c in (
            "none here: UFFDIO_POISON is refused, and promises about it are not made"),
     Change("adf505457032", "userfaultfd: UFFDIO_MOVE uABI", "v6.8",
            "none here: UFFDIO_MOVE is refused"),
+    Change("folio-mk-pmd", "mm: add folio_mk_pmd()", "v6.16", "none here: UFFDIO_MOVE of the huge "
+           "zero page maps it", requires=("adf505457032",)),
+    Change("move-zero-pmd", "mm/huge_memory: fix use of NULL folio in move_pages_huge_pmd()",
+           "v7.0", "none here: UFFDIO_MOVE of the huge zero page marks nothing"),
+    Change("move-extra-refs", "userfaultfd: fix UFFDIO_MOVE livelock on large folio with extra "
+           "references", "after v7.3 (7.3.4)", "dropped: UFFDIO_MOVE of a pinned huge page that "
+           "page tables map never returns", requires=("adf505457032",)),
     Change("7677f7fd8be7", "userfaultfd: add minor fault registration mode", "v5.13",
            "none here: minor faults cannot be registered for"),
     Change("f619147104c8", "userfaultfd: add UFFDIO_CONTINUE ioctl", "v5.13",

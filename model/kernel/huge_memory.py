@@ -50,6 +50,7 @@ from model.kernel.swapops import (
     migrating,
 )
 from model.kernel.userfaultfd_k import (
+    rwp_armed,
     rwp_disarmed,
     rwp_restored,
     userfaultfd_missing,
@@ -281,6 +282,25 @@ def move_huge_pmd(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     reset = conj(ed.has("0cef0bb836e3"), vma_has_uffd_without_event_remap(ed, vma))
     pmd = ite(reset, cleared, pmd)
     return ite(pte_none(entry.pte), entry, entry.with_pte(pmd))
+
+
+@mirrors(_C)
+def move_pages_huge_pmd(ed: Edition, dst_vma: Vma, dst: Entry,
+                        src: Entry) -> tuple[Entry, Entry, BV]:
+    """UFFDIO_MOVE of a huge page, whole, to where no page table is: dirty, and so soft-dirty, and
+    writable; EBUSY where it is not the process's own alone, or pinned. The huge zero page was
+    mapped anew as vm_page_prot says; since "move-zero-pmd" its PMD moves, soft-dirty and without
+    the uffd-wp bit."""
+    page = pte_mkwrite(ed, pte_mkdirty(ed, mk_pte(ed, dst_vma)))
+    kept = pte_clear_uffd_wp(pte_mksoft_dirty(src.pte))
+    zero = ite(ed.has("move-zero-pmd"), kept, pmd_mkhuge(mk_pte(ed, dst_vma)))
+    mapped = replace(dst.mapping_anon(rwp_armed(ed, dst_vma, pmd_mkhuge(page))), huge=True,
+                     lazyfree=src.lazyfree, page_dirty=src.page_dirty, unused=src.unused)
+    zeroes = replace(dst.unmapped(rwp_armed(ed, dst_vma, zero)), huge=True, zero_page=True)
+    busy = conj(negate(src.zero_page), disj(negate(src.anon_exclusive), src.pinned))
+    moved = ite(src.zero_page, zeroes, mapped)
+    return (ite(busy, dst, moved), ite(busy, src, src.unmapped(word(0))),
+            ite(busy, outcome(Outcome.EBUSY), outcome(Outcome.ok)))
 
 
 # --- migration ------------------------------------------------------------------------------------

@@ -54,15 +54,16 @@ _V6_12 = _V6_12_113 | {"fe6cf984939d", "lazyfree-by-pte"}
 _V6_12_118 = _V6_12 | {"ksm-soft-dirty"}
 _V6_16 = _V6_12_43 | {"1ced09e0331f", "6375e95f381e", "1da190f4d0a6", "4e92030c05dc",
                       "662df3e5c376", "f807123d578d", "scan-guard", "swapbacked-dirty",
-                      "huge-pte-vm-write", "879bca0a2c4f"}
+                      "huge-pte-vm-write", "879bca0a2c4f", "folio-mk-pmd"}
 _V6_17 = _V6_16 | {"9658d698a8a8", "cac1db8c3aad", "unregister-owner", "remap-move"}
 _V6_18 = _V6_17 | {"collapse-read-only", "collapse-no-table"}
 _V6_19 = _V6_18 | {"prot-numa-skip", "guard-flag", "copy-marker", "6707915e030a"}
-_V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488"}
+_V7_0 = _V6_19 | {"f1879e8a0c60", "8a8ca142a488", "move-zero-pmd"}
 _V7_1 = _V7_0 | {"83abe2fd5b3a", "fe6cf984939d", "scan-unpopulated", "scan-hole"}
 _V7_2 = _V7_1 | {"f7491d7c81db"}
 _V7_3 = _V7_2 | {"register-ebusy", "rwp", "hugetlb-leftover", "hugetlb-marker", "hugetlb-zap",
-                 "pagemap-special", "scan-registered", "lazyfree-by-pte", "anon-pgoff"}
+                 "pagemap-special", "scan-registered", "lazyfree-by-pte", "anon-pgoff",
+                 "move-extra-refs"}
 
 RELEASES: tuple[Release, ...] = (
     Release("before", "v6.2, the patch's parent", _V6_2),

@@ -14,7 +14,7 @@ from model.kernel.bits import PROT_NONE_PGPROT, VM_UFFD_FLAGS, VM_UFFD_MISSING, 
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, conj, disj, has, ite, negate, word
 from model.kernel.mirror import mirrors
-from model.kernel.pgtable import pte_modify, pte_uffd_wp
+from model.kernel.pgtable import pte_mkuffd_wp, pte_modify, pte_uffd_wp
 from model.kernel.records import Vma
 
 _H = "include/linux/userfaultfd_k.h"
@@ -59,6 +59,12 @@ def rwp_restored(ed: Edition, vma: Vma, pte: BV) -> BV:
     do_swap_page(), unuse_pte(), change_present_ptes() and hugetlb_change_protection()."""
     closed = pte_modify(ed, pte, word(PROT_NONE_PGPROT))
     return ite(userfaultfd_pte_rwp(vma, pte), closed, pte)
+
+
+def rwp_armed(ed: Edition, vma: Vma, pte: BV) -> BV:
+    """What UFFDIO_MOVE brings into a VMA of mode RWP is read-write protected there."""
+    closed = pte_mkuffd_wp(ed, pte_modify(ed, pte, word(PROT_NONE_PGPROT)))
+    return ite(userfaultfd_rwp(vma), closed, pte)
 
 
 def rwp_disarmed(ed: Edition, vma: Vma, pte: BV) -> BV:

@@ -48,14 +48,16 @@ FINDINGS: tuple[Finding, ...] = (
             (Broken("uffd-wp-complete-populated", "anon", ("dontneed",)),
              Broken("uffd-wp-complete-populated", "anon", ("free", "pageout")),
              Broken("uffd-wp-complete-populated", "anon", ("move:out",)),
-             Broken("uffd-wp-complete-populated", "thp", ("dontneed",), ("mremap_marks",)),
-             Broken("uffd-wp-complete-populated", "thp", ("free", "pageout"), ("mremap_marks",)),
+             *(Broken("uffd-wp-complete-populated", "thp", allow, ("mremap_marks",)) for allow in (
+                 ("dontneed",), ("free", "pageout"), ("move:out",))),
              Broken("uffd-wp-complete", "anon", ("dontneed",), ("anon_markers",)),
              Broken("uffd-wp-complete", "anon", ("move:out",), ("anon_markers",)),
-             Broken("uffd-wp-complete", "thp", ("dontneed",), ("mremap_marks", "anon_markers"))),
+             *(Broken("uffd-wp-complete", "thp", allow, ("mremap_marks", "anon_markers"))
+               for allow in (("dontneed",), ("move:out",)))),
             (Shown("v5.7 on", "uffd-wp-complete-populated", "anon",
                    "store register wp dontneed store"),),
-            "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd, move_pages_ptes",
+            "zap_pte_range (pte_install_uffd_wp_if_needed), zap_huge_pmd, move_pages_ptes, "
+            "move_pages_huge_pmd",
             "mm/memory.c, include/linux/mm_inline.h, mm/huge_memory.c, mm/userfaultfd.c",
             "Leave a marker where a protected anonymous entry is dropped, as in memory of a file.",
             "anon_markers_stay", "page tables that stay where memory was given up; documented as "
@@ -64,7 +66,8 @@ FINDINGS: tuple[Finding, ...] = (
             (*(Broken("mremap-marks-moved", "thp", allow) for allow in (
                 ("split",), ("pageout",), ("fork:stay",), ("fork:child",),
                 ("close", "open:unpopulated"), ("close", "open:async"), ("guard", "unguard"),
-                ("copy",), ("copy:wp",), ("zeropage",), ("free", "poison"), ("pin", "fork"))),
+                ("copy",), ("copy:wp",), ("zeropage",), ("move:in:wp",), ("free", "poison"),
+                ("pin", "fork"))),
              Broken("mremap-marks-moved", "shmem-thp")),
             (Shown("v5.7 to v6.12.118", "mremap-marks-moved", "thp",
                    "load store clear_refs mremap"),
@@ -218,12 +221,20 @@ FINDINGS: tuple[Finding, ...] = (
             "UFFDIO_RWPROTECT(2const), which names anonymous memory, holes and reclaim.",
             "rwp_markers", "page tables that stay where memory was given up"),
     Finding("UFFDIO_MOVE takes the protection of a page in swap to a place that nobody protected",
-            (Broken("no-stale-uffd-wp uffd-wp-armed", "anon", ("register:missing", "move:in:wp")),
-             Broken("uffd-wp-async-complete", "anon", ("dontneed", "move:in:wp"))),
+            (Broken("no-stale-uffd-wp uffd-wp-armed", "anon thp",
+                    ("register:missing", "move:in:wp")),
+             Broken("uffd-wp-async-complete", "anon thp", ("dontneed", "move:in:wp"))),
             (Shown("v6.9 on", "uffd-wp-async-complete", "anon",
                    "store close open:async register wp dontneed move:in:wp"),),
             "move_swap_pte", "mm/userfaultfd.c",
             "Clear the uffd-wp bit of the swap entry that is moved, as move_present_ptes() makes "
             "the entry anew without it, unless the destination is of mode RWP.",
             "move_drops_uffd_wp"),
+    Finding("UFFDIO_MOVE of a pinned huge page never returns",
+            (Broken("calls-return", "thp", ("pin", "split", "move:out")),),
+            (Shown("v6.9 to v6.12.118, v7.0 to v7.2", "calls-return", "thp",
+                   "register store pin split move:out"),),
+            "move_pages_ptes (6.12: move_pages_pte)", "mm/userfaultfd.c",
+            "Take EAGAIN of split_folio() for EBUSY, as Linux does since 7.3.4: who holds the page "
+            "may hold it for ever.", "move_refuses_pinned"),
 )

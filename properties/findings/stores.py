@@ -31,14 +31,14 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("softdirty-complete", "shmem private-shmem file private-file", ("truncate",)),
              Broken("softdirty-complete", "anon", ("free", "pageout")),
              Broken("softdirty-complete", "anon", ("move:out",)),
-             Broken("softdirty-complete", "thp", ("dontneed",), ("mremap_marks",)),
-             Broken("softdirty-complete", "thp", ("free", "pageout"), ("mremap_marks",)),
+             *(Broken("softdirty-complete", "thp", allow, ("mremap_marks",)) for allow in (
+                 ("dontneed",), ("free", "pageout"), ("move:out",))),
              Broken("softdirty-complete change-seen", "shmem-thp", ("dontneed",),
                     ("file_pmd_splits",)),
              Broken("softdirty-complete", "shmem-thp", ("remove",), ("file_pmd_splits",)),
              Broken("change-seen", "shmem file", ("dontneed",))),
             (Shown("v5.7 on", "softdirty-complete", "anon", "clear_refs store dontneed"),),
-            "zap_pte_range, zap_huge_pmd, move_pages_ptes",
+            "zap_pte_range, zap_huge_pmd, move_pages_ptes, move_pages_huge_pmd",
             "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c",
             "Leave the soft-dirty bit in a PTE marker, as uffd-wp does, for the next fault to "
             "take over and clear_refs to take away.", "soft_dirty_markers",
@@ -50,8 +50,8 @@ FINDINGS: tuple[Finding, ...] = (
              Broken("change-seen", "shmem private-shmem file private-file", ("truncate",)),
              Broken("change-seen", "anon", ("free", "pageout")),
              Broken("change-seen", "anon", ("move:out",)),
-             Broken("change-seen", "thp", ("dontneed",), ("mremap_marks",)),
-             Broken("change-seen", "thp", ("free", "pageout"), ("mremap_marks",)),
+             *(Broken("change-seen", "thp", allow, ("mremap_marks",)) for allow in (
+                 ("dontneed",), ("free", "pageout"), ("move:out",))),
              Broken("change-seen", "private-shmem", ("zeropage",)),
              Broken("change-seen", "anon shmem private-shmem", ("poison",)),
              *(Broken("change-seen", "thp", (op,), ("mremap_marks",))
@@ -66,7 +66,8 @@ FINDINGS: tuple[Finding, ...] = (
              Shown("v6.6 on", "change-seen", "anon", "clear_refs register poison"),
              Shown("v6.16 on", "change-seen", "anon", "clear_refs guard")),
             "zap_pte_range, zap_huge_pmd, unmap_mapping_range, mfill_atomic_pte_zeropage, "
-            "mfill_atomic_pte_poison, move_pages_ptes, madvise_guard_install, madvise_guard_remove",
+            "mfill_atomic_pte_poison, move_pages_ptes, move_pages_huge_pmd, madvise_guard_install, "
+            "madvise_guard_remove",
             "mm/memory.c, mm/huge_memory.c, mm/userfaultfd.c, mm/madvise.c",
             "Leave a soft-dirty PTE marker wherever a page of the program's own is dropped, soft-"
             "dirty or not, and in every entry of a hole and of what is truncated; make poison, "

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import z3
 
-from model.kernel import userfaultfd_move
+from model.kernel import huge_memory, userfaultfd_move
 from model.kernel.bits import VM_ACCESS_FLAGS
 from model.kernel.editions import Edition
 from model.kernel.logic import as_term, word
@@ -42,6 +42,8 @@ from tests.kernel.test_pgtable import PROTNONE, UWP, P, X, Y, always, bit, dirty
 
 THERE, THERE_PP = z3.BitVecs("there there_pp", 64)
 PINNED, IN_SWAP_CACHE, RWP, LAZYFREE = z3.Bools("pinned in_swap_cache rwp lazyfree")
+DIRTY_PAGE, UNUSED, LARGE, NO_TABLES = z3.Bools("page_dirty unused large no_tables")
+THP = MAPPINGS["thp"]
 EMPTY = Entry(Y, anon=False, anon_exclusive=False, zero_page=False, in_cache=CACHED)
 PAGE = Entry(X, ANON, EXCLUSIVE, ZERO, CACHED, pinned=PINNED, in_swap_cache=IN_SWAP_CACHE,
              lazyfree=LAZYFREE)
@@ -68,6 +70,78 @@ def test_where_pages_are_moved(ed: Edition) -> None:
             prepared = z3.Or(able, ed.has("867a43a34ff8"))
             private = not MAPPINGS[to].shared
             always(same(new.anon_vma, z3.And(known, private, prepared)))
+
+
+@editions
+def test_what_is_moved_whole(ed: Edition) -> None:
+    """A huge page of the process's own that nobody holds, to where no page table is. It is dirty
+    and soft-dirty there, and writable; the huge zero page is soft-dirty since "move-zero-pmd"; in a
+    VMA of mode RWP neither can be got at. Nothing is left behind."""
+    to = Vma(FLAGS, PP, THP, uffd_rwp=RWP)
+    dst = replace(EMPTY, pte=word(0), huge=True)
+    src = replace(PAGE, huge=True, page_dirty=DIRTY_PAGE, unused=UNUSED)
+    moved, left, result = huge_memory.move_pages_huge_pmd(ed, to, dst, src)
+    done = ended(result, Outcome.ok)
+    always(same(done, z3.Or(ZERO, z3.And(EXCLUSIVE, z3.Not(PINNED)))))
+    always(same(ended(result, Outcome.EBUSY), z3.Not(done)))
+    then(z3.Not(done), z3.And(equal(moved, dst), equal(left, src)))
+    then(done, z3.And(as_term(pte_none(left.pte)), as_term(left.huge), as_term(moved.huge)))
+    open_pp = z3.And(bit(PP, P), z3.Not(bit(PP, PROTNONE)), z3.Not(bit(PP, UWP)))
+    page = z3.And(done, z3.Not(ZERO), open_pp)
+    then(page, z3.And(as_term(pte_soft_dirty(moved.pte)), as_term(moved.anon_exclusive),
+                      same(moved.lazyfree, LAZYFREE), same(moved.page_dirty, DIRTY_PAGE),
+                      same(moved.unused, UNUSED), dirty(ed, moved.pte)))
+    then(z3.And(page, z3.Not(RWP)), z3.And(as_term(pte_write(moved.pte)),
+                                           z3.Not(bit(moved.pte, UWP))))
+    then(z3.And(done, RWP, open_pp), z3.And(bit(moved.pte, UWP), z3.Not(bit(moved.pte, P))))
+    zero = z3.And(done, ZERO, open_pp, bit(X, P), z3.Not(bit(X, PROTNONE)))
+    then(zero, as_term(moved.zero_page))
+    then(z3.And(zero, z3.Not(RWP)), z3.Not(bit(moved.pte, UWP)))
+    if ed.has("move-zero-pmd") is True:
+        then(zero, as_term(pte_soft_dirty(moved.pte)))
+    else:
+        then(zero, same(pte_soft_dirty(moved.pte), pte_soft_dirty(PP)))
+
+
+@editions
+def test_of_a_range_that_a_huge_page_may_map(ed: Edition) -> None:
+    """EEXIST where a huge page is, ENOENT where nothing is; a huge page is moved whole, and split
+    where a page table is at the destination, if it is the process's own; a pinned one that page
+    tables map is tried again for ever, before "move-extra-refs"."""
+    to, of = Vma(FLAGS, PP, THP), Vma(THERE, THERE_PP, THP)
+    table, whole = z3.Bools("table whole")
+    dst = replace(EMPTY, huge=z3.Not(table), no_tables=z3.And(z3.Not(table), Y == 0))
+    src = replace(PAGE, pinned=z3.And(ANON, PINNED), huge=whole, large=LARGE,
+                  no_tables=NO_TABLES)
+    possible = z3.And(
+        bit(THERE_PP, P), as_term(pte_present(X)) | (X == 0), as_term(pte_present(Y)) | (Y == 0),
+        z3.Implies(NO_TABLES, z3.And(X == 0, whole)), z3.Implies(X == 0, z3.Not(z3.Or(
+            ANON, ZERO, LARGE, PINNED))), z3.Implies(X != 0, z3.Xor(ANON, ZERO)),
+        z3.Implies(LARGE, z3.And(ANON, z3.Not(whole))), z3.Implies(ZERO, z3.Not(EXCLUSIVE)))
+    moved, left, result = userfaultfd_move.move_pages_pmd(ed, to, of, dst, src)
+    there, nothing = z3.And(z3.Not(table), Y != 0), X == 0
+    exists = z3.And(z3.Or(there, z3.And(z3.Not(whole), Y != 0)), z3.Not(NO_TABLES))
+    own = z3.Or(ZERO, EXCLUSIVE)
+    shared = z3.And(whole, X != 0, z3.Not(own))
+    full = z3.And(table, Y != 0, X != 0)
+
+    def told(condition: z3.BoolRef, claim: z3.BoolRef) -> None:
+        then(z3.And(possible, condition), claim)
+
+    told(exists, ended(result, Outcome.EEXIST))
+    told(z3.And(nothing, z3.Not(exists)), z3.And(
+        ended(result, Outcome.ENOENT),
+        same(moved.no_tables, z3.And(as_term(dst.no_tables), NO_TABLES))))
+    told(z3.And(shared, z3.Not(there)), ended(result, Outcome.EBUSY))
+    told(z3.And(full, whole, own), z3.And(ended(result, Outcome.EEXIST), z3.Not(left.huge)))
+    free = z3.And(X != 0, Y == 0, own)
+    told(z3.And(free, z3.Not(PINNED)), z3.And(
+        ended(result, Outcome.ok), as_term(pte_none(left.pte)),
+        same(left.huge, z3.And(whole, z3.Not(table))), same(moved.huge, left.huge),
+        z3.Not(moved.no_tables)))
+    again = Outcome.EBUSY if ed.has("move-extra-refs") is True else Outcome.never
+    told(z3.And(free, ANON, PINNED, LARGE), ended(result, again))
+    told(z3.And(free, ANON, PINNED, whole, z3.Not(table)), ended(result, Outcome.EBUSY))
 
 
 @editions

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from model.kernel import madvise, memory, userfaultfd_move
 from model.kernel.editions import Edition
-from model.kernel.logic import BV, as_term, conj, disj, ite, word
+from model.kernel.logic import BV, Bool, as_term, conj, disj, ite, word
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.pgtable import pte_present, pte_uffd_wp
 from model.kernel.records import Entry, Outcome, Vma, outcome
@@ -42,9 +42,18 @@ def unmap_single_vma(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(whole, table, memory.unmap_single_vma(ed, vma, entry))
 
 
-def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
-                    src: Entry) -> tuple[Entry, Entry, BV]:
-    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, dst, src)
+def move_pages_pmd(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                   unused: Bool = False) -> tuple[Entry, Entry, BV]:
+    moved, left, result = userfaultfd_move.move_pages_pmd(ed, dst_vma, src_vma, dst, src, unused)
+    there = remove_migration_pte(ed, src_vma, src)
+    marked = pte_install_uffd_wp_if_needed(ed, src_vma, there.pte)
+    whole = conj(src.huge, left.huge, as_term(result == outcome(Outcome.ok)), marked != word(0))
+    return moved, ite(whole, replace(left, pte=marked, huge=False), left), result
+
+
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                    unused: Bool = False) -> tuple[Entry, Entry, BV]:
+    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, dst, src, unused)
     there = remove_migration_pte(ed, src_vma, src)
     marked = left.with_pte(pte_install_uffd_wp_if_needed(ed, src_vma, there.pte))
     return moved, ite(as_term(result == outcome(Outcome.ok)), marked, left), result

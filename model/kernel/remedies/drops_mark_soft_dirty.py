@@ -65,9 +65,17 @@ def unmap_lazyfree_folio(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return _marked(ed, vma, left, conj(entry.anon, negate(_own(vma, left))))
 
 
-def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
-                    src: Entry) -> tuple[Entry, Entry, BV]:
-    moved, left, result = soft_dirty_markers.move_pages_ptes(ed, dst_vma, src_vma, dst, src)
+def move_pages_pmd(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                   unused: Bool = False) -> tuple[Entry, Entry, BV]:
+    moved, left, result = soft_dirty_markers.move_pages_pmd(ed, dst_vma, src_vma, dst, src, unused)
+    done = as_term(result == outcome(Outcome.ok))
+    return moved, _marked(ed, src_vma, left, conj(done, src.huge, left.huge)), result
+
+
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                    unused: Bool = False) -> tuple[Entry, Entry, BV]:
+    moved, left, result = soft_dirty_markers.move_pages_ptes(
+        ed, dst_vma, src_vma, dst, src, unused)
     done = as_term(result == outcome(Outcome.ok))
     return moved, _marked(ed, src_vma, left, done), result
 

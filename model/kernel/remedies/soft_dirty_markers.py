@@ -68,11 +68,21 @@ def madvise_free_pte_range(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(is_swap_slot(entry.pte), marked, madvise.madvise_free_pte_range(ed, vma, entry))
 
 
-def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry,
-                    src: Entry) -> tuple[Entry, Entry, BV]:
+def move_pages_pmd(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                   unused: Bool = False) -> tuple[Entry, Entry, BV]:
+    """A PMD leaves a page table of markers, and so it is split for one."""
+    moved, left, result = userfaultfd_move.move_pages_pmd(ed, dst_vma, src_vma, dst, src, unused)
+    there = remove_migration_pte(ed, src_vma, src)
+    was = conj(as_term(result == outcome(Outcome.ok)), src.huge, left.huge,
+               vma_soft_dirty_enabled(src_vma), pte_present(there.pte), pte_soft_dirty(there.pte))
+    return moved, ite(was, replace(left, pte=soft_dirty_marker(ed), huge=False), left), result
+
+
+def move_pages_ptes(ed: Edition, dst_vma: Vma, src_vma: Vma, dst: Entry, src: Entry,
+                    unused: Bool = False) -> tuple[Entry, Entry, BV]:
     """What is moved leaves a marker, and takes the place of one."""
     bare = ite(_marked(ed, dst), dst.with_pte(_without(ed, dst.pte)), dst)
-    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, bare, src)
+    moved, left, result = userfaultfd_move.move_pages_ptes(ed, dst_vma, src_vma, bare, src, unused)
     there = remove_migration_pte(ed, src_vma, src)
     marked = left.with_pte(pte_install_uffd_wp_if_needed(ed, src_vma, there.pte))
     done = as_term(result == outcome(Outcome.ok))

@@ -4,6 +4,7 @@ from model.mutation.mutant import Mutant
 
 _ERRNO = "no promise says which error a call that is refused gets"
 _LAW = "law:test_what_is_moved"
+_WHOLE, _RANGE = "law:test_what_is_moved_whole", "law:test_of_a_range_that_a_huge_page_may_map"
 
 MUTANTS = (
     Mutant("userfaultfd_move", "validate_move_areas", "userfaultfd_armed(dst_vma)", "True",
@@ -45,8 +46,9 @@ MUTANTS = (
            allow="move:out migrate:begin", untold=_ERRNO, shown=_LAW),
     Mutant("userfaultfd_move", "move_pages_ptes", "ite(done, there.unmapped(word(0)), there)",
            "there", "the page is in both places", mapping="anon", allow="move:out"),
-    Mutant("userfaultfd_move", "move_pages_ptes", "ite(_busy(there), outcome(Outcome.EBUSY), "
-           "outcome(Outcome.ok))", "outcome(Outcome.ok)",
+    Mutant("userfaultfd_move", "move_pages_ptes", "ite(_shared(there), outcome(Outcome.EBUSY),\n"
+           "               ite(conj(there.anon, there.pinned), _held(ed, there), "
+           "outcome(Outcome.ok)))", "outcome(Outcome.ok)",
            "a page that is another's too, or pinned, is moved", mapping="anon", allow="move:out",
            untold=_ERRNO, shown=_LAW),
     Mutant("userfaultfd_move", "move_pages_ptes", "outcome(Outcome.EFAULT)", "outcome(Outcome.ok)",
@@ -56,4 +58,64 @@ MUTANTS = (
            untold="no promise speaks of an anon_vma", shown="law:test_where_pages_are_moved"),
     Mutant("userfaultfd_move", "userfaultfd_move", 'ed.has("adf505457032")', "True",
            "6.1 has UFFDIO_MOVE", edition="v6.1", mapping="anon", allow="move:out"),
+    Mutant("huge_memory", "move_pages_huge_pmd", "pte_mkwrite(ed, pte_mkdirty(ed, "
+           "mk_pte(ed, dst_vma)))", "pte_mkwrite(ed, mk_pte(ed, dst_vma))",
+           "a huge page that is moved is clean, and not marked", mapping="thp", allow="move:in"),
+    Mutant("huge_memory", "move_pages_huge_pmd", "pte_clear_uffd_wp(pte_mksoft_dirty(src.pte))",
+           "pte_mksoft_dirty(src.pte)", "the huge zero page is moved with its protection",
+           mapping="thp", edition="v7.3", allow="move:in",
+           untold="no zero page comes in here", shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd", 'ed.has("move-zero-pmd")', "False",
+           "the huge zero page is mapped anew", mapping="thp", edition="v7.3", allow="move:in",
+           untold="no zero page comes in here", shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd", "rwp_armed(ed, dst_vma, pmd_mkhuge(page))",
+           "pmd_mkhuge(page)", "mode RWP does not protect a huge page that comes in",
+           mapping="thp", edition="v7.3", allow="move:in close open:rwp register:rwp rwp",
+           untold="by the documentation what comes in is not protected", shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd", "lazyfree=src.lazyfree", "lazyfree=True",
+           "a huge page that is moved is given up", mapping="thp", allow="move:in",
+           untold="what is moved is dirty, and so is not dropped", shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd",
+           "disj(negate(src.anon_exclusive), src.pinned)", "src.pinned",
+           "a huge page that is another's too is moved", mapping="thp", allow="move:out fork:stay",
+           untold=_ERRNO, shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd",
+           "disj(negate(src.anon_exclusive), src.pinned)", "negate(src.anon_exclusive)",
+           "a huge page that is pinned is moved", mapping="thp", allow="move:out pin",
+           untold=_ERRNO, shown=_WHOLE),
+    Mutant("huge_memory", "move_pages_huge_pmd", "src.unmapped(word(0))", "src",
+           "the huge page is in both places", mapping="thp", allow="move:out",
+           untold="what small pages break is broken all the same", shown=_WHOLE),
+    Mutant("userfaultfd_move", "move_pages_pmd", "negate(pte_none(there.pte))", "False",
+           "UFFDIO_MOVE takes the place of a huge page", mapping="thp", allow="move:in"),
+    Mutant("userfaultfd_move", "move_pages_pmd", "ite(dst.huge, remove_migration_pte(ed, dst_vma, "
+           "dst), dst)", "dst", "a huge page at the destination is not waited for",
+           mapping="thp", allow="move:in migrate:begin",
+           untold="what migrates is there all the same"),
+    Mutant("userfaultfd_move", "move_pages_pmd", "ite(src.huge, remove_migration_pte(ed, src_vma, "
+           "src), src)", "src", "a huge page that migrates is not waited for",
+           mapping="thp", allow="move:out migrate:begin", untold=_ERRNO),
+    Mutant("userfaultfd_move", "move_pages_pmd", "split_huge_pmd_locked(ed, src_vma, page)",
+           "page", "a PMD goes into a page table", mapping="thp", allow="move:in split",
+           untold="what the entry maps is the same", shown=_RANGE),
+    Mutant("userfaultfd_move", "move_pages_pmd", "ite(conj(page.huge, _shared(page)), "
+           "(above, page, outcome(Outcome.EBUSY)), small)", "small",
+           "a huge page that is another's too is split for the move", mapping="thp",
+           allow="move:in", untold="what comes in here is the process's own", shown=_RANGE),
+    Mutant("userfaultfd_move", "move_pages_pmd", "ite(there.huge, huge, small)", "small",
+           "a huge page is moved in parts", mapping="thp", allow="move:in",
+           untold="what arrives is the same, but for its page table", shown=_RANGE),
+    Mutant("userfaultfd_move", "move_pages_pmd", "negate(page.no_tables)", "True",
+           "what has no page table at all is found there", mapping="thp", allow="move:out",
+           untold=_ERRNO, shown=_RANGE),
+    Mutant("userfaultfd_move", "move_pages_pmd", "conj(there.no_tables, page.no_tables)",
+           "there.no_tables", "no page table is made for a huge page", mapping="thp",
+           allow="move:in", untold="of page tables without pages no promise speaks", shown=_RANGE),
+    Mutant("userfaultfd_move", "move_pages_ptes", "split_folio(ed, src_vma, there, unused) if "
+           "src_vma.mapping.thp else there", "there", "a huge page is moved as a small one",
+           mapping="thp", allow="move:out split",
+           untold="what was stored to is split and moved all the same"),
+    Mutant("userfaultfd_move", "move_pages_ptes", "_held(ed, there)", "outcome(Outcome.never)",
+           "7.3.4 tries a pinned huge page for ever", mapping="thp", edition="v7.3",
+           allow="move:out split pin"),
 )

@@ -75,8 +75,7 @@ _OF_SMALL_PAGES = {"numa", "ksm"}
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and mapping model, plainest first. Not modelled, of
-    transparent huge pages, are UFFDIO_MOVE and registered children, and of those of shared memory
-    reclaim and what would make small pages of them."""
+    transparent huge pages of shared memory, are reclaim and what would make small pages of them."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -87,9 +86,9 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
         left_out |= _OF_NAMED_FILES
     if mapping.thp or mapping.hugetlb:
         left_out |= _OF_SMALL_PAGES
-    if mapping.thp:
-        left_out |= {"move:in", "move:in:wp", "move:out"}
-        left_out |= {"open:events"}  # PMDs that are copied, or move, still protected
+    if (mapping.thp and mapping.anonymous and ed.has("folio-mk-pmd") is not False
+            and ed.has("move-zero-pmd") is not True):
+        left_out |= {"move:in", "move:in:wp", "move:out"}  # of zeroes a PMD of no page is made
     if (mapping.hugetlb and ed.has("60d5b473d61b") is True and ed.has("hugetlb-leftover") is False
             and ed.has("c88033efe9a3") is False):
         left_out |= {"open:events"}  # after its end the store of a child may fault for ever
