@@ -92,7 +92,7 @@ def parser(wrong: int = USAGE) -> argparse.ArgumentParser:
     pick.add_argument("--list", nargs="?", const=listing.ALL, metavar="SECTION",
                       type=one_of("section", (listing.ALL, *listing.SECTIONS)),
                       help=f"say what there is, and end: {', '.join(listing.SECTIONS)} (the last "
-                      "is that of --format json); default: all but the last")
+                      "two are of --format json); default: all but these")
     how = p.add_argument_group("how")
     how.add_argument("--engine", type=one_of("engine", ["auto", *ENGINES]), default="auto",
                      help=", ".join(["auto", *ENGINES]))

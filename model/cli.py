@@ -7,6 +7,7 @@ import difflib
 import gc
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -85,6 +86,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, wrong: int = USAGE, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._wrong = wrong
+        self._words: list[str] = []
         self.register("action", None, _Once)
         self.add_argument("--version", action=_Version, dest=argparse.SUPPRESS)
 
@@ -93,6 +95,7 @@ class Parser(argparse.ArgumentParser):
             namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
         """An argument that is empty, as of a variable that is not set, is none: it would be taken
         for one that was not given."""
+        self._words = self._words or list(sys.argv[1:] if args is None else args)
         found, more = super().parse_known_args(args, namespace)
         for action in self._actions:
             given = getattr(found, action.dest, None)
@@ -119,12 +122,32 @@ class Parser(argparse.ArgumentParser):
     def _unrecognized(self, word: str) -> str:
         named = self._named()
         if not word.startswith("-"):
+            if again := self._again(word):
+                return again
             takes = f"{' '.join(named)} and options" if named else "options alone"
             return f"{word!r} is no option, and one word too many: this command takes {takes}"
         options = [o for action in self._actions for o in action.option_strings]
         near = difflib.get_close_matches(word.split("=")[0], options, n=1)
         return f"unknown option {word!r}; " + (
             f"did you mean {near[0]!r}?" if near else "--help lists them")
+
+    def _again(self, word: str) -> str:
+        """Where a word stands behind the value of an option that takes one, and may be repeated."""
+        before = self._words[:self._words.index(word)] if word in self._words else []
+        option = next((w for w in reversed(before) if w.startswith("-")), "")
+        given = before[before.index(option) + 1:] if option else []
+        name, _, value = option.partition("=")
+        for action in self._actions:
+            if name in action.option_strings and action.nargs is None and _repeatable(
+                    action):
+                first = value or given[0]
+                return (f"{word!r} is one word too many: {name} takes one; repeat it, as in "
+                        f"{name} {shlex.quote(first)} {name} {shlex.quote(word)}")
+        return ""
+
+
+def _repeatable(action: argparse.Action) -> bool:
+    return type(action).__name__ == "_AppendAction"
 
 
 def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:

@@ -32,6 +32,7 @@ from model.checking.remedies import (
 from model.cli import Parser, entry, one_of
 from model.kernel.editions import find_edition
 from model.kernel.releases import KERNELS, NEWEST
+from model.kernel.remedies import words
 from model.system.state.mappings import find_mapping
 from properties import PROPERTIES
 from properties.designed import DESIGNED, Designed
@@ -98,14 +99,16 @@ def as_text(finding: Finding, kernels: Sequence[str], cases: Sequence[Case]) -> 
         wrong = f", NOT {stated}" if have != stated else ""
         lines += _wrapped("kernels", f"{have or 'none'}{wrong}: {_calls(shown)}")
     lines += [f"  at fault   {finding.function}", f"             {finding.path}"]
-    for label, text in (("change", finding.change), ("remedy", f"{_FOLDER}/{finding.remedy}.py"),
-                        ("cost", finding.cost)):
+    for label, text in (("change", finding.change), ("cost", finding.cost),
+                        ("remedy", f"{_FOLDER}/{finding.remedy}.py: {words(finding.remedy)}")):
         lines += _wrapped(label, text)
     lines += [f"  in {last(finding)}"]
     for case in cases:
         costs = "".join(f"; {'costs' if name in case.said else 'BREAKS'} {name}"
                         for name in case.cost)
         lines += [f"  {case.promise} on {case.scope}: {case.before}, with it {case.after}{costs}"]
+    for name in dict.fromkeys(name for broken in finding.broken for name in broken.behind):
+        lines += _wrapped("behind", f"{name}: {words(name)}")
     return "\n".join(lines)
 
 

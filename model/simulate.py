@@ -4,6 +4,8 @@
     python -m model.simulate --kernel v7.3 --mapping shmem:4 store@2 register@1-2 wp@0-3
     python -m model.simulate --batch RUNS     one run a line: ID EDITION MAPPING OP OP ...
 
+JSON is as python -m model.check --list simulate-schema says.
+
 In RUNS empty lines and lines that begin with # are passed over; a line has at most a million bytes.
 """
 

@@ -101,7 +101,8 @@ def test_every_format_says_them(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert check.main([*ASKED, *out]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "2. MADV_DONTNEED, MADV_FREE and UFFDIO_MOVE drop the protection of anonymous memory: " \
-        "register, wp, dontneed, store; taken away by anon_markers_stay" in text
+        "register, wp, dontneed, store; taken away by anon_markers_stay (What is dropped from " \
+        "anonymous memory leaves" in text
     assert "nothing else, proved" in text
     for extra in ([], [*out, "--resume"]):
         assert check.main([*ASKED, "--format", "json", *extra]) == 0

@@ -118,7 +118,7 @@ def test_the_list_has_sections(capsys: pytest.CaptureFixture[str]) -> None:
     everything = listing("all", 80)
     assert check.main(["--list"]) == 0
     assert capsys.readouterr().out == everything + "\n"
-    for section in SECTIONS[:-1]:
+    for section in SECTIONS[:-2]:
         assert check.main(["--list", section]) == 0
         told = capsys.readouterr().out.rstrip()
         assert told in everything
@@ -126,6 +126,8 @@ def test_the_list_has_sections(capsys: pytest.CaptureFixture[str]) -> None:
             assert re.search(rf"^  {re.escape(name)}\b", told, re.MULTILINE)
     assert check.main(["--list", "schema"]) == 0
     assert json.loads(capsys.readouterr().out)["properties"]["results"]
+    assert check.main(["--list", "simulate-schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$defs"]["pages_step"]
 
 
 def test_the_list_is_an_object_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +139,7 @@ def test_the_list_is_an_object_for_programs(capsys: pytest.CaptureFixture[str]) 
         return found
 
     everything = told()
-    assert list(everything) == list(SECTIONS[:-1])
+    assert list(everything) == list(SECTIONS[:-2])
     for section, rows in everything.items():
         assert told(section) == {section: rows}
         text = listing(section, 80)
@@ -146,6 +148,7 @@ def test_the_list_is_an_object_for_programs(capsys: pytest.CaptureFixture[str]) 
             assert re.search(rf"^  {re.escape(row['name'])}(?![\w:-])", text, re.MULTILINE)
     assert {row["name"] for row in everything["operations"]} == set(OPERATIONS)
     assert told("schema")["properties"]
+    assert told("simulate-schema")["items"]
     for name in set(check.FORMATS) - set(check.LISTED):
         assert refused(check.main, ("--list", "--format", name), capsys) == (
             f"--list has no format {name!r}; known: text, json\n")

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from model.checking.listing import SCHEMA
+from model.checking.listing import listing
 from model.kernel.editions import EDITIONS
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 SINGLE = ("--kernel", "before", "--mapping", "shmem", "--property", "softdirty-complete")
 FIVE = ["store", "clear_refs", "register", "unregister", "store"]
 
-RESULTS = json.loads((ROOT / "model" / "checking" / SCHEMA).read_text())
+RESULTS = json.loads(listing("schema", 80))
 STEP = {
     "type": "object", "additionalProperties": False,
     "required": ["op", "outcome", "faults", "pagemap", "vm_flags"],
@@ -160,6 +160,12 @@ def test_other_operations_are_allowed_by_name(tmp_path: Path) -> None:
     (("check", "--kernal", "v6.1"), "--kernal", "--kernel"),
     (("check", "--out", "/dev/null/x"), "/dev/null/x", "a folder that can be written"),
     (("check", "--kernel", "v6.1", "--without", "931298e103c2"), "931298e103c2", "v6.1 lacks it"),
+    (("check", "--property", "data-kept", "owner-only"), "'owner-only'",
+     "repeat it, as in --property data-kept --property owner-only"),
+    (("check", "--mapping=anon", "shmem"), "'shmem'", "--mapping anon --mapping shmem"),
+    (("check", "--depth", "3", "4"), "'4'", "options alone"),
+    (("diff", "v6.1", "v6.12", "--mapping", "anon", "shmem"), "'shmem'",
+     "--mapping anon --mapping shmem"),
     (("simulate", "store", "laod"), "laod", "load"),
     (("simulate", "--kernel", "befor", "store"), "befor", "before"),
     (("simulate", "--mapping", "anno", "store"), "anno", "anon"),
@@ -206,6 +212,30 @@ def test_simulate_prints_the_contract() -> None:
         "vm_flags": ["mw", "rd", "sd", "sh", "wr"]}
     assert steps[4]["faults"] == 0
     assert not steps[4]["pagemap"]["soft_dirty"]
+
+
+@pytest.mark.parametrize(("kernel", "mapping", "ops"), [
+    ("v6.1", "shmem", ["store", "clear_refs", "load"]), ("v7.3", "anon", ["guard", "store"]),
+    ("v6.1", "shmem:2", ["store@1", "munmap@0"]),
+    ("v7.3", "anon:3", ["register@1", "wp", "store"])])
+def test_the_steps_fit_their_schema(kernel: str, mapping: str, ops: list[str]) -> None:
+    """Of one page and of several, with PAGEMAP_SCAN and without it."""
+    schema = json.loads(listing("simulate-schema", 80))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    done = run("simulate", "--kernel", kernel, "--mapping", mapping, "--format", "json", *ops)
+    steps = json.loads(done.stdout)
+    jsonschema.validate(steps, schema)
+    assert len(steps) == len(ops)
+    several = "pages" in steps[0]
+    assert several == (":" in mapping)
+    assert ("scan" in (steps[0]["pages"][-1] if several else steps[0])) == (kernel != "v6.1")
+    wrong: list[dict[str, object]] = [
+        {"more": 1}, {"op": ""}, {"faults": -1}, {"outcome": None},
+        {"vmas": [{"first": 0}]} if several else {"vm_flags": ["xx"]},
+        {"pages": [{}]} if several else {"pagemap": {}}]
+    for broken in wrong:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate([steps[0] | broken], schema)
 
 
 def test_a_batch_gives_what_single_runs_give() -> None:

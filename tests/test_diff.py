@@ -24,8 +24,10 @@ from model.checking.difference import (
     compare,
     verdict,
 )
+from model.checking.judges import Judge, told_apart
 from model.cli import entry
 from model.engines.base import Limits
+from model.engines.product import Difference
 from model.kernel.editions import find_edition
 from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem, Step, kernel_system
@@ -141,6 +143,71 @@ def test_data_that_can_be_lost_counts_before_all_else(a: str, b: str, kind: str)
     assert found.kind == kind
     assert {*found.mends, *found.breaks} == {"dirty-kept"}
     assert found.operations == ("store", "mprotect:none", "clear_refs", "pageout")
+
+
+@pytest.mark.parametrize(("a", "b"), [("v6.12", "v6.18"), ("v6.18", "v6.12")])
+@pytest.mark.parametrize("mapping", ["anon", "shmem", "private-shmem"])
+def test_what_ends_an_obligation_mends_nothing(a: str, b: str, mapping: str) -> None:
+    """MADV_DONTNEED has dropped the record of a store, or the dirty bit, in both; that one has a
+    guard region then, which gives the memory up, is no fix: what was lost is lost in both."""
+    for found in compared(a, b, mapping, "dontneed", "guard").classes:
+        assert "dontneed" not in found.operations
+        assert (found.kind, found.operations[-1]) in (
+            (NEUTRAL, "guard"), (REGRESSION if b == "v6.18" else FIX, "guard"))
+
+
+def test_what_makes_up_for_what_both_have_broken_is_a_fix() -> None:
+    """A store that the one records and the other does not, after both have lost one before."""
+    classes = compared("before", "after", "shmem", "dontneed").classes
+    assert {c.mends for c in classes if c.kind == FIX and "dontneed" in c.operations} <= {
+        ("softdirty-complete",)}
+    kernels = [kernel_system(find_edition(e), find_mapping("shmem"), ["dontneed"])
+               for e in ("before", "after")]
+    lost = ("clear_refs", "store", "dontneed", "load", "register", "unregister")
+    before = [k.run(lost)[-1].values for k in kernels]
+    judges = [Judge(k, [PROPERTIES["softdirty-complete"]]) for k in kernels]
+    store = kernels[0].actions.index("store")
+    after, outputs = zip(*(k.machine.step(v, "store") for k, v in zip(kernels, before,
+                                                                      strict=True)), strict=True)
+    broken = [j.broken(v, store) for j, v in zip(judges, before, strict=True)]
+    assert [j.broken(v, None) for j, v in zip(judges, before, strict=True)] == [
+        {"softdirty-complete"}] * 2
+    assert told_apart(judges, (before[0], before[1]), Difference(0, store, after, outputs),
+                      broken) == [{"softdirty-complete"}, frozenset()]
+
+
+def test_a_new_call_is_one_class(capsys: pytest.CaptureFixture[str]) -> None:
+    """UFFDIO_MOVE came with 6.8: what it does to whatever was there says no more than that, but
+    where it breaks a promise."""
+    classes = compared("v6.7", "v6.9", "anon", "move:out", "register:missing").classes
+    (new,) = (c for c in classes if c.kind == NEUTRAL)
+    assert (new.only, new.causes) == ("b", ("+adf505457032",))
+    assert (new.a["outcome"], new.b["outcome"]) == ("EINVAL", "ok")
+    assert ("EINVAL", "ENOENT") in new.outcomes
+    assert new.alike
+    assert all(c.only == "" and c.breaks == ("softdirty-complete",)
+               for c in classes if c != new)
+    args = ("--mapping", "anon", "--allow", "move:out", "register:missing")
+    _, text = run(capsys, "v6.7", "v6.9", *args)
+    told = " ".join(text.split())
+    assert "v6.9 alone has move:out, which v6.7 refuses always (EINVAL); it ends with ok" in told
+    assert "1 neutral; these are all" in told
+    assert all(len(line) <= 72 or "outcome" in line for line in text.splitlines())
+    (result,) = json.loads(run(capsys, "v6.9", "v6.7", *args, "--format", "json")[1])["results"]
+    (gone,) = (c for c in result["classes"] if c["only"])
+    assert (gone["only"], gone["kind"]) == ("a", NEUTRAL)
+    assert [c["operations"] for c in gone["alike"]] == [list(c.operations) for c in new.alike]
+    assert gone["members"] == new.members > sum(c["members"] for c in gone["alike"])
+
+
+def test_a_new_call_that_never_returns_is_no_neutral_one() -> None:
+    """Of what only the newer edition promises, that it does not keep it is told too."""
+    classes = compared("v6.12", "v6.18", "shmem", "guard").classes
+    stuck = [c for c in classes if c.b["outcome"] == "never"]
+    assert stuck
+    assert all(c.kind == REGRESSION and "calls-return" in c.breaks for c in stuck)
+    (new,) = (c for c in classes if c.only)
+    assert {b for _, b in new.outcomes} == {"ok"}
 
 
 @pytest.mark.parametrize(("edition", "broken"), [("before", True), ("after", False)])

@@ -30,6 +30,7 @@ from model.kernel.mirror import MIRRORS
 from model.kernel.pgtable import pte_present
 from model.kernel.records import CpFlags, Entry, Vma
 from model.kernel.releases import KERNELS, NEWEST
+from model.kernel.remedies import words
 from model.system.actions.operations import CORE, with_needed
 from model.system.actions.themes import modelled
 from model.system.relation.kernel import kernel_system
@@ -111,10 +112,22 @@ def test_what_is_so_by_design_is_as_it_says() -> None:
         assert kept, text
 
 
+def test_a_remedy_has_words_beside_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """The beginning of what its file says: of each there is some, which is short."""
+    for finding in FINDINGS:
+        for name in (finding.remedy, *(n for b in finding.broken for n in b.behind)):
+            assert 15 < len(words(name)) < 140, name
+    assert words("guard_over_markers") == (
+        "MADV_GUARD_INSTALL puts its marker in the place of one of uffd-wp, which a zap leaves")
+    findings.main(["--remedy", "guard_over_markers"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "model/kernel/remedies/guard_over_markers.py: MADV_GUARD_INSTALL puts its" in told
+
+
 def test_rows_of_kernels_in_words() -> None:
     first, second, *_, before, _ = KERNELS
-    for words in (first, f"{first} to {second}", f"{first} to {second}, {before} on", "v6.3 on"):
-        assert spans(spanned(words)) == words.replace(" on", f" to {NEWEST}")
+    for told in (first, f"{first} to {second}", f"{first} to {second}, {before} on", "v6.3 on"):
+        assert spans(spanned(told)) == told.replace(" on", f" to {NEWEST}")
     assert spans(KERNELS) == f"{first} to {NEWEST}"
     assert not spans(())
 

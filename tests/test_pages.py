@@ -216,5 +216,7 @@ def test_simulate_tells_pages_and_vmas(capsys: pytest.CaptureFixture[str]) -> No
                              "vm_flags": ["mw", "rd", "sd", "sh", "uw", "wr"]}]
     assert simulate.main(args) == 0
     told = capsys.readouterr().out.splitlines()
+    assert told[:3] == [" # call: outcome",
+                        "  page VmFlags prot    pte    (a VMA begins at each |)", " 0 mmap: ok"]
     assert told[-3:] == [" 3 register@0: ok", "   | 0 rd sd uw wr ro  RW D SD",
                          "     1                 nothing"]

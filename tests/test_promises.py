@@ -102,8 +102,33 @@ def test_operations_that_it_asks_for_are_allowed(capsys: pytest.CaptureFixture[s
                           "dontneed", "pageout", capsys=capsys)
     assert code == 10
     assert [(r["allow"], r["verdict"], r["reason"]) for r in found] == [
-        (["dontneed"], "vacuous", "part of it is never true there: swapped"),
+        (["dontneed"], "vacuous", "part of it is never true there, without more operations: "
+         "swapped (--allow move:in:wp or pageout makes it so)"),
         (["pageout"], "proved", None)]
+
+
+def test_operations_that_alone_make_what_it_names_are_allowed(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """Without them the question would be empty, which reads as if the answer were yes."""
+    assert never("pinned and not rd").about == ("pin", "unpin", "pin:write")
+    assert never("rw_protected").about == ("close", "open:rwp", "register:rwp", "rwp", "unrwp")
+    assert never("guarded and present").about == ("guard", "unguard")
+    for text, verdict in (("poisoned and present", "proved"), ("guarded and present", "proved"),
+                          ("pinned and stored and not soft_dirty", "violated")):
+        _, (found,) = checked("--never", text, "--mapping", "anon", "--no-causes", capsys=capsys)
+        assert (found["verdict"], found["allow"]) == (verdict, []), text
+
+
+def test_what_other_operations_would_make_true_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a part that is never true, those that would make it so, found by trying; what none makes
+    so is named alone."""
+    code, (found,) = checked("--never", "owned and um", "--mapping", "hugetlb", capsys=capsys)
+    assert code == 10
+    assert found["reason"].startswith("part of it is never true there: owned; without more "
+                                      "operations: um (--allow register:missing or ")
+    code, (found,) = checked("--never", "um and sd and present", "--mapping", "hugetlb", "--allow",
+                             "register:missing", capsys=capsys)
+    assert found["verdict"] == "violated"
 
 
 def test_files_have_one_promise_or_several(tmp_path: Path,

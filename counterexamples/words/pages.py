@@ -10,16 +10,24 @@ from model.system.relation.compiled import Values
 from model.system.relation.kernel import Step
 from model.system.relation.ranges import RangeSystem
 
+_AREA = "VmFlags prot"
+
 
 def pages_table(kernel: RangeSystem, ops: Sequence[str]) -> list[str]:
-    """For each call a line with its outcome and minor faults, then a line for each page: the VMA
-    where one begins, with its flags and vm_page_prot, and the PTE."""
+    """What the columns are; for each call a line with its outcome and minor faults, then a line for
+    each page: the VMA where one begins, with its flags and vm_page_prot, and the PTE."""
     fresh = Step("mmap", "ok", 0, kernel.machine.initial)
-    lines: list[str] = []
-    for number, step in enumerate([fresh, *kernel.run(ops)]):
+    steps = []
+    for step in [fresh, *kernel.run(ops)]:
         seen = kernel.observe(step)
-        lines += [f"{number:>2} {step.op}: {step.outcome}{_faults(seen['faults'])}",
-                  *_pages(kernel, step.values, seen["vmas"])]
+        steps.append((f"{step.op}: {step.outcome}{_faults(seen['faults'])}",
+                      _rows(kernel, step.values, seen["vmas"])))
+    width = max(len(_AREA), *(len(vma) for _, rows in steps for _, vma, _ in rows))
+    lines = [" # call: outcome", f"  page {_AREA.ljust(width)}  pte    (a VMA begins at each |)"]
+    for number, (told, rows) in enumerate(steps):
+        lines += [f"{number:>2} {told}", *(
+            f"   {'|' if vma else ' '}{page:>2} {vma.ljust(width)}  {entry}"
+            for page, vma, entry in rows)]
     return lines
 
 
@@ -27,7 +35,9 @@ def _faults(count: int) -> str:
     return f", {count} minor fault{'s'[:count != 1]}" if count else ""
 
 
-def _pages(kernel: RangeSystem, values: Values, vmas: Sequence[dict[str, object]]) -> list[str]:
+def _rows(kernel: RangeSystem, values: Values,
+          vmas: Sequence[dict[str, object]]) -> list[tuple[str, str, str]]:
+    """Of each page its number, the VMA where one begins, and the entry."""
     state = dict(zip(kernel.names, values, strict=True))
     starts = {vma["first"]: vma for vma in vmas}
     rows = []
@@ -41,10 +51,7 @@ def _pages(kernel: RangeSystem, values: Values, vmas: Sequence[dict[str, object]
             shown = "none" if not prot & PAGE_PRESENT else "rw" if prot & PAGE_RW else "ro"
             vma = " ".join([*_shown(starts[page]["vm_flags"]), shown])
         rows.append((str(page), vma, entry_words(kernel.edition, int(state[f"{page}.pte"]))))
-    width = max(len(vma) for _, vma, _ in rows)
-    mark = {True: "|", False: " "}
-    return [f"   {mark[bool(vma)]}{page:>2} {vma.ljust(width)}  {entry}"
-            for page, vma, entry in rows]
+    return rows
 
 
 def _shown(flags: object) -> list[str]:

@@ -43,7 +43,8 @@ Paths = Mapping[tuple[int, int], Written]
 def as_json(a: Edition, b: Edition, comparisons: Sequence[Comparison], paths: Paths) -> str:
     """One object: {"tool", "a", "b", "results"}, a result for each mapping and set of operations.
 
-    A field of a class has its values on both sides: {"faults": [0, 1]}.
+    A field of a class has its values on both sides: {"faults": [0, 1]}. `only` is "a" or "b" where
+    that side alone has the call, and `alike` what else it shows, by what was there before.
     """
     results: list[dict[str, Any]] = [{
         "mapping": c.mapping, **({"allow": list(c.allow)} if c.allow else {}),
@@ -59,7 +60,9 @@ def _class_json(found: DifferenceClass, written: Written | None) -> dict[str, An
     return {"kind": found.kind, "mends": list(found.mends), "breaks": list(found.breaks),
             "operations": list(found.operations),
             "fields": {f.name: [f.a, f.b] for f in found.fields}, "a": found.a, "b": found.b,
-            "members": found.members, "causes": list(found.causes),
+            "members": found.members, "causes": list(found.causes), "only": found.only or None,
+            "alike": [{"operations": list(c.operations), "members": c.members,
+                       "fields": {f.name: [f.a, f.b] for f in c.fields}} for c in found.alike],
             "trace": written and {"a": written.a, "b": written.b}}
 
 
@@ -104,12 +107,31 @@ def _comparison(c: Comparison, fresh: Sequence[DifferenceClass], colour: bool) -
                   f"    {c.b:{wide}}  {_side(found.fields, 'b')}"]
         lines += [f"    {edition} breaks {', '.join(names)}" for edition, names in
                   ((c.a, found.mends), (c.b, found.breaks)) if names]
+        lines += _new(c, found)
         lines += textwrap.wrap(f"by {', '.join(found.causes)}", WIDTH, initial_indent="    ",
                                subsequent_indent="      ", break_on_hyphens=False,
                                break_long_words=False)
     if len(fresh) < count:
         lines.append(f"  {count - len(fresh)} as above" if fresh else "  all as above")
     return "\n".join(lines)
+
+
+def _new(c: Comparison, found: DifferenceClass) -> list[str]:
+    """Of a call that one side alone has: that, and what else it shows."""
+    if not found.only:
+        return []
+    has, lacks, at = (c.a, c.b, 0) if found.only == "a" else (c.b, c.a, 1)
+    call = found.operations[-1]
+    refusals, ends = (dict.fromkeys(pair[side] for pair in found.outcomes)
+                      for side in (1 - at, at))
+    told = (f"{has} alone has {call}, which {lacks} refuses always ({', '.join(refusals)}); it "
+            f"ends with {' or '.join(ends)}")
+    if found.alike:
+        count = len(found.alike)
+        told += (f"; so after {count} other list{'s'[:count != 1]} of calls, which show what it "
+                 "does to what was there (--format json has them)")
+    return textwrap.wrap(told, WIDTH, initial_indent="    ", subsequent_indent="      ",
+                         break_on_hyphens=False)
 
 
 def _side(fields: Sequence[Field], side: str) -> str:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Literal
 
+from model.checking.judges import Data, Judge, refused, told_apart
 from model.engines.base import Limits
 from model.engines.minimal import fewest
 from model.engines.product import Difference, Product, Side, product
@@ -19,15 +20,13 @@ from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
 from model.system.asking.frames import place_matters
-from model.system.asking.language import as_term
-from model.system.asking.view import View
 from model.system.relation.compiled import Values
 from model.system.relation.family import Family
 from model.system.relation.kernel import KernelSystem, Step, kernel_system
 from model.system.relation.library import library
 from properties import PROPERTIES
 from properties.base import Property
-from properties.data_kept import DIRTY_KEPT, dirty
+from properties.data_kept import DIRTY_KEPT
 
 FIX, REGRESSION, NEUTRAL = "fix", "regression", "neutral"
 GAINED, LOST = "precision gained", "precision lost"
@@ -63,6 +62,8 @@ class DifferenceClass:
     `breaks` those that B alone breaks. `members` counts the steps of the product graph that are
     alike. `causes` are changes of B that are enough for A to show the same at the end of these
     calls, of which none can be left out: +ID that B has, -ID that it lacks, or its patch file.
+    `only` is the side that alone has the call, "a" or "b", where that is all: the other refuses it
+    wherever it was tried. Then `alike` are the other classes that say no more than that.
     """
 
     kind: str
@@ -74,6 +75,13 @@ class DifferenceClass:
     b: dict[str, Any]
     members: int
     causes: tuple[str, ...] = ()
+    only: Literal["", "a", "b"] = ""
+    alike: tuple[DifferenceClass, ...] = ()
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """What the last call ends with on each side, in this class and those alike."""
+        return list(dict.fromkeys((c.a["outcome"], c.b["outcome"]) for c in (self, *self.alike)))
 
 
 @dataclass(frozen=True)
@@ -107,19 +115,25 @@ def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
     """Every class of difference, as far as `limits` allow, which a user's `own` promises tell too.
     Raises UsageError for an operation that is not modelled there."""
     start = time.monotonic()
-    follows = tuple(dict.fromkeys(fact for p in own for fact in p.follows))
+    follows = tuple(dict.fromkeys((*_followed(mapping), *(f for p in own for f in p.follows))))
     kernels = (kernel_system(a, mapping, allow, follows), kernel_system(b, mapping, allow, follows))
     one, other = (Side(k.machine, _observed(k)) for k in kernels)
     found = product(one, other, limits)
     promises = [p for p in (*PROPERTIES.values(), *own)
                 if set(p.about) <= set(allow) and set(p.follows) <= set(follows)
-                and p.concerns(a, mapping) and p.concerns(b, mapping)]
+                and (p.concerns(a, mapping) or p.concerns(b, mapping))]
     why = next(filter(None, map(place_matters, kernels)), "")
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
         found.graph.complete and not why, len(found.graph.states), found.graph.diameter,
         found.reason or why,
         round(time.monotonic() - start, 3))
+
+
+def _followed(mapping: Mapping) -> tuple[str, ...]:
+    """What says whether data can be lost is kept on both sides, or the one that keeps it alone
+    would seem to have lost less: a page that no entry maps is dirty in the page cache."""
+    return ("cache_dirty",) if mapping.shared and not mapping.hugetlb else ()
 
 
 def _observed(kernel: KernelSystem) -> Callable[[Values, Values | None], Hashable]:
@@ -136,22 +150,54 @@ def _classes(kernels: _Kernels, found: Product,
              promises: Sequence[Property]) -> list[DifferenceClass]:
     """The classes by what is lost, else in the order of their traces: the first member of each has
     the plainest."""
-    judges = [_Judge(k, promises) for k in kernels] if found.differences else []
-    data = [_Data(found, side, k) for side, k in enumerate(kernels)] if found.differences else []
+    judges = [Judge(k, promises) for k in kernels] if found.differences else []
+    data = [Data(found, side, k) for side, k in enumerate(kernels)] if found.differences else []
     members: dict[Hashable, list[_Judged]] = {}
     for difference in found.differences:
         fields = _fields(*_seen(kernels, difference))
-        a, b = (judge.broken(state, difference.action) | lost.by(difference)
-                for judge, lost, state in
-                zip(judges, data, found.pair(difference.before), strict=True))
+        before = found.pair(difference.before)
+        broken = told_apart(judges, before, difference,
+                            [judge.broken(state, difference.action)
+                             for judge, state in zip(judges, before, strict=True)])
+        a, b = (names | lost.by(difference) for names, lost in zip(broken, data, strict=True))
         told = verdict(fields, a, b, promises)
         judged = _Judged(difference, fields, *told, _loss(told[1] + told[2], promises))
         members.setdefault(judged.key, []).append(judged)
     ops = {kernels[0].actions[action] for alike in members.values()
            for action in found.path(alike[0].difference)}
     between = _Between(kernels, ops)
-    return [_class(kernels, judges, promises, found, alike, between)
-            for alike in sorted(members.values(), key=lambda alike: alike[0].loss)]
+    return _grouped(kernels, found,
+                    [_class(kernels, judges, promises, found, alike, between)
+                     for alike in sorted(members.values(), key=lambda alike: alike[0].loss)])
+
+
+def _grouped(kernels: _Kernels, found: Product,
+             classes: Sequence[DifferenceClass]) -> list[DifferenceClass]:
+    """The classes, those in one that say no more than that one side has a call, by the same
+    changes, which the other refuses wherever it was tried."""
+    @cache
+    def has(op: str) -> Literal["", "a", "b"]:
+        """The side that alone has the call."""
+        action = kernels[0].actions.index(op)
+        lacks = [refused(kernel, {pair[side] for pair in map(found.pair, range(
+            len(found.graph.states)))}, action) for side, kernel in enumerate(kernels)]
+        return "" if lacks[0] == lacks[1] else "b" if lacks[0] else "a"
+
+    groups: dict[Hashable, list[DifferenceClass]] = {}
+    for number, c in enumerate(classes):
+        side: Literal["", "a", "b"] = ""
+        if c.kind == NEUTRAL and c.operations and c.fields[0].name == "outcome":
+            side = has(c.operations[-1])
+        ends = c.fields[0].a if side == "a" else c.fields[0].b
+        if side and ends not in (Outcome.never.name, Outcome.refault.name):
+            groups.setdefault((side, c.operations[-1], c.causes), []).append(
+                replace(c, only=side))
+        else:
+            groups[number] = [c]
+    for group in groups.values():
+        group.sort(key=lambda c: "ok" not in (c.a["outcome"], c.b["outcome"]))
+    return [replace(first, members=sum(c.members for c in (first, *others)), alike=tuple(others))
+            for first, *others in groups.values()]
 
 
 @dataclass(frozen=True)
@@ -170,7 +216,7 @@ class _Judged:
                 tuple((f.name, f.direction) for f in self.fields))
 
 
-def _class(kernels: _Kernels, judges: Sequence[_Judge], promises: Sequence[Property],
+def _class(kernels: _Kernels, judges: Sequence[Judge], promises: Sequence[Property],
            found: Product, alike: Sequence[_Judged], between: _Between) -> DifferenceClass:
     first = alike[0]
     path = found.path(first.difference)
@@ -294,69 +340,3 @@ def _loss(names: Sequence[str], promises: Sequence[Property]) -> int:
     losses: set[str] = {p.loses or p.role for p in promises if p.name in names}
     losses |= {"data"} if DIRTY_KEPT.name in names else set()
     return min((LOSSES.index(loss) for loss in losses if loss in LOSSES), default=len(LOSSES))
-
-
-class _Data:
-    """Whether one side of a product can have lost what was stored."""
-
-    def __init__(self, found: Product, side: int, kernel: KernelSystem) -> None:
-        self._found, self._side = found, side
-        self._kept = kernel.machine.step_predicate(DIRTY_KEPT.question(kernel).allowed)
-        self._dirty = kernel.machine.predicate(
-            as_term(dirty(View(kernel.edition, kernel.before))))
-        self._lost: dict[int, bool] = {0: False}
-
-    def by(self, difference: Difference) -> frozenset[str]:
-        """The name of what is broken where it has, on the way to a difference or at it."""
-        lost = self._before(difference.before) or (
-            difference.action is not None and self._at(difference.before, difference.action))
-        return frozenset({DIRTY_KEPT.name} if lost else ())
-
-    def _at(self, number: int, action: int) -> bool:
-        return not self._kept(self._found.pair(number)[self._side], action)
-
-    def _before(self, number: int) -> bool:
-        """A page whose dirty bit was taken, and that has not become dirty again."""
-        way = []
-        while number not in self._lost:
-            way.append(number)
-            step = self._found.graph.parent[number]
-            assert step is not None
-            number = step[0]
-        for after in reversed(way):
-            step = self._found.graph.parent[after]
-            assert step is not None
-            self._lost[after] = (self._lost[step[0]] or self._at(*step)) and not self._dirty(
-                self._found.pair(after)[self._side])
-            number = after
-        return self._lost[number]
-
-
-class _Judge:
-    """Which promises a step of one edition breaks, or leaves broken."""
-
-    def __init__(self, kernel: KernelSystem, promises: Sequence[Property]) -> None:
-        self._machine = machine = kernel.machine
-        questions = [p.question(kernel) for p in promises]
-        self._rules = [(q.name, machine.predicate(q.safe), machine.step_predicate(q.allowed))
-                       for q in questions]
-        self._known: dict[tuple[Values, int | None], frozenset[str]] = {}
-
-    def broken(self, state: Values, action: int | None) -> frozenset[str]:
-        """Those that `action`, taken in `state`, breaks, or the state after it. None: no step."""
-        key = state, action
-        if key not in self._known:
-            after = state if action is None else self._machine.step(state, action)[0]
-            self._known[key] = frozenset(
-                name for name, safe, allowed in self._rules
-                if not (safe(after) and (action is None or allowed(state, action))))
-        return self._known[key]
-
-    def on(self, path: Sequence[int]) -> frozenset[str]:
-        """Those broken anywhere on a path from the initial state."""
-        state, names = self._machine.initial, frozenset[str]()
-        for action in path:
-            names |= self.broken(state, action)
-            state, _ = self._machine.step(state, action)
-        return names
-

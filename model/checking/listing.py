@@ -20,7 +20,8 @@ from model.system.patching.named import parameters
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
 
-SCHEMA = "results.schema.json"
+SCHEMAS = {"schema": "results.schema.json", "simulate-schema": "steps.schema.json"}
+"""By section: of what `check`, and `simulate`, print as JSON."""
 _LEAST, _MOST = 24, 30  # columns: of text beside a name, and of a name that has text beside it
 
 class _Row(NamedTuple):
@@ -69,30 +70,30 @@ _PARTS: dict[str, tuple[tuple[str, Callable[[], Iterator[_Row]]], ...]] = {
                lambda: (_Row(word, (text,)) for word, text in STEP_WORDS.items()))),
     "engines": (("engines", lambda: (_Row(name) for name in ("auto", *ENGINES))),),
 }
-ALL, SECTIONS = "all", (*_PARTS, "schema")
+ALL, SECTIONS = "all", (*_PARTS, *SCHEMAS)
 
 
 def listing(section: str, width: int) -> str:
-    """One of SECTIONS, or ALL but `schema`, in lines of at most `width` columns where names allow
-    it."""
-    if section == "schema":
-        return _schema()
+    """One of SECTIONS, or ALL but the schemas, in lines of at most `width` columns where names
+    allow it."""
+    if section in SCHEMAS:
+        return _schema(section)
     parts = [part for name in _named(section) for part in _PARTS[name]]
     return "\n\n".join("\n".join([title, *_rows(list(rows()), width)]) for title, rows in parts)
 
 
 def as_json(section: str) -> str:
-    """The same as one object: section -> [{"name", "text", ...}]; the schema as it is."""
-    if section == "schema":
-        return _schema()
+    """The same as one object: section -> [{"name", "text", ...}]; a schema as it is."""
+    if section in SCHEMAS:
+        return _schema(section)
     return json.dumps({name: [{"name": row.name, "text": "\n".join(row.texts) or row.written,
                                **row.more}
                               for _, rows in _PARTS[name] for row in rows()]
                        for name in _named(section)}, indent=1)
 
 
-def _schema() -> str:
-    return (files("model.checking") / SCHEMA).read_text().rstrip()
+def _schema(section: str) -> str:
+    return (files("model.checking") / SCHEMAS[section]).read_text().rstrip()
 
 
 def _named(section: str) -> list[str]:

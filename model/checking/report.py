@@ -12,7 +12,9 @@ from model.checking.compared import KINDS, OTHER_CALLS, Compared, Pair, compared
 from model.checking.diff_report import COLOURS, signed
 from model.checking.formats import left, passes, story
 from model.checking.table import Table
+from model.kernel.changes import CHANGES
 from model.kernel.editions import find_edition
+from model.kernel.remedies import words
 
 _PROSE = 100  # columns: longer lines are hard to read, however wide the terminal
 _VERDICTS = {"proved": "32", "violated": "33", "bounded": "36", "unknown": "35", "vacuous": "35",
@@ -226,8 +228,14 @@ def _key(p: Pair) -> Hashable:
 
 def _away(c: Cause) -> str:
     return (f"; without {c.remedy[1:]} it is not" if c.remedy and c.remedy[0] == "-" else
-            f"; taken away by {c.remedy}" if c.remedy else
+            f"; taken away by {c.remedy} ({_meant(c.remedy)})" if c.remedy else
             f"; excused: {c.excused} is not called" if c.excused else "")
+
+
+def _meant(remedy: str) -> str:
+    """What takes a cause away, in a few words: the title of a change, what a remedy's file says."""
+    return "; ".join(CHANGES[name].title if name in CHANGES else words(name)
+                     for name in remedy.split("+"))
 
 
 def _short(r: CellResult) -> str:

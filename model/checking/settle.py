@@ -8,6 +8,7 @@ from functools import cache, lru_cache, partial
 from model.certificate import Answers, Certifier
 from model.checking.cells import CONTRADICTION, VACUOUS, Cell, CellResult
 from model.checking.news import news
+from model.checking.untested import makes_true
 from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfTime, Verdict
 from model.engines.explicit import NAME as EXPLICIT
 from model.engines.explicit import Exhausted, reaches
@@ -155,9 +156,15 @@ def _untested(cell: Cell, system: CellSystem, limits: Limits) -> str:
     graph = system.exhausted.graph(limits)
     dead = [words for words, test in cell.prop.tests(system.kernel)
             if not reaches(system.kernel.machine, graph, test)]
-    parts = ", ".join(filter(None, dead))
-    return (f"part of it is never true there: {parts}" if parts else
-            "no reachable step puts the promise to the test" if dead else "")
+    parts = [words for words in dead if words]
+    if not parts:
+        return "no reachable step puts the promise to the test" if dead else ""
+    with_more = {words: op for words in parts if (op := makes_true(cell, words, limits))}
+    told = ", ".join(words for words in parts if words not in with_more)
+    if with_more:
+        told += "; " * bool(told) + "without more operations: " + ", ".join(
+            f"{words} (--allow {op} makes it so)" for words, op in with_more.items())
+    return f"part of it is never true there{', ' if told.startswith('without') else ': '}{told}"
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:

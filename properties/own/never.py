@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.system.actions.operations import CORE, with_needed
+from model.system.actions.operations import CORE, OPERATIONS, with_needed
 from model.system.asking.expression import read
 from model.system.asking.language import negate
 from model.system.asking.step_view import StepView
@@ -18,9 +18,11 @@ _SOFT_DIRTY = {"soft_dirty", "tracked", "sd", "VM_SOFTDIRTY"}
 
 def never(text: str) -> Property:
     """The promise. Each part that the expression joins by `and` must be able to become true: where
-    one cannot, the promise holds for that reason alone. Raises UsageError."""
+    one cannot, the promise holds for that reason alone. Operations beyond the core are allowed that
+    it asks for, and those that alone make a fact that it names. Raises UsageError."""
     said = read(text)
-    asked = dict.fromkeys(op for call in said.calls for op in with_needed(call) if op not in CORE)
+    wanted = [*said.calls, *(op for op in OPERATIONS if _makes(op) & said.names)]
+    asked = dict.fromkeys(op for call in wanted for op in with_needed(call) if op not in CORE)
     promise = Property(
         name=f"{_PREFIX}{said.text}",
         claim=f"It is never so that {said.text}.",
@@ -33,6 +35,11 @@ def never(text: str) -> Property:
     if said.of_step:
         return replace(promise, allowed=lambda step: negate(said.after(step)))
     return replace(promise, safe=lambda view: negate(said.of_state(view)))
+
+
+def _makes(op: str) -> set[str]:
+    """The facts that an operation beyond the core makes true, or not true again: no other does."""
+    return {*OPERATIONS[op].tracks, *(("guarded",) if "guard" in with_needed(op) else ())}
 
 
 def _followed(names: set[str]) -> tuple[str, ...]:
