@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 
-from counterexamples import itf
+from counterexamples import itf, pages
 from counterexamples.reproducer.calls import CALLS
 from counterexamples.reproducer.program import program
 from counterexamples.trace import Trace, run_trace
@@ -96,6 +96,10 @@ def with_fixed(where: Where, ops: tuple[str, ...]) -> tuple[Trace, Trace | None]
 
 def write_counterexample(out: Path, where: Where, ops: tuple[str, ...], pictures: Pictures) -> None:
     """Write the folder. Raises OSError."""
+    if ":" in where.mapping:
+        _only(out / where.path, pages.files(where.edition, where.mapping, where.promise, ops,
+                                            where.selectors))
+        return
     trace, fixed = with_fixed(where, ops)
     _write(out / where.path, trace, fixed, trace_text(trace, fixed), where.selectors,
            where.edition.argument, pictures)

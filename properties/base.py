@@ -10,11 +10,12 @@ from typing import Literal
 import z3
 
 from model.system.actions.operations import ALIAS_STORES, CORE, STORES
+from model.system.actions.spans import modelled_of_several
 from model.system.actions.themes import modelled
-from model.system.asking.language import Bool, Edition, Mapping, as_term, conj, disj
+from model.system.asking.language import Bool, Edition, Mapping, as_term, conj, disj, implies
 from model.system.asking.step_view import StepView
 from model.system.asking.view import View
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.kernel import Putting
 from model.system.relation.transition import Lemma, Question
 
 GUARDED = ("+662df3e5c376", "+f807123d578d")
@@ -40,10 +41,14 @@ class Violated:
     when: tuple[str, ...]
     because: str
     by: str = ""
+    parts: bool = False
+    """It takes several pages."""
 
-    def applies(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> bool:
+    def applies(self, edition: Edition, mapping: Mapping, ops: Collection[str],
+                pages: int | None = None) -> bool:
         """Whether it can be met there with `ops`, all that is allowed or all that was done."""
         return (mapping.name in self.mappings.split()
+                and ((pages is not None and pages > 1) or not self.parts)
                 and all(edition.has(w[1:]) == (w[0] == "+") for w in self.when)
                 and self.named(ops) is not None)
 
@@ -140,11 +145,12 @@ class Property:
     parts: tuple[tuple[str, Callable[[StepView], Bool]], ...] = ()
     own: Own | None = None
 
-    def concerns(self, edition: Edition, mapping: Mapping) -> bool:
+    def concerns(self, edition: Edition, mapping: Mapping, pages: int | None = None) -> bool:
         """Whether it can be put to an edition and mapping: it speaks of them, and all that it is
-        about is modelled there."""
-        return (self.speaks_of(edition, mapping)
-                and set(self.about) <= set(modelled(edition, mapping)))
+        about is modelled there. Of several pages no facts are followed that no operation needs."""
+        known = (modelled(edition, mapping) if pages is None else
+                 () if self.follows else modelled_of_several(edition, mapping))
+        return bool(known) and self.speaks_of(edition, mapping) and set(self.about) <= set(known)
 
     @property
     def argument(self) -> str:
@@ -154,25 +160,27 @@ class Property:
             return f"{self.own.argument} {named}" if self.own else named
         return self.own.argument
 
-    def expected(self, edition: Edition, mapping: Mapping,
-                 allow: Collection[str] = ()) -> str | None:
+    def expected(self, edition: Edition, mapping: Mapping, allow: Collection[str] = (),
+                 pages: int | None = None) -> str | None:
         """"violated" or "proved", from understanding; None where nobody has said. `allow` are
-        operations beyond the core."""
+        operations beyond the core, `pages` how many pages there are, where that is told."""
         if self.own and not self.violated:
             return None
         allowed = (*CORE, *self.about, *allow)
-        return "violated" if any(v.applies(edition, mapping, allowed)
+        return "violated" if any(v.applies(edition, mapping, allowed, pages)
                                  for v in self.violated) else "proved"
 
-    def causes(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> list[Violated]:
+    def causes(self, edition: Edition, mapping: Mapping, ops: Collection[str],
+               pages: int | None = None) -> list[Violated]:
         """What is known to break it there and fits the calls `ops` of a violation: first what
         names most of them."""
-        return sorted((v for v in self.violated if v.applies(edition, mapping, ops)),
+        return sorted((v for v in self.violated if v.applies(edition, mapping, ops, pages)),
                       key=lambda v: -(v.named(ops) or 0))
 
-    def reason(self, edition: Edition, mapping: Mapping, ops: Collection[str]) -> str:
+    def reason(self, edition: Edition, mapping: Mapping, ops: Collection[str],
+               pages: int | None = None) -> str:
         """Why the calls `ops` break it there; empty where no known cause fits them."""
-        return next((v.because for v in self.causes(edition, mapping, ops)), "")
+        return next((v.because for v in self.causes(edition, mapping, ops, pages)), "")
 
     def loss(self, ops: Sequence[str]) -> str:
         """Of a violation by `ops`: whether later stores go silent, a past one is forgotten, or one
@@ -186,26 +194,28 @@ class Property:
             return f"disarming by {by}: the store goes silent" if by else ""
         return f"forgetting by {ops[-1]}: the record of a store is dropped"
 
-    def lemma(self, kernel: KernelSystem) -> Lemma:
+    def lemma(self, kernel: Putting) -> Lemma:
         """What this promise says of every state."""
-        return Lemma(self.name, as_term(self.safe(View(kernel.edition, kernel.before))))
+        return Lemma(self.name, as_term(_of_all(kernel, self.safe)))
 
-    def tests(self, kernel: KernelSystem) -> Iterator[tuple[str, z3.BoolRef]]:
+    def tests(self, kernel: Putting) -> Iterator[tuple[str, z3.BoolRef]]:
         """Steps that must be reachable, or the promise says nothing: the words of a part, which are
         empty for the witness, and the formula."""
-        step = StepView(kernel)
+        steps = [StepView(page) for page in kernel.parts]
         for words, part in (("", self.witness), *self.parts):
-            yield words, as_term(part(step))
+            yield words, as_term(disj(*(part(step) for step in steps)))
 
-    def question(self, kernel: KernelSystem) -> Question:
-        """This promise, put to one edition and mapping."""
-        step = StepView(kernel)
+    def question(self, kernel: Putting) -> Question:
+        """This promise, put to one edition and mapping: to each of its pages, where something is
+        mapped, and of a step something stays."""
+        pages = [(page, StepView(page)) for page in kernel.parts]
         return Question(
             name=self.name,
             system=kernel.system,
-            safe=as_term(self.safe(step.before)),
-            allowed=as_term(self.allowed(step)),
-            witness=as_term(self.witness(step)),
+            safe=as_term(_of_all(kernel, self.safe)),
+            allowed=as_term(conj(*(implies(page.stays, self.allowed(step))
+                                   for page, step in pages))),
+            witness=as_term(disj(*(self.witness(step) for _, step in pages))),
         )
 
 
@@ -217,5 +227,11 @@ class StatedInvariant:
     claim: str
     formula: Callable[[View], Bool]
 
-    def lemma(self, kernel: KernelSystem) -> Lemma:
-        return Lemma(self.name, as_term(self.formula(View(kernel.edition, kernel.before))))
+    def lemma(self, kernel: Putting) -> Lemma:
+        return Lemma(self.name, as_term(_of_all(kernel, self.formula)))
+
+
+def _of_all(kernel: Putting, formula: Callable[[View], Bool]) -> Bool:
+    """A question about a state, of every page where something is mapped."""
+    return conj(*(implies(page.there, formula(View(page.edition, page.before)))
+                  for page in kernel.parts))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from model import check, simulate
+from model import diff, simulate
 from model.kernel.editions import EDITIONS, UsageError, find_edition
 from model.system.actions.spans import OPERATIONS_OF_SEVERAL, find_span, spans
 from model.system.relation.kernel import whole_system
@@ -201,8 +201,8 @@ def test_what_cannot_be_run_is_an_error_of_one_line(words: str, said: str) -> No
 
 
 def test_other_commands_take_one_page() -> None:
-    with pytest.raises(UsageError, match="simulate alone takes several so far"):
-        check.main(["--mapping", "shmem:2"])
+    with pytest.raises(UsageError, match="alone take several so far"):
+        diff.main(["v6.1", "v6.12", "--mapping", "shmem:2"])
 
 
 def test_simulate_tells_pages_and_vmas(capsys: pytest.CaptureFixture[str]) -> None:

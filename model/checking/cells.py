@@ -11,8 +11,9 @@ from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, u
 from model.kernel.records import Mapping
 from model.processes import CANNOT_TELL
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
+from model.system.actions.spans import modelled_of_several
 from model.system.actions.themes import modelled
-from model.system.state.mappings import MAPPINGS, one_page
+from model.system.state.mappings import MAPPINGS, SEVERAL, find_memory, one_page
 from properties import PROPERTIES
 from properties.base import Property
 
@@ -59,6 +60,13 @@ class Cell:
     prop: Property
     allow: tuple[str, ...] = ()
     """Operations beyond the core, and beyond those that the promise is about."""
+    pages: int | None = None
+    """Of a mapping with several pages, how many."""
+
+    @property
+    def memory(self) -> str:
+        """The name of the mapping, with its pages where they are told."""
+        return self.mapping.name + ("" if self.pages is None else f":{self.pages}")
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -127,6 +135,8 @@ class CellResult:
     """The verdict where all causes are taken away."""
     cached: bool = False
     """Whether a proof was taken from what an earlier run has proved."""
+    pages: int | None = None
+    """Of a mapping with several pages, how many: what is proved is proved of so many alone."""
 
     @property
     def settled(self) -> bool:
@@ -140,7 +150,14 @@ class CellResult:
     @property
     def word(self) -> str:
         """The verdict for a reader."""
+        if self.pages is not None and self.verdict == "proved":
+            return f"proved for N = {self.pages}"
         return f"{self.verdict} (cached)" if self.cached else self.verdict
+
+    @property
+    def proved_for(self) -> int | None:
+        """The number of pages that it is proved for."""
+        return (self.pages or 1) if self.verdict == "proved" else None
 
     @property
     def scope(self) -> str:
@@ -261,18 +278,38 @@ def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Seque
     allowed by itself, with what it needs, in cells of its own. Raises UsageError for an unknown
     name, and where no promise is left to be checked, or one of the user's own is not.
     """
-    chosen_mappings = [MAPPINGS[m] for m in select("mapping", mappings, list(MAPPINGS))]
+    memories = select_memories(mappings)
     chosen = select_promises(properties, own)
     beyond = [o for o in select("operation", allow, list(OPERATIONS)) if o not in CORE]
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
-    cells = [Cell(e, m, p, scope) for e in editions for m in chosen_mappings for scope in scopes
-             if set(scope) <= set(modelled(e, m)) for p in chosen
-             if p.concerns(e, m)]
+    cells = [Cell(e, m, p, scope, pages) for e in editions for m, pages in memories
+             for scope in scopes if set(scope) <= set(_modelled(e, m, pages)) for p in chosen
+             if p.concerns(e, m, pages)]
+    if any(cell.pages is not None and cell.edition.patch for cell in cells):
+        raise UsageError("a patch file is checked on mappings of one page so far")
     asked = {cell.prop.name for cell in cells}
     silent = [p for p in chosen if p.own and p.name not in asked] if cells else chosen
     if silent or not cells:
-        raise UsageError(f"nothing to check: {_silence(editions, chosen_mappings, silent, scopes)}")
+        raise UsageError("nothing to check: "
+                         + _silence(editions, [m for m, _ in memories], silent, scopes))
     return cells
+
+
+def _modelled(edition: Edition, mapping: Mapping, pages: int | None) -> Sequence[str]:
+    return (modelled(edition, mapping) if pages is None else
+            modelled_of_several(edition, mapping))
+
+
+def select_memories(patterns: Sequence[str]) -> list[tuple[Mapping, int | None]]:
+    """The mappings that names or globs pick, each with its pages where they are told. Raises
+    UsageError."""
+    chosen: list[tuple[Mapping, int | None]] = []
+    for pattern in patterns:
+        kind, colon, pages = pattern.partition(":")
+        names = select("mapping", [kind], SEVERAL if colon and "*" in kind else list(MAPPINGS))
+        found = [find_memory(f"{name}{colon}{pages}") for name in names]
+        chosen += [f for f in found if f not in chosen]
+    return chosen
 
 
 def _silence(editions: Sequence[Edition], mappings: Sequence[Mapping],

@@ -30,7 +30,7 @@ def as_json(results: Sequence[CellResult], files: Sequence[Files]) -> str:
         "reason": r.reason or None,
         "causes": None if r.causes is None else [
             {"name": c.name, "calls": list(c.calls), "remedy": c.remedy} for c in r.causes],
-        "rest": r.rest, "cached": r.cached,
+        "rest": r.rest, "pages": r.proved_for, "cached": r.cached,
         **({"base": r.base, "patch": r.patch} if r.patch else {}),
         **({"promise": r.promise} if r.promise else {}),
     } for r, f in zip(results, files, strict=True)]

@@ -13,6 +13,7 @@ from model.checking.cells import CONTRADICTION, Cell, CellResult
 from model.engines.base import VIOLATED, Limits
 from model.engines.product import Asked, broken_alone
 from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.ranges import RangeSystem
 from model.system.relation.replay import violates
 
 UNEXPLAINED = "no known cause fits these calls"
@@ -20,7 +21,8 @@ ENGINE = "product"
 """What finds the calls that the edition without the file stands."""
 
 
-def news(cell: Cell, kernel: KernelSystem, result: CellResult, limits: Limits) -> CellResult:
+def news(cell: Cell, kernel: KernelSystem | RangeSystem, result: CellResult,
+         limits: Limits) -> CellResult:
     """`result` of an expected violation with what is new about it; any other as it is.
 
     With a patch file, the trace becomes the plainest of the shortest that break the promise in
@@ -31,6 +33,7 @@ def news(cell: Cell, kernel: KernelSystem, result: CellResult, limits: Limits) -
         return result
     if cell.edition.patch is None:
         return result if result.because else replace(result, news=UNEXPLAINED)
+    assert isinstance(kernel, KernelSystem)
     base = kernel_system(cell.edition.base, cell.mapping, cell.operations, cell.prop.follows)
     own, other = (Asked(k.machine, cell.prop.question(k)) for k in (kernel, base))
     found = broken_alone(own, other, limits)

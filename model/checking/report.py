@@ -69,8 +69,11 @@ class TextReport:
 
     def _legend(self) -> str:
         told = []
-        if any(r.verdict == "proved" for r in self.results):
+        if any(r.verdict == "proved" and r.pages is None for r in self.results):
             told.append("proved: at every depth, certificate checked")
+        if any(r.verdict == "proved" and r.pages is not None for r in self.results):
+            told.append("proved for N = k: at every depth, of mappings with k pages; all states "
+                        "that can be reached were visited")
         if any(r.cached for r in self.results):
             told.append("(cached): that was in an earlier run")
         if any(r.verdict == "violated" for r in self.results):
@@ -239,7 +242,7 @@ def _meant(remedy: str) -> str:
 
 
 def _short(r: CellResult) -> str:
-    return f"{r.verdict}@{r.depth}" if r.verdict == "violated" else r.verdict
+    return f"{r.verdict}@{r.depth}" if r.verdict == "violated" else r.word
 
 
 def _calls(r: CellResult) -> str:

@@ -29,7 +29,7 @@ def where(cell: Cell) -> Where:
     """The place of a cell's evidence."""
     from counterexamples.folder import Where
 
-    return Where(cell.edition.name, cell.mapping.name, cell.prop.name, cell.allow,
+    return Where(cell.edition.name, cell.memory, cell.prop.name, cell.allow,
                  cell.edition if cell.edition.patch else None, cell.prop if cell.prop.own else None)
 
 
@@ -119,7 +119,7 @@ class Folder(Store):
 
     def _key(self, cell: Cell) -> str:
         o = self.options
-        return repr((cell.edition.name, sorted(cell.edition.changes), cell.mapping.name,
+        return repr((cell.edition.name, sorted(cell.edition.changes), cell.memory,
                      cell.prop.name, cell.operations, cell.allow, o.engine, o.depth, o.timeout,
                      o.causes, cell.edition.patch and cell.edition.patch.digest,
                      cell.prop.own and cell.prop.own.digest))

@@ -13,9 +13,12 @@ from model.engines.base import PROVED, UNKNOWN, VIOLATED, Engine, Limits, OutOfT
 from model.engines.explicit import NAME as EXPLICIT
 from model.engines.explicit import Exhausted, reaches
 from model.engines.induction import Kept
-from model.engines.registry import ENGINES, Auto
+from model.engines.registry import ENGINES, Auto, of_several
+from model.system.actions.operations import CORE
+from model.system.actions.spans import modelled_of_several, plain_ops
 from model.system.asking.frames import place_matters
-from model.system.relation.kernel import kernel_system
+from model.system.relation.kernel import KernelSystem, kernel_system
+from model.system.relation.ranges import RangeSystem, range_system
 from model.system.relation.reach import TooManyStates
 from model.system.relation.replay import violates
 from model.system.relation.transition import Lemma, Question
@@ -50,16 +53,25 @@ def _kept() -> Kept:
     return Kept()
 
 
+def _kernel(cell: Cell) -> KernelSystem | RangeSystem:
+    """What the cell is asked of."""
+    if cell.pages is None:
+        return kernel_system(cell.edition, cell.mapping, cell.operations, cell.prop.follows)
+    known = modelled_of_several(cell.edition, cell.mapping)
+    return range_system(cell.edition, cell.mapping, cell.pages,
+                        [op for op in known if op in CORE or op in cell.operations])
+
+
 class CellSystem:
     """What the cells of one edition, mapping and set of operations share."""
 
     def __init__(self, cell: Cell, options: Options) -> None:
-        self.kernel = kernel_system(cell.edition, cell.mapping, cell.operations,
-                                    cell.prop.follows)
+        self.kernel = _kernel(cell)
         self.certifier = _shared_certifier(options.earlier)
         self.exhausted = Exhausted(self.kernel.machine)
-        self.engine: Engine = (Auto(self.candidates, self.exhausted, _kept())
-                               if options.engine == "auto" else ENGINES[options.engine])
+        auto = (Auto(self.candidates, self.exhausted, _kept()) if cell.pages is None else
+                of_several(self.exhausted))
+        self.engine: Engine = auto if options.engine == "auto" else ENGINES[options.engine]
 
     def candidates(self) -> list[Lemma]:
         """The stated invariants, and what the promises themselves say of every state."""
@@ -84,7 +96,7 @@ def settled(cell: Cell, system: CellSystem, options: Options, limits: Limits) ->
                       _checked(cell, system, question, verdict, limits), limits)
         if result.verdict == VIOLATED and not (result.news or result.open):
             result = replace(result, open=place_matters(system.kernel))
-        if options.causes and result.verdict == VIOLATED:
+        if options.causes and result.verdict == VIOLATED and cell.pages is None:
             from model.checking.causes import with_causes  # slow to import, for one cell
 
             result = with_causes(cell, result, partial(_asked_again, options, limits))
@@ -136,7 +148,7 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
     if untested := _untested(cell, system, limits):
         verdict = replace(verdict, status=VACUOUS, proof=None, reason=untested)
         return as_result(cell, verdict, 0.0)
-    if verdict.status != PROVED:
+    if verdict.status != PROVED or cell.pages is not None:
         return as_result(cell, verdict, 0.0)
     assert verdict.proof is not None
     cert = system.certifier.certificate(question, verdict.proof)
@@ -168,13 +180,14 @@ def _untested(cell: Cell, system: CellSystem, limits: Limits) -> str:
 
 
 def as_result(cell: Cell, verdict: Verdict, seconds: float) -> CellResult:
+    ops = plain_ops(verdict.trace or ())
     return CellResult(
-        kernel=cell.edition.name, mapping=cell.mapping.name, prop=cell.prop.name,
+        kernel=cell.edition.name, mapping=cell.memory, prop=cell.prop.name,
         verdict=verdict.status, depth=verdict.depth, engine=verdict.engine,
-        expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow),
-        because=cell.prop.reason(cell.edition, cell.mapping, verdict.trace or ()), seconds=seconds,
+        expected=cell.prop.expected(cell.edition, cell.mapping, cell.allow, cell.pages),
+        because=cell.prop.reason(cell.edition, cell.mapping, ops, cell.pages), seconds=seconds,
         trace=verdict.trace, reason=verdict.reason, allow=cell.allow,
-        loss=cell.prop.loss(verdict.trace or ()),
+        loss=cell.prop.loss(ops), pages=cell.pages,
         base=cell.edition.base.name if cell.edition.patch else "",
         patch=cell.edition.patch.file if cell.edition.patch else "",
         promise=cell.prop.own.file if cell.prop.own else "", role=cell.prop.role)

@@ -79,6 +79,10 @@ def report(args: argparse.Namespace, cells: Sequence[Cell], results: Sequence[Ce
 
 def _trace(cell: Cell, result: CellResult, verbose: int, colour: bool) -> str:
     """The counterexample in full; with -v its lane sheet too."""
+    if cell.pages is not None:
+        from counterexamples.pages import text
+
+        return "\n\n" + text(cell.edition, cell.memory, cell.prop, result.trace or ()).rstrip()
     from counterexamples.folder import with_fixed
     from counterexamples.words.text import trace_text
 

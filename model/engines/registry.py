@@ -105,3 +105,18 @@ class Auto:
                 return verdict
         return Verdict(BOUNDED, "auto", found.depth if found.depth is not None else DEFAULT_DEPTH,
                        reason="no engine could prove it")
+
+
+def of_several(exhausted: Exhausted) -> Engine:
+    """What is asked of a mapping with several pages: by its graph, and where that has too many
+    states by a search that is no proof."""
+    def engine(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
+        try:
+            if limits.depth is None:
+                return exhausted.verdict(question, limits)
+            return explicit(question, limits)
+        except TooManyStates:
+            return bmc(question, limits)
+        except OutOfTime as stop:
+            return Verdict(UNKNOWN, "auto", reason=str(stop))
+    return engine

@@ -5,16 +5,18 @@ Without pages an operation is one of the whole mapping, a load or store of its f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
 from model.kernel.bits import VM_EXEC, VM_READ, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE
 from model.kernel.editions import Edition, UsageError, shortened
+from model.kernel.records import Mapping
 from model.system.actions import ranges
 from model.system.actions.operations import OPERATIONS
 from model.system.actions.ranges import Ranged
+from model.system.actions.themes import modelled
 from model.system.state.pages import Pages
 
 
@@ -103,9 +105,21 @@ def find_span(name: str, pages: int) -> Span:
     return Span(name, op, first, last)
 
 
-def spans(pages: int) -> Iterable[str]:
-    """Every operation of every range of a mapping with so many pages, by its plainest name."""
-    for op in _RUN:
+def plain_ops(names: Iterable[str]) -> tuple[str, ...]:
+    """The operations of these, without their pages."""
+    return tuple(name.partition("@")[0] for name in names)
+
+
+def modelled_of_several(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
+    """The operations that an edition and a mapping with several pages model, plainest first."""
+    known = modelled(ed, mapping)
+    return tuple(op for op in _RUN if op in known or op == MUNMAP)
+
+
+def spans(pages: int, ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> Iterable[str]:
+    """Each of these operations of every range of a mapping with so many pages, by its plainest
+    name, the plainest first."""
+    for op in filter(ops.__contains__, _RUN):
         if op in _WHOLE:
             yield op
             continue

@@ -15,7 +15,7 @@ from model.kernel.logic import (
 from model.kernel.records import Outcome, outcome
 from model.system.actions.operations import OPERATIONS
 from model.system.asking.view import View
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.kernel import Asked
 
 _MPROTECT = "mprotect:"
 _REGISTERING = {"register": ("wp",), **{
@@ -27,7 +27,7 @@ _REGISTERING = {"register": ("wp",), **{
 class StepView:
     """One step: the state before, the operation and its outcome, the state after."""
 
-    def __init__(self, kernel: KernelSystem) -> None:
+    def __init__(self, kernel: Asked) -> None:
         self._kernel = kernel
         self.before = View(kernel.edition, kernel.before)
 
@@ -37,9 +37,7 @@ class StepView:
 
     def op(self, *names: str) -> Bool:
         """The operation is one of `names`."""
-        order = self._kernel.actions
-        return disj(*(self._kernel.system.choose(order.index(name))
-                      for name in names if name in order))
+        return self._kernel.takes(names)
 
     def ended(self, *outcomes: Outcome) -> Bool:
         """The outcome is one of `outcomes`."""

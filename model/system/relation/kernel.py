@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 import z3
 
@@ -14,7 +14,7 @@ from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
 from model.kernel.ksm import protnone_keeps_ksm
-from model.kernel.logic import BV
+from model.kernel.logic import BV, Bool, disj
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.system.actions.content import read_after
@@ -37,6 +37,42 @@ from model.system.state.state import (
     rebuild,
     variables_like,
 )
+
+
+class Asked(Protocol):
+    """One page that promises are asked of: its state before and after a step, and the step.
+    `there` and `stays` say that something is mapped there before the step, and after it."""
+
+    edition: Edition
+    mapping: Mapping
+    before: State
+
+    @property
+    def after(self) -> State: ...
+
+    @property
+    def outcome(self) -> BV: ...
+
+    @property
+    def there(self) -> Bool: ...
+
+    @property
+    def stays(self) -> Bool: ...
+
+    def takes(self, names: Iterable[str]) -> Bool: ...
+
+
+class Putting(Protocol):
+    """What promises are put to: a system, and each page of it."""
+
+    edition: Edition
+    mapping: Mapping
+
+    @property
+    def system(self) -> TransitionSystem: ...
+
+    @property
+    def parts(self) -> tuple[Asked, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +103,9 @@ class KernelSystem:
     beyond those that the operations track. With a `library` the terms of its steps are taken from
     there; without one they are built anew.
     """
+
+    there: Bool = True
+    stays: Bool = True
 
     def __init__(self, edition: Edition, mapping: Mapping, actions: Sequence[str] = CORE,
                  library: Library | None = None, follows: Collection[str] = ()) -> None:
@@ -139,6 +178,16 @@ class KernelSystem:
     def after(self) -> State:
         """The state after the step, as constants."""
         return rebuild(self.initial, self.system.primed)
+
+    @property
+    def parts(self) -> tuple[Asked, ...]:
+        """What a promise of one page is asked of."""
+        return (self,)
+
+    def takes(self, names: Iterable[str]) -> Bool:
+        """The operation is one of these."""
+        return disj(*(self.system.choose(self.actions.index(name))
+                      for name in names if name in self.actions))
 
     def state_of(self, values: Sequence[z3.ExprRef]) -> State:
         """The state with these leaves, in the order of the variables."""

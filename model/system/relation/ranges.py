@@ -5,7 +5,7 @@ There are hundreds of actions, so that each is built when it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, overload
 
@@ -14,16 +14,16 @@ import z3
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition
 from model.kernel.fault import FAULT_BITS
-from model.kernel.logic import as_term
+from model.kernel.logic import BV, Bool, as_term, disj
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.system.actions.operations import OPERATIONS, TRACKED
 from model.system.actions.spans import OPERATIONS_OF_SEVERAL, find_span, spans
 from model.system.relation.compiled import Machine, Values, compile_terms
-from model.system.relation.kernel import Step
+from model.system.relation.kernel import Asked, Step
 from model.system.relation.transition import TransitionSystem
 from model.system.state.pages import Pages, alone, fresh_pages
-from model.system.state.state import flatten, leaf_names, leaves, rebuild, variables_like
+from model.system.state.state import State, flatten, leaf_names, leaves, rebuild, variables_like
 
 Branch = tuple[z3.ExprRef, ...]
 
@@ -53,16 +53,19 @@ class _Branches(Sequence[Branch]):
 
 
 class RangeSystem:
-    """The model of `edition` and so many pages of `mapping`, as KernelSystem is of one."""
+    """The model of `edition` and so many pages of `mapping`, as KernelSystem is of one. `ops` are
+    the operations that it explores, each of every range."""
 
-    def __init__(self, edition: Edition, mapping: Mapping, pages: int) -> None:
+    def __init__(self, edition: Edition, mapping: Mapping, pages: int,
+                 ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> None:
         self.edition = edition
         self.mapping = mapping
         self.pages = pages
-        self.actions = tuple(spans(pages))
+        self.spans = tuple(find_span(name, pages) for name in spans(pages, ops))
+        self.actions = tuple(span.name for span in self.spans)
         self.initial = fresh_pages(edition, mapping, pages)
         self.names = leaf_names(self.initial)
-        followed = {fact for op in OPERATIONS_OF_SEVERAL if op in OPERATIONS
+        followed = {fact for op in ops if op in OPERATIONS
                     for fact in OPERATIONS[op].tracks}
         if mapping.shared and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
@@ -83,12 +86,26 @@ class RangeSystem:
         return (*flatten(self._with_fixed(done.state)), done.outcome, done.faults)
 
     @cached_property
+    def after(self) -> Pages:
+        """The state after the step, as constants."""
+        return rebuild(self.initial, self.system.primed)
+
+    @property
+    def outcome(self) -> BV:
+        return z3.BitVec("outcome", OUTCOME_BITS)
+
+    @cached_property
+    def parts(self) -> tuple[Asked, ...]:
+        """What a promise of one page is asked of: every page."""
+        return tuple(PageOf(self, page) for page in range(self.pages))
+
+    @cached_property
     def system(self) -> TransitionSystem:
         return TransitionSystem(
             name=f"{self.edition.name}/{self.mapping.name}:{self.pages}",
             variables=flatten(self._variables), initial=flatten(self.initial),
             actions=self.actions, branches=_Branches(self),
-            outputs=(z3.BitVec("outcome", OUTCOME_BITS), z3.BitVec("faults", FAULT_BITS)))
+            outputs=(self.outcome, z3.BitVec("faults", FAULT_BITS)))
 
     @cached_property
     def machine(self) -> Machine:
@@ -162,14 +179,42 @@ class RangeSystem:
                 "faults": step.faults if step.outcome == "ok" else 0, **self.told(step.values)}
 
 
+class PageOf:
+    """One page of a system, as promises ask of it: an operation is one that it takes part in."""
+
+    def __init__(self, system: RangeSystem, page: int) -> None:
+        self._system = system
+        self._page = page
+        self.edition = system.edition
+        self.mapping = system.mapping
+        self.outcome = system.outcome
+        self.before = system.before.alone(page)
+        self.there = system.before.pages[page].place.mapped
+
+    @property
+    def after(self) -> State:
+        return self._system.after.alone(self._page)
+
+    @property
+    def stays(self) -> Bool:
+        return self._system.after.pages[self._page].place.mapped
+
+    def takes(self, names: Iterable[str]) -> Bool:
+        names = set(names)
+        return disj(*(self._system.system.choose(index)
+                      for index, span in enumerate(self._system.spans)
+                      if span.op in names and span.first <= self._page <= span.last))
+
+
 @cache
-def _cached(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
-    return RangeSystem(edition, mapping, pages)
+def _cached(edition: Edition, mapping: Mapping, pages: int, ops: tuple[str, ...]) -> RangeSystem:
+    return RangeSystem(edition, mapping, pages, ops)
 
 
-def range_system(edition: Edition, mapping: Mapping, pages: int) -> RangeSystem:
-    """The system with every operation that is modelled for several pages; one is built once, unless
-    functions are overridden by other than a patch file."""
+def range_system(edition: Edition, mapping: Mapping, pages: int,
+                 ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> RangeSystem:
+    """The system with these operations, those that are modelled for several pages; one is built
+    once, unless functions are overridden by other than a patch file."""
     if edition.overrides and edition.patch is None:
-        return RangeSystem(edition, mapping, pages)
-    return _cached(edition, mapping, pages)
+        return RangeSystem(edition, mapping, pages, ops)
+    return _cached(edition, mapping, pages, tuple(ops))
