@@ -43,8 +43,8 @@ MAY_IMPORT = {
     "counterexamples.words": {"model.kernel", "model.system", "properties", "counterexamples"},
     "counterexamples.pictures": {"model.kernel", "model.system", "counterexamples"},
     "counterexamples.reproducer": {"model.kernel", "model.system", "counterexamples"},
-    "counterexamples.gallery": {"model.kernel", "model.system", "model.cli", "model.files",
-                                "model.processes",
+    "counterexamples.gallery": {"model.kernel", "model.system", "model.checking", "model.cli",
+                                "model.files", "model.processes",
                                 "properties", "counterexamples"},
 }
 

@@ -10,16 +10,13 @@ once, as that of the newest. Nothing in it depends on when it was made.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 from counterexamples import itf
+from counterexamples.folder import Pictures
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named
 from counterexamples.lab.progress import say
@@ -27,15 +24,21 @@ from counterexamples.lab.replay_report import as_text
 from counterexamples.lab.replaying import SKIP, Replay, plan_of, replay
 from counterexamples.lab.tools import static_program
 from counterexamples.trace import SCANNING
+from model.checking.cells import Cell
+from model.checking.run import default_jobs, run
+from model.checking.saved import Folder
+from model.checking.settle import Options
+from model.checking.telling import Progress
 from model.cli import Parser, entry, folder, one_of, writable_folder
 from model.files import write_whole
 from model.kernel.editions import find_edition
-from model.processes import group, temporary_folder
+from model.processes import temporary_folder
 from model.system.actions.operations import CORE, with_needed
 from model.system.actions.themes import modelled
 from model.system.relation.kernel import kernel_system
 from model.system.state.mappings import MAPPINGS
 from properties import PROPERTIES
+from properties.base import Property
 
 PROG = "counterexamples.gallery"
 HERE = Path(__file__).parent
@@ -94,32 +97,28 @@ def found(work: Path, properties: Sequence[str]) -> list[Path]:
     """The folders of all expected violations, as check writes them, but for those that are a newer
     kernel's too. Of a promise that the core operations break, only that."""
     say("looking for counterexamples")
-    commands = []
+    cells: list[Cell] = []
     for edition, mapping in product(map(find_edition, KERNELS), MAPPINGS.values()):
         known = set(modelled(edition, mapping))
         promises = [p for p in map(PROPERTIES.__getitem__, properties)
                     if p.concerns(edition, mapping)]
-        broken = {p.name for p in promises if p.expected(edition, mapping) == "violated"}
-        cells: dict[tuple[str, ...], set[str]] = {(): broken}
+        broken: dict[tuple[str, ...], list[Property]] = {
+            (): [p for p in promises if p.expected(edition, mapping) == "violated"]}
         for allow in (*map(with_needed, ALLOWED), *TOGETHER):
             if set(allow) <= known:
-                cells[allow] = {
-                    p.name for p in promises
+                broken[allow] = [
+                    p for p in promises
                     if p.expected(edition, mapping, allow) == "violated"
                     and p.expected(edition, mapping, allow[:-1]) != "violated"
-                    and not any(set(less) < set(allow) and p.name in names
-                                for less, names in cells.items())}
-        for allow, names in cells.items():
-            if names:
-                chosen = [word for name in sorted(names) for word in ("--property", name)]
-                more = ["--allow", *allow] if allow else []
-                commands.append(["--kernel", edition.name, "--mapping", mapping.name, *more,
-                                 *chosen])
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(lambda words: subprocess.run(
-            [sys.executable, "-m", "model.check", *words, "--jobs", "1", "--no-causes",
-             "--no-pictures", "--quiet", "--out", str(work)], check=True, stdin=subprocess.DEVNULL,
-            process_group=group()), commands))
+                    and not any(set(less) < set(allow) and p in found
+                                for less, found in broken.items())]
+        cells += [Cell(edition, mapping, p, allow) for allow, found in broken.items()
+                  for p in found]
+    options = Options(jobs=default_jobs())
+    ran = run(cells, options, Progress(cells, True, None),
+              Folder(work, options, Pictures.NONE, resume=False))
+    if ran.interrupted:
+        raise KeyboardInterrupt
     newest = {_told(trace, work): trace.parent for name in KERNELS
               for trace in work.glob(f"*/{name}/*/{itf.FILE}")}
     return sorted(newest.values())

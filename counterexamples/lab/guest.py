@@ -35,11 +35,9 @@ _ELF, _XZ, _ZSTD = b"\x7fELF", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 # not be read, 7.2 and later (CONFIG_PROC_MEM_FORCE_PTRACE) want a tracer for that unless told so.
 _APPEND = ("console=ttyS0 loglevel=1 panic=-1 8250.nr_uarts=2 no_timer_check "
            "sysctl.debug.exception-trace=0 proc_mem.force_override=always")
-
-
 # QEMU 7.2 may lose the flags of CMPXCHG16B: five kernels died of a double fault, interrupted just
-# after it in SLUB, each with the low half of RAX in EFLAGS. Linux does without the instruction where
-# there is none.
+# after it in SLUB, each with the low half of RAX in EFLAGS. Linux does without the instruction
+# where there is none.
 _CPU = "qemu64,-cx16"
 
 
@@ -115,9 +113,9 @@ def boot(image: Path, *, files: Mapping[str, Path] | None = None, init: Path | N
             plain.write_bytes(unpacked(module))
         _pack({"init": init or agent(), "ext4": file_system(), **loaded, **(files or {})},
               work / "root", initrd)
-        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", _CPU, *_nodes(cpus), "-display", "none",
-                   "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", str(image),
-                   "-initrd", str(initrd), "-append", _APPEND,
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", _CPU, *_nodes(cpus),
+                   "-display", "none", "-monitor", "none", "-no-reboot", "-nodefaults",
+                   "-kernel", str(image), "-initrd", str(initrd), "-append", _APPEND,
                    "-serial", f"file:{console}", "-serial", "stdio"]
         first = (boot_limit or BOOTS * limit) * cpus
         try:
