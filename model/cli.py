@@ -7,7 +7,6 @@ import difflib
 import gc
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from model.processes import (
     kept_words,
     say_end,
 )
+from model.repeated import to_repeat
 
 T = TypeVar("T")
 TOOL = "ptecheck"
@@ -122,7 +122,7 @@ class Parser(argparse.ArgumentParser):
     def _unrecognized(self, word: str) -> str:
         named = self._named()
         if not word.startswith("-"):
-            if again := self._again(word):
+            if again := to_repeat(word, self._words, self._actions):
                 return again
             takes = f"{' '.join(named)} and options" if named else "options alone"
             return f"{word!r} is no option, and one word too many: this command takes {takes}"
@@ -130,24 +130,6 @@ class Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(word.split("=")[0], options, n=1)
         return f"unknown option {word!r}; " + (
             f"did you mean {near[0]!r}?" if near else "--help lists them")
-
-    def _again(self, word: str) -> str:
-        """Where a word stands behind the value of an option that takes one, and may be repeated."""
-        before = self._words[:self._words.index(word)] if word in self._words else []
-        option = next((w for w in reversed(before) if w.startswith("-")), "")
-        given = before[before.index(option) + 1:] if option else []
-        name, _, value = option.partition("=")
-        for action in self._actions:
-            if name in action.option_strings and action.nargs is None and _repeatable(
-                    action):
-                first = value or given[0]
-                return (f"{word!r} is one word too many: {name} takes one; repeat it, as in "
-                        f"{name} {shlex.quote(first)} {name} {shlex.quote(word)}")
-        return ""
-
-
-def _repeatable(action: argparse.Action) -> bool:
-    return type(action).__name__ == "_AppendAction"
 
 
 def fail(prog: str, message: str, code: int = USAGE) -> NoReturn:

@@ -12,8 +12,8 @@ A class is an operation that shows the difference, the fields that change with t
 the promises that tell the editions apart. It is a fix or a regression where one of them can lose
 what was stored (dirty-kept) or breaks a promise there, precision where only faults are fewer
 (gained) or more (lost), else neutral. What can lose data comes first, then what loses records of
-stores, then events. A call that one edition alone has, and the other refuses always, is one neutral
-class, beside the promises that it breaks. What ends an obligation that both have broken before
+stores, then events. A call that one edition alone has, and the other refuses always, is one class,
+and one more for what it breaks. What ends an obligation that both have broken before
 mends nothing. Of each class the fewest changes are named that make A show it.
 
 Ends with 0 where no difference is possible (proved), 1 where there are some, 30 where none was

@@ -91,6 +91,21 @@ def test_what_nothing_takes_away_is_left() -> None:
     assert (said(result), result.rest) == ([("", None, None)], "violated")
 
 
+def test_where_two_editions_share_the_calls_it_is_said_that_there_are_more(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """In a line each, what is behind them is for -v; also where that is not the same in both."""
+    def told(*args: str) -> str:
+        check.main(["--property", "uffd-wp-complete", "--mapping", "anon", "--no-pictures", *args])
+        return " ".join(capsys.readouterr().out.split())
+
+    two = ("--kernel", "v6.12", "--kernel", NEWEST)
+    assert "register, wp, store; 2 more causes (-v says them)" in told(
+        *two, "--allow", "dontneed", "ksm")
+    assert "register, wp, store anon" in told(*two)
+    assert "register, wp, store; what else breaks it is not the same in both (-v says it)" in told(
+        "--kernel", "v6.7", "--kernel", "v6.9", "--allow", "move:out")
+
+
 ASKED = ["--kernel", NEWEST, "--mapping", "anon", "--property", "uffd-wp-complete", "--allow",
          "dontneed", "ksm"]
 

@@ -156,6 +156,7 @@ def test_other_operations_are_allowed_by_name(tmp_path: Path) -> None:
     (("check", "--depth", "many"), "many", "a whole number from 1 to"),
     (("check", "--timeout", "-3"), "-3", "a number of seconds from 0.000001"),
     (("check", "--allow", "dontned"), "dontned", "dontneed"),
+    (("check", "--allow", "move"), "move", "'move:in' or 'move:in:wp' or 'move:out'"),
     (("check", "--jobs", "0"), "0", "a whole number from 1 to"),
     (("check", "--kernal", "v6.1"), "--kernal", "--kernel"),
     (("check", "--out", "/dev/null/x"), "/dev/null/x", "a folder that can be written"),

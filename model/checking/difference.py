@@ -62,8 +62,9 @@ class DifferenceClass:
     `breaks` those that B alone breaks. `members` counts the steps of the product graph that are
     alike. `causes` are changes of B that are enough for A to show the same at the end of these
     calls, of which none can be left out: +ID that B has, -ID that it lacks, or its patch file.
-    `only` is the side that alone has the call, "a" or "b", where that is all: the other refuses it
-    wherever it was tried. Then `alike` are the other classes that say no more than that.
+    `only` is the side that alone has the call, "a" or "b": the other refuses it wherever it was
+    tried. Then `alike` are the other classes that say no more than that, of the same kind, causes
+    and promises: what the call does to whatever else was there.
     """
 
     kind: str
@@ -174,7 +175,7 @@ def _classes(kernels: _Kernels, found: Product,
 def _grouped(kernels: _Kernels, found: Product,
              classes: Sequence[DifferenceClass]) -> list[DifferenceClass]:
     """The classes, those in one that say no more than that one side has a call, by the same
-    changes, which the other refuses wherever it was tried."""
+    changes, which the other refuses wherever it was tried, and that it breaks the same promises."""
     @cache
     def has(op: str) -> Literal["", "a", "b"]:
         """The side that alone has the call."""
@@ -186,12 +187,13 @@ def _grouped(kernels: _Kernels, found: Product,
     groups: dict[Hashable, list[DifferenceClass]] = {}
     for number, c in enumerate(classes):
         side: Literal["", "a", "b"] = ""
-        if c.kind == NEUTRAL and c.operations and c.fields[0].name == "outcome":
+        if c.operations and c.fields[0].name == "outcome":
             side = has(c.operations[-1])
-        ends = c.fields[0].a if side == "a" else c.fields[0].b
-        if side and ends not in (Outcome.never.name, Outcome.refault.name):
-            groups.setdefault((side, c.operations[-1], c.causes), []).append(
-                replace(c, only=side))
+        if side:
+            ends = c.fields[0].a if side == "a" else c.fields[0].b
+            stuck = ends in (Outcome.never.name, Outcome.refault.name)
+            groups.setdefault((side, c.operations[-1], c.causes, c.kind, c.mends, c.breaks, stuck),
+                              []).append(replace(c, only=side))
         else:
             groups[number] = [c]
     for group in groups.values():

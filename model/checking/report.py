@@ -125,17 +125,18 @@ class TextReport:
     def _broken(self, between: Sequence[Compared]) -> list[str]:
         """Each violation that has not been told, once, with all that share its calls; what two
         editions that are compared share, in a line each."""
-        shared = [p.after for c in between for p in c.shared]
+        shared = [p for c in between for p in c.shared]
         told = {id(r) for c in between for p in c.pairs for r in (p.before, p.after)
                 if p.kind or (p in c.shared and not self.verbose)}
         left = [r for r in self.results if r.verdict == "violated" and id(r) not in told]
         parts = ["\n".join(self._violation(group)) for group in self._by_calls(left)]
         if shared and not self.verbose:
             lines = ["Broken in both, by the same calls:"]
-            for group in _grouped(shared, lambda r: (r.prop, r.trace, self._passes(r))):
-                scopes = _listed(r.scope for r in group)
-                note = "" if self._passes(group[0]) else f", {self._unmet(group[0])}"
-                lines += self._wrap(f"{group[0].prop} on {scopes}: {_calls(group[0])}{note}",
+            for group in _grouped(shared, lambda p: (p.after.prop, p.after.trace, _behind(p),
+                                                     self._passes(p.after))):
+                scopes, r = _listed(p.after.scope for p in group), group[0].after
+                note = "" if self._passes(r) else f", {self._unmet(r)}"
+                lines += self._wrap(f"{r.prop} on {scopes}: {_calls(r)}{note}{_behind(group[0])}",
                                     "  ", "    ")
             parts.append("\n".join(lines))
         return parts
@@ -227,6 +228,15 @@ def _listed(names: Iterable[str]) -> str:
 def _key(p: Pair) -> Hashable:
     return (p.after.prop, p.before.verdict, p.before.trace, p.after.trace, p.after.because,
             p.after.causes, p.after.rest, p.after.loss, p.after.news, p.after.open, p.after.met)
+
+
+def _behind(p: Pair) -> str:
+    """That more breaks the promise than the calls that both share."""
+    one, other = ([c.calls for c in r.causes or ()][1:] for r in (p.before, p.after))
+    if one != other:
+        return "; what else breaks it is not the same in both (-v says it)"
+    count = len(one)
+    return f"; {count} more cause{'s'[:count != 1]} (-v says them)" if count else ""
 
 
 def _away(c: Cause) -> str:

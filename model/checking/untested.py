@@ -36,9 +36,11 @@ def makes_true(cell: Cell, words: str, limits: Limits) -> str:
 
 def _by(cell: Cell, words: str, limits: Limits) -> Iterator[str]:
     known = modelled(cell.edition, cell.mapping)
+    enough: list[set[str]] = []
     for op in known:
         wanted = tuple(o for o in with_needed(op) if o not in (*CORE, *cell.operations))
-        if op not in wanted or not set(wanted) <= set(known):
+        if (op not in wanted or not set(wanted) <= set(known)
+                or any(some <= set(wanted) for some in enough)):
             continue
         limits.remaining()
         kernel = KernelSystem(cell.edition, cell.mapping, allowing(
@@ -50,4 +52,5 @@ def _by(cell: Cell, words: str, limits: Limits) -> Iterator[str]:
             continue
         test = dict(cell.prop.tests(kernel)).get(words)
         if test is not None and reaches(kernel.machine, graph, test):
+            enough.append(set(wanted))
             yield " ".join(wanted)

@@ -44,16 +44,18 @@ _SECTIONS = {"edition": "editions", "mapping": "mappings", "property": "properti
              "operation": "operations", "theme": "themes", "commit": "changes",
              "function": "functions", "name": "names"}
 """What `--list` calls them."""
+_NEAR = 3
 _FEW = 80  # characters: more names than that are not listed in an error
 
 
 def unknown(kind: str, name: str, known: list[str], cutoff: float = 0.5) -> UsageError:
     """The error for a misspelt `name`: what is near, else what there is, or how to list it."""
     name = shortened(name)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    near = ([k for k in known if k.startswith(f"{name}:")][:_NEAR]
+            or difflib.get_close_matches(name, known, n=1, cutoff=cutoff))
     listed = ", ".join(known)
     if near:
-        hint = f"did you mean {near[0]!r}?"
+        hint = f"did you mean {' or '.join(map(repr, near))}?"
     elif len(listed) > _FEW and kind in _SECTIONS:
         hint = f"python -m model.check --list {_SECTIONS[kind]} has them all"
     else:
