@@ -32,7 +32,7 @@ def text(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...]
              *wrapped(f"({edition.title}), {calls}"), "", *wrapped(promise.claim), "",
              *pages_table(kernel, ops)]
     if because:
-        lines += ["", *wrapped(f"{because[0].upper()}{because[1:]}.")]
+        lines += ["", *wrapped(f"Why: {because}.")]
     return "\n".join(lines) + "\n"
 
 

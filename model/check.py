@@ -172,7 +172,7 @@ def _asked(args: argparse.Namespace) -> int:
 def _cells(args: argparse.Namespace, editions: Sequence[Edition],
            properties: Sequence[str] | None, own: Sequence[Property]) -> list[Cell]:
     return plan(editions, args.mapping or ["*"], properties or [],
-                args.allow or (["*"] if args.each else []), each=args.each, own=own)
+                args.allow or (["*"] if args.each else []), each=args.each, own=own, several=True)
 
 
 def _own(args: argparse.Namespace) -> bool:

@@ -13,9 +13,11 @@ from model.system.actions.operations import ALIAS_STORES, CORE, STORES
 from model.system.actions.spans import modelled_of_several
 from model.system.actions.themes import modelled
 from model.system.asking.language import Bool, Edition, Mapping, as_term, conj, disj, implies
+from model.system.asking.pages_view import PagesStep, PagesView
 from model.system.asking.step_view import StepView
 from model.system.asking.view import View
 from model.system.relation.kernel import Putting
+from model.system.relation.ranges import RangeSystem
 from model.system.relation.transition import Lemma, Question
 
 GUARDED = ("+662df3e5c376", "+f807123d578d")
@@ -41,14 +43,14 @@ class Violated:
     when: tuple[str, ...]
     because: str
     by: str = ""
-    parts: bool = False
-    """It takes several pages."""
+    parts: int = 1
+    """How many pages it takes, in VMAs of their own."""
 
     def applies(self, edition: Edition, mapping: Mapping, ops: Collection[str],
                 pages: int | None = None) -> bool:
         """Whether it can be met there with `ops`, all that is allowed or all that was done."""
         return (mapping.name in self.mappings.split()
-                and ((pages is not None and pages > 1) or not self.parts)
+                and (pages or 1) >= self.parts
                 and all(edition.has(w[1:]) == (w[0] == "+") for w in self.when)
                 and self.named(ops) is not None)
 
@@ -94,6 +96,11 @@ def _everywhere(_: Edition, __: Mapping) -> bool:
     return True
 
 
+def nowhere(_: Edition, __: Mapping) -> bool:
+    """Of a promise that one page cannot break."""
+    return False
+
+
 def registrable(edition: Edition, mapping: Mapping) -> bool:
     """Memory that a userfaultfd write-protects without WP_ASYNC."""
     return mapping.anonymous or (edition.has("b1f9e8768618") is True
@@ -102,6 +109,23 @@ def registrable(edition: Edition, mapping: Mapping) -> bool:
 
 REGISTRABLE = "what a userfaultfd can write-protect there"
 """The words for `registrable`."""
+
+
+def _anything(_: object) -> Bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Among:
+    """What a promise asks of several pages together, as Property does of one; `follows` are facts
+    of pages that are kept for it. Where it asks nothing of a page by itself, `speaks_of` says of
+    which editions and mappings it speaks."""
+
+    safe: Callable[[PagesView], Bool] = _always
+    allowed: Callable[[PagesStep], Bool] = _always
+    witness: Callable[[PagesStep], Bool] = _anything
+    follows: tuple[str, ...] = ()
+    speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
 
 
 @dataclass(frozen=True)
@@ -144,13 +168,18 @@ class Property:
     loses: Literal["", "data", "record", "event"] = ""
     parts: tuple[tuple[str, Callable[[StepView], Bool]], ...] = ()
     own: Own | None = None
+    among: Among | None = None
+    """What it asks of several pages together, beside what it asks of each."""
 
     def concerns(self, edition: Edition, mapping: Mapping, pages: int | None = None) -> bool:
         """Whether it can be put to an edition and mapping: it speaks of them, and all that it is
         about is modelled there. Of several pages no facts are followed that no operation needs."""
         known = (modelled(edition, mapping) if pages is None else
                  () if self.follows else modelled_of_several(edition, mapping))
-        return bool(known) and self.speaks_of(edition, mapping) and set(self.about) <= set(known)
+        speaks = self.speaks_of(edition, mapping) or (
+            self.among is not None and pages is not None and pages > 1
+            and self.speaks_of is nowhere and self.among.speaks_of(edition, mapping))
+        return bool(known) and speaks and set(self.about) <= set(known)
 
     @property
     def argument(self) -> str:
@@ -203,20 +232,23 @@ class Property:
         empty for the witness, and the formula."""
         steps = [StepView(page) for page in kernel.parts]
         for words, part in (("", self.witness), *self.parts):
-            yield words, as_term(disj(*(part(step) for step in steps)))
+            found = disj(*(part(step) for step in steps))
+            if not words and self.among and isinstance(kernel, RangeSystem):
+                found = disj(found, self.among.witness(PagesStep(kernel)))
+            yield words, as_term(found)
 
     def question(self, kernel: Putting) -> Question:
         """This promise, put to one edition and mapping: to each of its pages, where something is
         mapped, and of a step something stays."""
         pages = [(page, StepView(page)) for page in kernel.parts]
-        return Question(
-            name=self.name,
-            system=kernel.system,
-            safe=as_term(_of_all(kernel, self.safe)),
-            allowed=as_term(conj(*(implies(page.stays, self.allowed(step))
-                                   for page, step in pages))),
-            witness=as_term(disj(*(self.witness(step) for _, step in pages))),
-        )
+        safe = _of_all(kernel, self.safe)
+        allowed = conj(*(implies(page.stays, self.allowed(step)) for page, step in pages))
+        if self.among and isinstance(kernel, RangeSystem):
+            together = PagesStep(kernel)
+            safe = conj(safe, self.among.safe(together.before))
+            allowed = conj(allowed, self.among.allowed(together))
+        witness = next(test for words, test in self.tests(kernel) if not words)
+        return Question(self.name, kernel.system, as_term(safe), as_term(allowed), witness)
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,17 @@ def test_a_violation_leaves_its_evidence(capsys: pytest.CaptureFixture[str],
 def test_a_mapping_that_there_is_not(mapping: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check.main(["--kernel", "v7.3", "--mapping", mapping])
+
+
+@pytest.mark.parametrize(("kernel", "mapping", "promise", "calls"), [
+    ("v6.1", "shmem:2", "register-protects", ["register@0-1", "mprotect:none@0", "wp@0-1"]),
+    ("v6.12", "shmem:2", "register-protects", None),
+    ("v6.12", "shmem:2", "call-atomic", ["register@0", "wp@0-1"]),
+    ("v6.1", "shmem:2", "call-atomic", None),
+    ("v6.1", "shmem:3", "parts-as-one", ["register@2", "register@1", "wp@1-2"]),
+])
+def test_what_only_ranges_break(capsys: pytest.CaptureFixture[str], kernel: str, mapping: str,
+                                promise: str, calls: list[str] | None) -> None:
+    result = asked(capsys, kernel, mapping, promise)
+    assert result["calls"] == calls
+    assert result["met"]

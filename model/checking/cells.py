@@ -11,7 +11,7 @@ from model.kernel.editions import EDITIONS, Edition, UsageError, find_edition, u
 from model.kernel.records import Mapping
 from model.processes import CANNOT_TELL
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
-from model.system.actions.spans import modelled_of_several
+from model.system.actions.spans import OF_SEVERAL_ALONE, modelled_of_several
 from model.system.actions.themes import modelled
 from model.system.state.mappings import MAPPINGS, SEVERAL, find_memory, one_page
 from properties import PROPERTIES
@@ -72,6 +72,13 @@ class Cell:
     def operations(self) -> tuple[str, ...]:
         """All that is allowed beyond the core."""
         return tuple(dict.fromkeys((*self.prop.about, *self.allow)))
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """Facts that are kept for the promise."""
+        if self.pages is None:
+            return self.prop.follows
+        return self.prop.among.follows if self.prop.among else ()
 
     @property
     def executes(self) -> list[str]:
@@ -270,17 +277,21 @@ def select_promises(patterns: Sequence[str], own: Sequence[Property] = ()) -> li
 
 def plan(editions: Sequence[Edition], mappings: Sequence[str], properties: Sequence[str],
          allow: Sequence[str] = (), *, each: bool = False,
-         own: Sequence[Property] = ()) -> list[Cell]:
+         own: Sequence[Property] = (), several: bool = False) -> list[Cell]:
     """The cells, edition by edition and mapping by mapping; a promise that does not speak of a
     mapping has none there. `properties` and `own` as of `select_promises`.
 
     `allow` are names or globs of operations beyond the core; with `each`, every one of them is
     allowed by itself, with what it needs, in cells of its own. Raises UsageError for an unknown
-    name, and where no promise is left to be checked, or one of the user's own is not.
+    name, and where no promise is left to be checked, or one of the user's own is not; `several`:
+    mappings may have several pages.
     """
+    for name in mappings if not several else ():
+        one_page(name)
     memories = select_memories(mappings)
     chosen = select_promises(properties, own)
-    beyond = [o for o in select("operation", allow, list(OPERATIONS)) if o not in CORE]
+    known = [*OPERATIONS, *(OF_SEVERAL_ALONE if any(pages for _, pages in memories) else ())]
+    beyond = [o for o in select("operation", allow, known) if o not in CORE]
     scopes = [with_needed(op) for op in beyond] if each else [tuple(beyond)]
     cells = [Cell(e, m, p, scope, pages) for e in editions for m, pages in memories
              for scope in scopes if set(scope) <= set(_modelled(e, m, pages)) for p in chosen

@@ -105,7 +105,7 @@ def _tasks(cells: _Cells) -> list[_Cells]:
     its editions have most of their steps in common."""
     found: dict[Hashable, _Cells] = {}
     for number, cell in cells:
-        key = cell.edition, cell.memory, frozenset(cell.operations), cell.prop.follows
+        key = cell.edition, cell.memory, frozenset(cell.operations), cell.follows
         found.setdefault(key, []).append((number, cell))
     mappings = list(dict.fromkeys(_mapping(group) for group in found.values()))
     return sorted(found.values(), key=lambda group: mappings.index(_mapping(group)))

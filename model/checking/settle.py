@@ -59,7 +59,8 @@ def _kernel(cell: Cell) -> KernelSystem | RangeSystem:
         return kernel_system(cell.edition, cell.mapping, cell.operations, cell.prop.follows)
     known = modelled_of_several(cell.edition, cell.mapping)
     return range_system(cell.edition, cell.mapping, cell.pages,
-                        [op for op in known if op in CORE or op in cell.operations])
+                        [op for op in known if op in CORE or op in cell.operations],
+                        cell.follows)
 
 
 class CellSystem:
@@ -70,7 +71,7 @@ class CellSystem:
         self.certifier = _shared_certifier(options.earlier)
         self.exhausted = Exhausted(self.kernel.machine)
         auto = (Auto(self.candidates, self.exhausted, _kept()) if cell.pages is None else
-                of_several(self.exhausted))
+                of_several(self.exhausted, cell.pages))
         self.engine: Engine = auto if options.engine == "auto" else ENGINES[options.engine]
 
     def candidates(self) -> list[Lemma]:
@@ -165,6 +166,8 @@ def _checked(cell: Cell, system: CellSystem, question: Question, verdict: Verdic
 
 def _untested(cell: Cell, system: CellSystem, limits: Limits) -> str:
     """Why nothing puts the promise to the test, where nothing does."""
+    if cell.pages is not None and cell.pages > 2:
+        return ""
     graph = system.exhausted.graph(limits)
     dead = [words for words, test in cell.prop.tests(system.kernel)
             if not reaches(system.kernel.machine, graph, test)]

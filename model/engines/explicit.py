@@ -209,3 +209,50 @@ def _equals(variable: z3.ExprRef, value: int | bool) -> z3.BoolRef:
     if isinstance(variable, z3.BitVecRef):
         return variable == z3.BitVecVal(value, variable.size())
     return variable if value else z3.Not(variable)
+
+
+def search(question: Question, limits: Limits, max_states: int) -> Verdict:
+    """As `explicit`, with each step looked at when it is first taken, and no graph kept: violated,
+    proved where no state is left, or bounded by the depth that was searched whole."""
+    machine, system = Machine(question.system), question.system
+    safe = machine.predicate(question.safe)
+    if not safe(machine.initial):
+        return Verdict(VIOLATED, NAME, 0, ())
+    names = (*system.variables, *system.primed, *system.outputs)
+    steps = [(a, machine.branch(a), None if z3.is_true(formula) else
+              compile_terms(names, (formula,))) for a, formula in enumerate(question.allowed_of)]
+    width = len(system.variables)
+    parents: dict[Values, tuple[Values, int] | None] = {machine.initial: None}
+    level, depth = [machine.initial], 0
+
+    def path(state: Values, action: int) -> tuple[str, ...]:
+        step: tuple[Values, int] | None = (state, action)
+        actions: list[str] = []
+        while step is not None:
+            actions.append(system.actions[step[1]])
+            step = parents[step[0]]
+        return tuple(reversed(actions))
+
+    while level:
+        if limits.depth is not None and depth >= limits.depth:
+            return Verdict(BOUNDED, NAME, depth)
+        found: list[Values] = []
+        for number, state in enumerate(level):
+            if number % 1000 == 0:
+                limits.remaining()
+            for action, branch, allowed in steps:
+                values = branch(state)
+                after = values[:width]
+                new = after not in parents
+                if (new and not safe(after)) or (
+                        allowed is not None and not allowed((*state, *values))[0]):
+                    return Verdict(VIOLATED, NAME, depth + 1, path(state, action))
+                if new:
+                    parents[after] = state, action
+                    found.append(after)
+            if len(parents) > max_states:
+                return Verdict(BOUNDED if depth else UNKNOWN, NAME, depth or None,
+                               reason=f"more than {max_states} states")
+        level, depth = found, depth + 1
+        limits.safe_bound(depth)
+    return Verdict(PROVED, NAME)

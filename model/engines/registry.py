@@ -17,7 +17,7 @@ from model.engines.base import (
     Verdict,
 )
 from model.engines.bmc import DEFAULT_DEPTH, bmc
-from model.engines.explicit import Exhausted, explicit
+from model.engines.explicit import MAX_STATES, Exhausted, explicit, search
 from model.engines.induction import InductiveInvariant, Kept, induction
 from model.engines.kinduction import kinduction
 from model.engines.spacer import spacer
@@ -107,16 +107,18 @@ class Auto:
                        reason="no engine could prove it")
 
 
-def of_several(exhausted: Exhausted) -> Engine:
-    """What is asked of a mapping with several pages: by its graph, and where that has too many
-    states by a search that is no proof."""
+SEARCHED = 30_000
+"""States of a mapping with more than two pages that are searched for a violation."""
+
+
+def of_several(exhausted: Exhausted, pages: int) -> Engine:
+    """What is asked of a mapping with several pages: of two by its graph, of more by a search,
+    which is a proof only where it leaves no state."""
     def engine(question: Question, limits: Limits, lemmas: Sequence[Lemma] = ()) -> Verdict:
         try:
-            if limits.depth is None:
+            if limits.depth is None and pages <= 2:
                 return exhausted.verdict(question, limits)
-            return explicit(question, limits)
-        except TooManyStates:
-            return bmc(question, limits)
-        except OutOfTime as stop:
+            return search(question, limits, SEARCHED if limits.depth is None else MAX_STATES)
+        except (OutOfTime, TooManyStates) as stop:
             return Verdict(UNKNOWN, "auto", reason=str(stop))
     return engine

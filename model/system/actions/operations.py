@@ -206,4 +206,4 @@ def find_operation(name: str) -> Operation:
 
 def with_needed(op: str) -> tuple[str, ...]:
     """An operation beyond the core, after those without which it does nothing."""
-    return (*OPERATIONS[op].after, op)
+    return (*(OPERATIONS[op].after if op in OPERATIONS else ()), op)

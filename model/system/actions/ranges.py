@@ -134,6 +134,12 @@ def everywhere(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ran
     return Ranged(replace(s, pages=tuple(replace(page, place=place) for page, place in pages)))
 
 
+def clear_refs(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
+    """Of all VMAs: what is mapped is not new any more."""
+    done = everywhere(ed, s, first, last, run).state
+    return Ranged(replace(done, pages=tuple(replace(page, anew=False) for page in done.pages)))
+
+
 def fork_child(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
     """The run goes on in the child: mm/rmap.c: anon_vma_fork gives each VMA that has an anon_vma
     one of its own, beside links to its parent's."""
@@ -307,7 +313,7 @@ def _emptied(ed: Edition, page: Page) -> Page:
                                      wp_async=vma.wp_async, rwp=vma.rwp, rwp_async=vma.rwp_async))
     if mapping.anonymous:
         left = fresh_entry(mapping)
-    return Page(Place(False, False, gone), left, History(False, False, False))
+    return Page(Place(False, False, gone), left, History(False, False, False), False)
 
 
 def munmap(ed: Edition, s: Pages, first: int, last: int) -> Ranged:
@@ -338,6 +344,8 @@ def mmap(ed: Edition, s: Pages, first: int, last: int) -> Ranged:
     kept = ite(merge.merged, kept, made)
     places = [replace(place, area=ite(there, kept, place.area))
               for place, there in zip(places, whole, strict=True)]
+    gone = replace(gone, pages=tuple(replace(page, anew=True) if first <= at <= last else page
+                                     for at, page in enumerate(gone.pages)))
     return Ranged(_with_places(gone, places))
 
 

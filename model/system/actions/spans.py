@@ -45,7 +45,7 @@ _RW = VM_READ | VM_WRITE
 _BY_PAGE: dict[str, Callable[..., Ranged]] = {
     "store": partial(ranges.access, loads=False),
     "load": partial(ranges.access, loads=True),
-    "clear_refs": ranges.everywhere,
+    "clear_refs": ranges.clear_refs,
     "register": _register(VM_UFFD_WP),
     "register:missing": _register(VM_UFFD_MISSING),
     "register:wp+missing": _register(VM_UFFD_WP | VM_UFFD_MISSING),
@@ -71,6 +71,8 @@ _RUN: dict[str, Callable[..., Ranged]] = {
     **{op: partial(run, run=OPERATIONS[op].run) for op, run in _BY_PAGE.items()},
     "mmap": ranges.mmap, MUNMAP: ranges.munmap}
 OPERATIONS_OF_SEVERAL = tuple(_RUN)
+OF_SEVERAL_ALONE = tuple(op for op in _RUN if op not in OPERATIONS)
+"""Those that a mapping of one page does not have."""
 _WHOLE = ("clear_refs", "close", "open", "fork", "fork:child", "mremap")
 """Calls that take no range, or are of the whole mapping here."""
 _FORM = "OP, OP@I or OP@I-J"
@@ -113,7 +115,7 @@ def plain_ops(names: Iterable[str]) -> tuple[str, ...]:
 def modelled_of_several(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and a mapping with several pages model, plainest first."""
     known = modelled(ed, mapping)
-    return tuple(op for op in _RUN if op in known or op == MUNMAP)
+    return tuple(op for op in _RUN if op in known or op in OF_SEVERAL_ALONE)
 
 
 def spans(pages: int, ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> Iterable[str]:

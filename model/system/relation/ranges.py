@@ -54,10 +54,12 @@ class _Branches(Sequence[Branch]):
 
 class RangeSystem:
     """The model of `edition` and so many pages of `mapping`, as KernelSystem is of one. `ops` are
-    the operations that it explores, each of every range."""
+    the operations that it explores, each of every range, `follows` facts of a page that are
+    kept."""
 
     def __init__(self, edition: Edition, mapping: Mapping, pages: int,
-                 ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> None:
+                 ops: Collection[str] = OPERATIONS_OF_SEVERAL,
+                 follows: Collection[str] = ()) -> None:
         self.edition = edition
         self.mapping = mapping
         self.pages = pages
@@ -69,7 +71,7 @@ class RangeSystem:
                     for fact in OPERATIONS[op].tracks}
         if mapping.shared and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        self._fixed = TRACKED - followed
+        self._fixed = (TRACKED - followed) | ({"anew"} - {*follows})
         self._variables: Pages = variables_like(self.initial)
         self.before = self._with_fixed(self._variables)
 
@@ -207,14 +209,17 @@ class PageOf:
 
 
 @cache
-def _cached(edition: Edition, mapping: Mapping, pages: int, ops: tuple[str, ...]) -> RangeSystem:
-    return RangeSystem(edition, mapping, pages, ops)
+def _cached(edition: Edition, mapping: Mapping, pages: int, ops: tuple[str, ...],
+            follows: tuple[str, ...]) -> RangeSystem:
+    return RangeSystem(edition, mapping, pages, ops, follows)
 
 
 def range_system(edition: Edition, mapping: Mapping, pages: int,
-                 ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> RangeSystem:
-    """The system with these operations, those that are modelled for several pages; one is built
-    once, unless functions are overridden by other than a patch file."""
+                 ops: Collection[str] = OPERATIONS_OF_SEVERAL,
+                 follows: tuple[str, ...] = ()) -> RangeSystem:
+    """The system with these operations, those that are modelled for several pages, and facts of
+    pages that are followed; one is built once, unless functions are overridden by other than a
+    patch file."""
     if edition.overrides and edition.patch is None:
-        return RangeSystem(edition, mapping, pages, ops)
-    return _cached(edition, mapping, pages, tuple(ops))
+        return RangeSystem(edition, mapping, pages, ops, follows)
+    return _cached(edition, mapping, pages, tuple(ops), follows)

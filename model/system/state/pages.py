@@ -15,11 +15,13 @@ from model.system.state.state import History, State, fresh_entry
 
 @dataclass(frozen=True)
 class Page:
-    """One page. Where nothing is mapped it is as before it was touched, but for the file."""
+    """One page. Where nothing is mapped it is as before it was touched, but for the file. `anew`:
+    it was mapped after the last clear_refs."""
 
     place: Place
     entry: Entry
     history: History
+    anew: Bool = True
 
 
 @dataclass(frozen=True)
