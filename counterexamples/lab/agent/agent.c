@@ -12,6 +12,8 @@
  *
  * BITS are the pagemap bits 63 62 61 56 57 55, then where the kernel has PAGEMAP_SCAN "+" and the
  * categories of the page in hexadecimal; FLAGS the VmFlags of smaps, joined by commas.
+ * Of a MAPPING:PAGES there are the BITS of each page, joined by slashes: "." where nothing is mapped,
+ * empty where they are as before; and FLAGS are VMAs, FIRST-LAST,FLAGS joined by semicolons, or ".".
  */
 #define _GNU_SOURCE
 #include "calls.h"
@@ -41,6 +43,12 @@
 static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
 static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd", "ur" };
 
+/* A VMA of the mapping: its pages, and its VmFlags. */
+struct vma {
+	unsigned long first, last;
+	char flags[32];
+};
+
 /* Of the process that makes the run: see "fork:child". */
 static int smaps_file(void)
 {
@@ -55,45 +63,120 @@ static int smaps_file(void)
 	return smaps;
 }
 
+/* Its lines from `at` on, one by one; a whole VMA comes with each read. NULL at the end. */
+static char *next_line(off_t *at)
+{
+	static char text[8192];
+	static char *line, *end;
+	ssize_t got;
+
+	if (!*at || line >= end) {
+		got = pread(smaps_file(), text, sizeof(text) - 1, *at);
+		if (got <= 0)
+			return NULL;
+		text[got] = 0;
+		*at += got;
+		line = text;
+		end = text + got;
+	}
+	char *found = line;
+	line = strchrnul(line, '\n');
+	*line++ = 0;
+	return found;
+}
+
 /* --- what a program sees --- */
 
 /* The VmFlags that the lab compares, in the order of `letters`. */
-static void read_vm_flags(char *into)
+static void name_flags(const char *line, char *into)
 {
-	char text[4096], start[32];
-	ssize_t got = pread(smaps_file(), text, sizeof(text) - 1, 0);
 	char *end = into;
 
-	text[got > 0 ? got : 0] = 0;
-	sprintf(start, "%lx-", (unsigned long)place);
-	char *ours = strstr(text, start), *flags = ours ? strstr(ours, "VmFlags:") : NULL;
-	if (!flags) {
-		strcpy(into, "?");
-		return;
-	}
-	*strchrnul(flags, '\n') = 0;
 	strcpy(into, "-");
 	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
-		if (strstr(flags, letters[i]))
+		if (strstr(line, letters[i]))
 			end += sprintf(end, "%s%s", end == into ? "" : ",", letters[i]);
 }
 
-static char vm_flags[32];	/* of the step before; empty at the start of a run */
+/* The VMAs of the mapping, in order; how many. */
+static int read_vmas(struct vma *vmas)
+{
+	unsigned long start, end, ours = (unsigned long)place;
+	int count = 0, inside = 0;
+	off_t at = 0;
+	char *line;
+
+	while ((line = next_line(&at))) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2) {
+			if (start >= ours + length)
+				break;
+			inside = start >= ours && count < (int)MOST_PAGES;
+			if (inside) {
+				vmas[count].first = (start - ours) / PAGE;
+				vmas[count].last = (end - ours) / PAGE - 1;
+				strcpy(vmas[count++].flags, "?");
+			}
+		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
+			name_flags(line + 8, vmas[count - 1].flags);
+		}
+	}
+	return count;
+}
+
+static char shown_flags[512];		/* of the step before; empty at the start of a run */
+static char shown[MOST_PAGES][32];	/* pages of several, likewise */
+
+static void print_page(unsigned long page)
+{
+	unsigned long long entry = pagemap_entry(page);
+	long categories = page_categories(page);
+	char text[32], *end = text;
+
+	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
+		*end++ = '0' + (int)(entry >> pagemap_bits[i] & 1);
+	*end = 0;
+	if (categories >= 0)
+		sprintf(end, "+%lx", categories);
+	if (!pages || strcmp(text, shown[page]))
+		fputs(strcpy(shown[page], text), stdout);
+}
+
+static void print_pages(const struct vma *vmas, int count)
+{
+	for (unsigned long page = 0; page < pages; page++) {
+		int mapped = 0;
+
+		for (int i = 0; i < count; i++)
+			mapped |= vmas[i].first <= page && page <= vmas[i].last;
+		if (page)
+			putchar('/');
+		if (mapped)
+			print_page(page);
+		else if (strcmp(shown[page], "."))
+			fputs(strcpy(shown[page], "."), stdout);
+	}
+}
 
 static void print_step(const char *outcome, long faults)
 {
-	unsigned long long entry = pagemap_entry();
-	long categories = page_categories();
-	char flags[sizeof(vm_flags)];
+	struct vma vmas[MOST_PAGES];
+	char flags[sizeof(shown_flags)] = "?", *end = flags;
+	int count = read_vmas(vmas);
 
 	printf("%s %ld ", outcome, faults);
-	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
-		putchar('0' + (int)(entry >> pagemap_bits[i] & 1));
-	if (categories >= 0)
-		printf("+%lx", categories);
-	read_vm_flags(flags);
-	if (strcmp(flags, vm_flags))
-		printf(" %s", strcpy(vm_flags, flags));
+	if (!pages) {
+		print_page(0);
+		if (count)
+			strcpy(flags, vmas[0].flags);
+	} else {
+		print_pages(vmas, count);
+		strcpy(flags, ".");
+		for (int i = 0; i < count; i++)
+			end += sprintf(end, "%s%lu-%lu,%s", i ? ";" : "", vmas[i].first,
+				       vmas[i].last, vmas[i].flags);
+	}
+	if (strcmp(flags, shown_flags))
+		printf(" %s", strcpy(shown_flags, flags));
 }
 
 /* --- a run from a fresh mapping --- */
@@ -107,7 +190,8 @@ static void run(char *words)
 		wrong = open_userfaultfd();
 	if (wrong)
 		printf("error %s", wrong);
-	*vm_flags = 0;
+	*shown_flags = 0;
+	memset(shown, 0, sizeof(shown));
 	while (!wrong && (op = strtok_r(NULL, " ", &rest))) {
 		long faults;
 		const char *outcome = operate(op, &faults);
@@ -130,7 +214,7 @@ static void run(char *words)
 
 static int soft_dirty(void)
 {
-	return pagemap_entry() >> SOFT_DIRTY_BIT & 1;
+	return pagemap_entry(0) >> SOFT_DIRTY_BIT & 1;
 }
 
 static const char *without_soft_dirty(void)
@@ -140,7 +224,7 @@ static const char *without_soft_dirty(void)
 	operate("store", &faults);
 	if (strcmp(operate("clear_refs", &faults), "ok"))
 		return "clear_refs cannot be written";
-	if (!(pagemap_entry() >> PRESENT_BIT & 1))
+	if (!(pagemap_entry(0) >> PRESENT_BIT & 1))
 		return "pagemap cannot be read";
 	if (soft_dirty())
 		return "clear_refs leaves a page soft-dirty";

@@ -75,6 +75,8 @@ struct pm_scan_arg {
 #define PLACE ((char *)0x100000000ul)
 #define OTHER_PLACE ((char *)0x140000000ul)
 #define ELSEWHERE ((char *)0x180000000ul)
+#define FRESH_PLACES ((char *)0x1000000000ul)	/* of a mapping with several pages, each for one mremap */
+#define APART ((1ul << 30) + (1ul << 16))
 #define BESIDE (1ul << 18)	/* within what one page table maps */
 #define LOOK 20000		/* microseconds between two looks at an access that does not end */
 #define POISONED 1000		/* SIGBUS because of poison; above all signals */
@@ -98,7 +100,7 @@ enum from { ANONYMOUS, TMPFS, REGULAR };
 static const struct {
 	const char *name;
 	int flags;
-	unsigned long length;
+	unsigned long page_size;
 	enum from from;
 	int huge;
 } mappings[] = {
@@ -126,11 +128,16 @@ static const struct {
 	{ "rwx", PROT_READ | PROT_WRITE | PROT_EXEC },
 };
 
-char *place = PLACE;
-unsigned long length = PAGE;
+char *place = PLACE, *part = PLACE;
+unsigned long length = PAGE, part_length = PAGE;
+unsigned long pages;
+static unsigned long page_size = PAGE;
+static unsigned int kind;	/* of the mapping, in `mappings` */
+static int backing = -1;	/* the file of a mapping with several pages */
+static char *next_place = FRESH_PLACES;
 char no_disk[128], no_files[64];
 static int uffd = -1, refs = -1, pagemap = -1, ring = -1;
-static const char *mapped;	/* the name of the mapping */
+static const char *mapped;	/* the name of the mapping, without the number of its pages */
 static int is_heir, run_is_over;
 static pid_t children[CHILDREN];
 static int child_count;
@@ -192,22 +199,22 @@ static unsigned long long entry_of(const char *page)
 	return entry;
 }
 
-unsigned long long pagemap_entry(void)
+unsigned long long pagemap_entry(unsigned long page)
 {
-	return entry_of(place);
+	return entry_of(place + page * PAGE);
 }
 
 static int has_bit(int bit)
 {
-	return pagemap_entry() >> bit & 1;
+	return pagemap_entry(0) >> bit & 1;
 }
 
-/* Of `bytes`, or of the first page with what is written there write-protected, as `flags` say. */
-static int scan(unsigned long bytes, unsigned long flags, uint64_t mask, uint64_t asked,
+/* Of `bytes` from there on, or of the first page with what is written there write-protected, as `flags` say. */
+static int scan(char *from, unsigned long bytes, unsigned long flags, uint64_t mask, uint64_t asked,
 		struct page_region *found)
 {
 	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags,
-		.start = (unsigned long)place, .end = (unsigned long)place + bytes,
+		.start = (unsigned long)from, .end = (unsigned long)from + bytes,
 		.vec = (unsigned long)found, .vec_len = 1, .category_mask = mask,
 		.return_mask = asked };
 
@@ -215,12 +222,12 @@ static int scan(unsigned long bytes, unsigned long flags, uint64_t mask, uint64_
 }
 
 /* Of those that this kernel knows: it refuses to be asked for others. */
-long page_categories(void)
+long page_categories(unsigned long page)
 {
 	static uint64_t known = (1 << 10) - 1;
 	struct page_region found = { 0 };
 
-	while (scan(PAGE, 0, 0, known, &found) < 0) {
+	while (scan(place + page * PAGE, PAGE, 0, 0, known, &found) < 0) {
 		if (errno != EINVAL || !known)
 			return -1;
 		known >>= 1;
@@ -232,7 +239,7 @@ static const char *scan_and_protect(void)
 {
 	struct page_region found;
 
-	return result(scan(length, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, PAGE_IS_WRITTEN,
+	return result(scan(part, part_length, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, PAGE_IS_WRITTEN,
 			   PAGE_IS_WRITTEN, &found) < 0);
 }
 
@@ -291,9 +298,9 @@ static const char *access_page(int write, long *faults)
 	getrusage(RUSAGE_THREAD, &before);
 	if (!sigsetjmp(back, 1)) {
 		if (write)
-			*(volatile char *)place = 1;
+			*(volatile char *)part = 1;
 		else
-			sink = *(volatile char *)place;
+			sink = *(volatile char *)part;
 	}
 	getrusage(RUSAGE_THREAD, &after);
 	setitimer(ITIMER_REAL, &never, NULL);
@@ -315,7 +322,7 @@ static const char *advise(int advice)
 	getrusage(RUSAGE_THREAD, &before);
 	called = 1;
 	if (!sigsetjmp(back, 1))
-		failed = madvise(place, length, advice) ? errno : 0;
+		failed = madvise(part, part_length, advice) ? errno : 0;
 	called = 0;
 	setitimer(ITIMER_REAL, &never, NULL);
 	if (caught)
@@ -443,28 +450,28 @@ int has_userfaultfd(void)
 
 static const char *writeprotect(unsigned long mode)
 {
-	struct uffdio_writeprotect arg = { .range = { (unsigned long)place, length }, .mode = mode };
+	struct uffdio_writeprotect arg = { .range = { (unsigned long)part, part_length }, .mode = mode };
 
 	return result(ioctl(uffd, UFFDIO_WRITEPROTECT, &arg));
 }
 
 static const char *rwprotect(unsigned long mode)
 {
-	struct uffdio_rwprotect arg = { .range = { (unsigned long)place, length }, .mode = mode };
+	struct uffdio_rwprotect arg = { .range = { (unsigned long)part, part_length }, .mode = mode };
 
 	return result(ioctl(uffd, UFFDIO_RWPROTECT, &arg));
 }
 
 static const char *register_range(unsigned long mode)
 {
-	struct uffdio_register arg = { .range = { (unsigned long)place, length }, .mode = mode };
+	struct uffdio_register arg = { .range = { (unsigned long)part, part_length }, .mode = mode };
 
 	return result(ioctl(uffd, UFFDIO_REGISTER, &arg));
 }
 
 static const char *unregister_range(void)
 {
-	struct uffdio_range range = { (unsigned long)place, length };
+	struct uffdio_range range = { (unsigned long)part, part_length };
 
 	return result(ioctl(uffd, UFFDIO_UNREGISTER, &range));
 }
@@ -492,7 +499,7 @@ static const char *by_another(const char *(*call)(void))
 static const char *copy(unsigned long mode)
 {
 	static char *source;
-	struct uffdio_copy arg = { .dst = (unsigned long)place, .len = length, .mode = mode };
+	struct uffdio_copy arg = { .dst = (unsigned long)part, .len = part_length, .mode = mode };
 
 	if (!source) {
 		source = mmap(NULL, HUGE_PAGE, PROT_READ | PROT_WRITE,
@@ -505,14 +512,14 @@ static const char *copy(unsigned long mode)
 
 static const char *fill_with_zeroes(void)
 {
-	struct uffdio_zeropage arg = { .range = { (unsigned long)place, length } };
+	struct uffdio_zeropage arg = { .range = { (unsigned long)part, part_length } };
 
 	return result(ioctl(uffd, UFFDIO_ZEROPAGE, &arg));
 }
 
 static const char *proceed(unsigned long mode)
 {
-	struct uffdio_continue arg = { .range = { (unsigned long)place, length }, .mode = mode };
+	struct uffdio_continue arg = { .range = { (unsigned long)part, part_length }, .mode = mode };
 
 	return result(ioctl(uffd, UFFDIO_CONTINUE, &arg));
 }
@@ -523,7 +530,7 @@ static const char *poison(void)
 		struct uffdio_range range;
 		__u64 mode;
 		__s64 updated;
-	} arg = { { (unsigned long)place, length }, 0, 0 };
+	} arg = { { (unsigned long)part, part_length }, 0, 0 };
 
 	return result(ioctl(uffd, _IOWR(UFFDIO, 8, arg) /* UFFDIO_POISON */, &arg));
 }
@@ -590,17 +597,25 @@ static const char *move_out(void)
 /* --- calls that change, drop or move memory --- */
 
 static const char *map_anew(void);
+static const char *map_part(unsigned long from);
+static void make_table(char *at);
 
 static const char *protect(const char *letters)
 {
 	for (unsigned int i = 0; i < sizeof(protections) / sizeof(*protections); i++)
 		if (!strcmp(letters, protections[i].name))
-			return result(mprotect(place, length, protections[i].prot));
+			return result(mprotect(part, part_length, protections[i].prot));
 	return NULL;
 }
 
+/* Several pages may arrive in part, and leave something behind at each place where they come. */
 static char *other_place(void)
 {
+	if (pages) {
+		next_place += APART;
+		make_table(next_place);
+		return next_place;
+	}
 	return place == PLACE ? OTHER_PLACE : PLACE;
 }
 
@@ -788,7 +803,7 @@ static const char *store_through_pin(void)
 	entries->fd = zeroes;
 	entries->addr = (unsigned long)place;
 	entries->len = 1;
-	entries->off = length == PAGE ? 0 : PAGE;
+	entries->off = page_size == PAGE ? 0 : PAGE;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	return result(enter(1) != 1);
@@ -1100,11 +1115,30 @@ static const char *operate_kernel(const char *op)
 	return NULL;
 }
 
-const char *operate(const char *op, long *faults)
+/* Of the page before the part, which then reaches to its end: nothing may be mapped there. */
+static const char *grow(void)
+{
+	return result(mremap(part - PAGE, PAGE, part_length + PAGE, 0) == MAP_FAILED);
+}
+
+/* What several pages alone have. */
+static const char *operate_part(const char *op)
+{
+	if (!strcmp(op, "munmap"))
+		return result(munmap(part, part_length));
+	if (!strncmp(op, "mmap:", 5))
+		return map_part(strtoul(op + 5, NULL, 10));
+	if (!strcmp(op, "mremap:grow"))
+		return grow();
+	if (!strcmp(op, "madvise:dontfork"))
+		return result(madvise(part, part_length, MADV_DONTFORK));
+	return NULL;
+}
+
+static const char *operate_on(const char *op, long *faults)
 {
 	const char *done;
 
-	*faults = 0;
 	if (!strcmp(op, "store"))
 		return access_page(1, faults);
 	if (!strcmp(op, "load"))
@@ -1126,11 +1160,11 @@ const char *operate(const char *op, long *faults)
 	if (!strncmp(op, "mprotect:", 9))
 		return protect(op + 9);
 	if (!strcmp(op, "dontneed"))
-		return result(madvise(place, length, MADV_DONTNEED));
+		return result(madvise(part, part_length, MADV_DONTNEED));
 	if (!strcmp(op, "free"))
-		return result(madvise(place, length, MADV_FREE));
+		return result(madvise(part, part_length, MADV_FREE));
 	if (!strcmp(op, "remove"))
-		return result(madvise(place, length, MADV_REMOVE));
+		return result(madvise(part, part_length, MADV_REMOVE));
 	if (!strcmp(op, "guard"))
 		return advise(102 /* MADV_GUARD_INSTALL */);
 	if (!strcmp(op, "unguard"))
@@ -1160,7 +1194,31 @@ const char *operate(const char *op, long *faults)
 	if (!strcmp(op, "pin:write"))
 		return store_through_pin();
 	done = operate_uffd(op);
-	return done ? done : operate_kernel(op);
+	done = done ? done : operate_kernel(op);
+	return done || !pages ? done : operate_part(op);
+}
+
+/* OP, or of some of several pages OP@FIRST or OP@FIRST-LAST. */
+const char *operate(const char *op, long *faults)
+{
+	const char *where = strchr(op, '@');
+	unsigned long first = 0, last = pages ? pages - 1 : 0;
+	char name[64], *end;
+
+	*faults = 0;
+	part = place;
+	part_length = length;
+	if (!where)
+		return operate_on(op, faults);
+	first = last = strtoul(where + 1, &end, 10);
+	if (*end == '-')
+		last = strtoul(end + 1, &end, 10);
+	if (*end || first > last || last >= pages || (unsigned long)(where - op) >= sizeof(name))
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)(where - op), op);
+	part = place + first * PAGE;
+	part_length = (last - first + 1) * PAGE;
+	return operate_on(name, faults);
 }
 
 /* --- a fresh mapping, and its end --- */
@@ -1191,7 +1249,11 @@ static int filled_file(enum from from)
 	int fd = from == TMPFS ? dup(memory)
 		: open(FILE_SYSTEM "/page", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	if (fd >= 0 && (ftruncate(fd, length) || pwrite(fd, content, PAGE, 0) != PAGE || fsync(fd))) {
+	int failed = fd < 0 || ftruncate(fd, length);
+
+	for (unsigned long at = 0; !failed && at < length; at += page_size)
+		failed = pwrite(fd, content, PAGE, at) != PAGE;
+	if (fd >= 0 && (failed || fsync(fd))) {
 		close(fd);
 		return -1;
 	}
@@ -1200,55 +1262,88 @@ static int filled_file(enum from from)
 
 /* A page beside each place that small pages and those of hugetlb have: its page tables are theirs, so
  * that they are there before the first fault. */
-static char *const beside[] = { PLACE, OTHER_PLACE };
-
-static void make_tables(void)
+static void make_table(char *at)
 {
-	for (int i = 0; i < 2; i++) {
-		char *page = mmap(beside[i] + (length == PAGE ? BESIDE : 2 * length), PAGE,
-				  PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	char *page = mmap(at + (page_size == PAGE ? BESIDE : 2 * page_size), PAGE,
+			  PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-		if (page != MAP_FAILED)
-			*(volatile char *)page = 1;
-	}
+	if (page != MAP_FAILED)
+		*(volatile char *)page = 1;
 }
 
-static void drop_tables(void)
+static void drop_table(char *at)
 {
-	for (int i = 0; i < 2; i++)
-		munmap(beside[i] + (length == PAGE ? BESIDE : 2 * length), PAGE);
+	munmap(at + (page_size == PAGE ? BESIDE : 2 * page_size), PAGE);
+}
+
+/* The number of pages behind the name of a mapping that has several: "shmem:4". */
+static int find_kind(const char *name)
+{
+	unsigned long bytes = strcspn(name, ":");
+
+	pages = name[bytes] ? strtoul(name + bytes + 1, NULL, 10) : 0;
+	if (name[bytes] && (!pages || pages > MOST_PAGES))
+		return 0;
+	for (kind = 0; kind < sizeof(mappings) / sizeof(*mappings); kind++)
+		if (strlen(mappings[kind].name) == bytes && !strncmp(name, mappings[kind].name, bytes))
+			return !(pages && (mappings[kind].page_size != PAGE
+					   || mappings[kind].from == REGULAR));
+	return 0;
+}
+
+/* Of several pages of shared memory the file is kept, so that a part can be mapped anew. */
+static int open_backing(void)
+{
+	if (mappings[kind].from != ANONYMOUS)
+		return filled_file(mappings[kind].from);
+	if (pages && mappings[kind].flags & MAP_SHARED) {
+		int fd = memfd_create("pages", MFD_CLOEXEC);
+
+		return fd < 0 || ftruncate(fd, length) ? -1 : fd;
+	}
+	errno = 0;
+	return -1;
+}
+
+/* Pages of the mapping, or over them, from the page `from` of its file on. */
+static char *map_pages(char *at, unsigned long bytes, int how, unsigned long from)
+{
+	int flags = mappings[kind].flags & ~(backing >= 0 ? MAP_ANONYMOUS : 0);
+
+	return mmap(at, bytes, PROT_READ | PROT_WRITE, flags | how, backing, from * PAGE);
 }
 
 const char *make_mapping(const char *name)
 {
-	unsigned int i = 0;
-	int fd = -1;
 	char *got;
 
-	while (i < sizeof(mappings) / sizeof(*mappings) && strcmp(name, mappings[i].name))
-		i++;
-	if (i == sizeof(mappings) / sizeof(*mappings))
+	if (!find_kind(name))
 		return "the agent does not know this mapping";
-	length = mappings[i].length;
-	if (mappings[i].from == REGULAR && without_files())
+	page_size = mappings[kind].page_size;
+	length = page_size * (pages ? pages : 1);
+	part = place;
+	part_length = length;
+	if (mappings[kind].from == REGULAR && without_files())
 		return without_files();
-	if (mappings[i].from != ANONYMOUS) {
-		fd = filled_file(mappings[i].from);
-		if (fd < 0)
-			return "no such file can be made";
+	backing = open_backing();
+	if (backing < 0 && errno)
+		return "no such file can be made";
+	if (!mappings[kind].huge) {
+		make_table(PLACE);
+		if (!pages)
+			make_table(OTHER_PLACE);
 	}
-	if (!mappings[i].huge)
-		make_tables();
-	got = mmap(place, length, PROT_READ | PROT_WRITE, mappings[i].flags | MAP_FIXED_NOREPLACE,
-		   fd, 0);
-	if (fd >= 0)
-		close(fd);
+	got = map_pages(place, length, MAP_FIXED_NOREPLACE, 0);
+	if (!pages && backing >= 0) {
+		close(backing);
+		backing = -1;
+	}
 	if (got != place)
-		return mappings[i].flags & MAP_HUGETLB ? FEW_HUGE : "mmap fails";
-	if (mappings[i].huge && madvise(place, length, MADV_HUGEPAGE))
+		return mappings[kind].flags & MAP_HUGETLB ? FEW_HUGE : "mmap fails";
+	if (mappings[kind].huge && madvise(place, length, MADV_HUGEPAGE))
 		return "MADV_HUGEPAGE fails";
-	mapped = mappings[i].name;
+	mapped = mappings[kind].name;
 	return NULL;
 }
 
@@ -1257,7 +1352,7 @@ const char *without_huge_page(void)
 	char line[256];
 	unsigned long kilobytes = 0, found;
 
-	if (length == PAGE)
+	if (page_size == PAGE)
 		return NULL;
 	if (strstr(mapped, "hugetlb"))
 		return number_in(HUGETLB "free_hugepages") < LEAST_HUGE ? FEW_HUGE : NULL;
@@ -1273,19 +1368,42 @@ const char *without_huge_page(void)
 		"(/sys/kernel/mm/transparent_hugepage)";
 }
 
+/* A part of several pages, which its file has from the page `from` on: the old goes at once. */
+static const char *map_part(unsigned long from)
+{
+	return result(map_pages(part, part_length, MAP_FIXED, from) == MAP_FAILED);
+}
+
 static const char *map_anew(void)
 {
+	if (pages)
+		return map_part((part - place) / PAGE);
 	return result(munmap(place, length) || make_mapping(mapped));
+}
+
+/* All that was left where the mapping has been. */
+static void drop_places(void)
+{
+	munmap(PLACE, length);
+	drop_table(PLACE);
+	if (pages)
+		munmap(FRESH_PLACES, next_place + APART - FRESH_PLACES);
+	else {
+		munmap(OTHER_PLACE, length);
+		drop_table(OTHER_PLACE);
+	}
+	if (backing >= 0)
+		close(backing);
+	backing = -1;
+	place = PLACE;
+	next_place = FRESH_PLACES;
 }
 
 void drop(void)
 {
 	end_children();
 	close_ring();
-	munmap(place, length);
-	munmap(other_place(), length);
-	drop_tables();
-	place = PLACE;
+	drop_places();
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0ul);
 	if (uffd >= 0)
 		close_userfaultfd();
