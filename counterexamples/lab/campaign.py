@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -113,7 +114,8 @@ class Campaign:
         tally = self.tally
         guided = [w for w in self.guided if left_out.isdisjoint(w)]
         tally.guided = len(guided)
-        words = [*guided, *random_runs(able, self.seed, self.runs, self.steps)]
+        words = [*guided, *random_runs(able, self.seed, self.runs, self.steps,
+                                       self._weights(able))]
         for word, step in self._compare(runner, words, ignored):
             tally.runs += 1
             tally.steps += len(word)
@@ -141,6 +143,14 @@ class Campaign:
             tally.passing = []
             break
         return tally
+
+    def _weights(self, able: Sequence[int]) -> list[float] | None:
+        """Of several pages each operation comes as often as another, whatever its ranges."""
+        if not isinstance(self.model, RangeSystem):
+            return None
+        ops = [called(self.actions[action]) for action in able]
+        often = Counter(ops)
+        return [1 / often[op] for op in ops]
 
     def _compare(self, runner: Runner, words: Sequence[Word],
                  ignored: Collection[str]) -> Iterable[tuple[Word, int | None]]:

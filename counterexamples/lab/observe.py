@@ -183,8 +183,9 @@ def _letters(flags: str) -> frozenset[str]:
 
 def run_by_kernel(line: str) -> tuple[Seen, ...]:
     """The steps of a run as the agent prints it: one without VmFlags has those of the step before,
-    and so has one of several pages that is empty. Raises ValueError for anything else."""
-    seen = []
+    and so has one of several pages that is empty, or missing at the end. Raises ValueError for
+    anything else."""
+    seen: list[Seen] = []
     flags, pages = "", [""] * MOST_PAGES
     for text in line.split("|"):
         words = text.split(" ")
@@ -193,7 +194,9 @@ def run_by_kernel(line: str) -> tuple[Seen, ...]:
         if len(words) != 4:
             raise ValueError(f"{text!r} is not a step")
         flags = words[3]
-        pages = [new or old for new, old in zip(words[2].split("/"), pages, strict=False)]
+        new = words[2].split("/")
+        pages = ([each or old for each, old in zip(new, pages, strict=False)]
+                 + (pages[len(new):] if seen else []))
         words[2] = "/".join(pages)
         seen.append(seen_by_kernel(" ".join(words)))
     return tuple(seen)

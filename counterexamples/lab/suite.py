@@ -288,8 +288,10 @@ def _without_prefixes(words: set[Word]) -> list[Word]:
             if following[:len(word)] != word]
 
 
-def random_runs(actions: Sequence[int], seed: int, runs: int, steps: int) -> Iterator[Word]:
-    """`runs` words of `steps` operations each, drawn evenly; the same for the same seed."""
+def random_runs(actions: Sequence[int], seed: int, runs: int, steps: int,
+                weights: Sequence[float] | None = None) -> Iterator[Word]:
+    """`runs` words of `steps` operations each, drawn evenly or by weight; the same for the same
+    seed."""
     draw = random.Random(seed)
     for _ in range(runs):
-        yield tuple(draw.choices(actions, k=steps))
+        yield tuple(draw.choices(actions, weights, k=steps))

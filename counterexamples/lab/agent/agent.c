@@ -13,7 +13,7 @@
  * BITS are the pagemap bits 63 62 61 56 57 55, then where the kernel has PAGEMAP_SCAN "+" and the
  * categories of the page in hexadecimal; FLAGS the VmFlags of smaps, joined by commas.
  * Of a MAPPING:PAGES there are the BITS of each page, joined by slashes: "." where nothing is mapped,
- * empty where they are as before; and FLAGS are VMAs, FIRST-LAST,FLAGS joined by semicolons, or ".".
+ * empty where they are as before, and none behind the last that is not; and FLAGS are VMAs, FIRST-LAST,FLAGS joined by semicolons, or ".".
  */
 #define _GNU_SOURCE
 #include "calls.h"
@@ -63,26 +63,31 @@ static int smaps_file(void)
 	return smaps;
 }
 
-/* Its lines from `at` on, one by one; a whole VMA comes with each read. NULL at the end. */
+/* Its lines from `at` on, one by one; NULL at the end. The kernel makes a VMA's lines when the first
+ * of them is read: what is not asked for costs nothing. */
 static char *next_line(off_t *at)
 {
-	static char text[8192];
-	static char *line, *end;
+	static char text[1024];
+	static size_t used, filled;
+	char *line, *end;
 	ssize_t got;
 
-	if (!*at || line >= end) {
-		got = pread(smaps_file(), text, sizeof(text) - 1, *at);
-		if (got <= 0)
+	if (!*at)
+		used = filled = 0;
+	while (!(end = memchr(text + used, '\n', filled - used))) {
+		memmove(text, text + used, filled - used);
+		filled -= used;
+		used = 0;
+		got = pread(smaps_file(), text + filled, sizeof(text) / 2, *at);
+		if (got <= 0 || filled + got > sizeof(text))
 			return NULL;
-		text[got] = 0;
+		filled += got;
 		*at += got;
-		line = text;
-		end = text + got;
 	}
-	char *found = line;
-	line = strchrnul(line, '\n');
-	*line++ = 0;
-	return found;
+	line = text + used;
+	*end = 0;
+	used = end + 1 - text;
+	return line;
 }
 
 /* --- what a program sees --- */
@@ -118,6 +123,8 @@ static int read_vmas(struct vma *vmas)
 			}
 		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
 			name_flags(line + 8, vmas[count - 1].flags);
+			if (end >= ours + length)
+				break;
 		}
 	}
 	return count;
@@ -126,10 +133,9 @@ static int read_vmas(struct vma *vmas)
 static char shown_flags[512];		/* of the step before; empty at the start of a run */
 static char shown[MOST_PAGES][32];	/* pages of several, likewise */
 
-static void print_page(unsigned long page)
+/* As text; NULL where it is one of several and as before. */
+static const char *new_page(unsigned long page, unsigned long long entry, long categories)
 {
-	unsigned long long entry = pagemap_entry(page);
-	long categories = page_categories(page);
 	char text[32], *end = text;
 
 	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
@@ -137,23 +143,31 @@ static void print_page(unsigned long page)
 	*end = 0;
 	if (categories >= 0)
 		sprintf(end, "+%lx", categories);
-	if (!pages || strcmp(text, shown[page]))
-		fputs(strcpy(shown[page], text), stdout);
+	return !pages || strcmp(text, shown[page]) ? strcpy(shown[page], text) : NULL;
 }
 
 static void print_pages(const struct vma *vmas, int count)
 {
-	for (unsigned long page = 0; page < pages; page++) {
-		int mapped = 0;
+	unsigned long long entries[MOST_PAGES];
+	long categories[MOST_PAGES];
+	int slashes = 0;
+
+	read_pages(entries, categories);
+	for (unsigned long page = 0; page < (pages ? pages : 1); page++, slashes++) {
+		int mapped = !pages;
+		const char *text;
 
 		for (int i = 0; i < count; i++)
 			mapped |= vmas[i].first <= page && page <= vmas[i].last;
-		if (page)
+		text = mapped ? new_page(page, entries[page], categories[page])
+			: strcmp(shown[page], ".") ? strcpy(shown[page], ".") : NULL;
+		if (!text)
+			continue;
+		while (slashes) {
 			putchar('/');
-		if (mapped)
-			print_page(page);
-		else if (strcmp(shown[page], "."))
-			fputs(strcpy(shown[page], "."), stdout);
+			slashes--;
+		}
+		fputs(text, stdout);
 	}
 }
 
@@ -164,12 +178,11 @@ static void print_step(const char *outcome, long faults)
 	int count = read_vmas(vmas);
 
 	printf("%s %ld ", outcome, faults);
+	print_pages(vmas, count);
 	if (!pages) {
-		print_page(0);
 		if (count)
 			strcpy(flags, vmas[0].flags);
 	} else {
-		print_pages(vmas, count);
 		strcpy(flags, ".");
 		for (int i = 0; i < count; i++)
 			end += sprintf(end, "%s%lu-%lu,%s", i ? ";" : "", vmas[i].first,
@@ -214,7 +227,7 @@ static void run(char *words)
 
 static int soft_dirty(void)
 {
-	return pagemap_entry(0) >> SOFT_DIRTY_BIT & 1;
+	return pagemap_entry() >> SOFT_DIRTY_BIT & 1;
 }
 
 static const char *without_soft_dirty(void)
@@ -224,7 +237,7 @@ static const char *without_soft_dirty(void)
 	operate("store", &faults);
 	if (strcmp(operate("clear_refs", &faults), "ok"))
 		return "clear_refs cannot be written";
-	if (!(pagemap_entry(0) >> PRESENT_BIT & 1))
+	if (!(pagemap_entry() >> PRESENT_BIT & 1))
 		return "pagemap cannot be read";
 	if (soft_dirty())
 		return "clear_refs leaves a page soft-dirty";

@@ -199,40 +199,57 @@ static unsigned long long entry_of(const char *page)
 	return entry;
 }
 
-unsigned long long pagemap_entry(unsigned long page)
+unsigned long long pagemap_entry(void)
 {
-	return entry_of(place + page * PAGE);
+	return entry_of(place);
 }
 
 static int has_bit(int bit)
 {
-	return pagemap_entry(0) >> bit & 1;
+	return pagemap_entry() >> bit & 1;
 }
 
 /* Of `bytes` from there on, or of the first page with what is written there write-protected, as `flags` say. */
 static int scan(char *from, unsigned long bytes, unsigned long flags, uint64_t mask, uint64_t asked,
-		struct page_region *found)
+		struct page_region *found, unsigned long room)
 {
 	struct pm_scan_arg arg = { .size = sizeof(arg), .flags = flags,
 		.start = (unsigned long)from, .end = (unsigned long)from + bytes,
-		.vec = (unsigned long)found, .vec_len = 1, .category_mask = mask,
+		.vec = (unsigned long)found, .vec_len = room, .category_mask = mask,
 		.return_mask = asked };
 
 	return ioctl(pagemap, PAGEMAP_SCAN, &arg);
 }
 
-/* Of those that this kernel knows: it refuses to be asked for others. */
-long page_categories(unsigned long page)
+/* The categories of every page, of those that this kernel knows: it refuses to be asked for others. */
+static void read_categories(long *categories, unsigned long count)
 {
 	static uint64_t known = (1 << 10) - 1;
-	struct page_region found = { 0 };
+	struct page_region found[MOST_PAGES];
+	int got;
 
-	while (scan(place + page * PAGE, PAGE, 0, 0, known, &found) < 0) {
-		if (errno != EINVAL || !known)
-			return -1;
-		known >>= 1;
-	}
-	return found.categories;
+	memset(categories, 0, count * sizeof(*categories));
+	while ((got = scan(place, count * PAGE, 0, 0, known, found, MOST_PAGES)) < 0)
+		if (errno != EINVAL || !known) {
+			memset(categories, -1, count * sizeof(*categories));
+			return;
+		} else
+			known >>= 1;
+	for (int i = 0; i < got; i++)
+		for (uint64_t at = found[i].start; at < found[i].end; at += PAGE)
+			categories[(at - (uint64_t)place) / PAGE] = found[i].categories;
+}
+
+void read_pages(unsigned long long *entries, long *categories)
+{
+	unsigned long count = pages ? pages : 1;
+	uint64_t read[MOST_PAGES] = { 0 };
+
+	if (pread(pagemap, read, count * sizeof(*read), (unsigned long)place / PAGE * sizeof(*read)) < 0)
+		memset(read, 0, sizeof(read));
+	for (unsigned long i = 0; i < count; i++)
+		entries[i] = read[i];
+	read_categories(categories, count);
 }
 
 static const char *scan_and_protect(void)
@@ -240,7 +257,7 @@ static const char *scan_and_protect(void)
 	struct page_region found;
 
 	return result(scan(part, part_length, PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC, PAGE_IS_WRITTEN,
-			   PAGE_IS_WRITTEN, &found) < 0);
+			   PAGE_IS_WRITTEN, &found, 1) < 0);
 }
 
 /* --- one access, and the minor faults it takes --- */

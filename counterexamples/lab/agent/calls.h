@@ -28,10 +28,10 @@ const char *open_userfaultfd(void);
 int run_by_child(void);
 /* Ends a run, and the process that is not the first of it: no mapping, no userfaultfd, no pin, no child. */
 void drop(void);
-/* The entry of one of its pages in /proc/self/pagemap. */
-unsigned long long pagemap_entry(unsigned long page);
-/* What PAGEMAP_SCAN says of the page, PAGE_IS_*; -1 where the kernel has none. */
-long page_categories(unsigned long page);
+/* The entry of its first page in /proc/self/pagemap. */
+unsigned long long pagemap_entry(void);
+/* Those of all its pages, and what PAGEMAP_SCAN says of them, PAGE_IS_*; -1 where the kernel has none. */
+void read_pages(unsigned long long *entries, long *categories);
 /* Signals, and the files of /proc that operations need. */
 void prepare_calls(void);
 
