@@ -19,7 +19,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
@@ -29,7 +29,9 @@ from counterexamples.lab.compare import Row, abilities, forced, rows
 from counterexamples.lab.conform_report import FORMATS, Report, Result
 from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
+from counterexamples.lab.observe import System, mapping_name
 from counterexamples.lab.records import Record
+from counterexamples.lab.several import GUIDED, themes_of
 from model.cli import (
     USAGE,
     Parser,
@@ -43,10 +45,11 @@ from model.cli import (
     tool,
     whole,
 )
-from model.kernel.editions import UsageError, find_edition
+from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.actions.themes import ALL, themes_asked
 from model.system.relation.kernel import KernelSystem
-from model.system.state.mappings import MAPPINGS, find_mapping
+from model.system.relation.ranges import range_system
+from model.system.state.mappings import MAPPINGS, find_memory
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4
@@ -60,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--edition", metavar="EDITION", help="the model; default: the kernel's own")
     add_patch_argument(p)
     p.add_argument("--mapping", action="append", metavar="MAPPING",
-                   help="name or glob, repeatable; default: all")
+                   help="name or glob, or with a number of pages as shmem:4; repeatable; default: "
+                   "all of one page")
     p.add_argument("--runs", type=whole(0), default=1000, metavar="N",
                    help="random runs for each mapping and theme, after guided ones; default: 1000")
     p.add_argument("--steps", type=whole(1, 1000), default=10, metavar="N",
@@ -131,7 +135,7 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
         raise without_edition(kernel)
     edition = patched(find_edition(name), args.patch)
     wanted = [m for pattern in args.mapping or ["*"] for m in _matching(pattern)]
-    patterns = args.theme or [ALL]
+    patterns = args.theme or ["*" if args.tour and all(":" in m for m in wanted) else ALL]
     if set(patterns) == {ALL} and (args.tour or args.extra_states is not None):
         raise UsageError(f"{'--tour' if args.tour else '--extra-states'} asks for guided runs, and "
                          "all operations together have too many states: name a theme with --theme "
@@ -140,12 +144,12 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
         raise UsageError("--runs 0 leaves nothing to do: of all operations together there are no "
                          "guided runs")
     extra = None if args.tour else args.extra_states or 0
-    campaigns = [Campaign(KernelSystem(edition, MAPPINGS[m],
-                                       forced(edition, MAPPINGS[m], actions)),
-                          theme=theme, extra=extra, runs=args.runs, steps=args.steps,
-                          seed=args.seed)
+    if args.record and any(":" in m for m in wanted):
+        raise UsageError("--record keeps campaigns of one page: a mapping with several has none")
+    campaigns = [Campaign(model, theme=theme, extra=extra, runs=args.runs, steps=args.steps,
+                          seed=args.seed, chosen=chosen)
                  for m in dict.fromkeys(wanted)
-                 for theme, actions in themes_asked(patterns, edition, MAPPINGS[m]).items()]
+                 for theme, model, chosen in _themes(edition, m, patterns)]
     if not campaigns:
         raise UsageError(f"{name} has none of these themes on {', '.join(wanted)}: "
                          f"{', '.join(patterns)}")
@@ -153,7 +157,27 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
 
 
 def _matching(pattern: str) -> list[str]:
-    return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_mapping(pattern).name]
+    if ":" in pattern:
+        memory, pages = find_memory(pattern)
+        return [f"{memory.name}:{pages}"]
+    return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_memory(pattern)[0].name]
+
+
+def _themes(edition: Edition, mapping: str, patterns: Sequence[str]
+            ) -> Iterator[tuple[str, System, Sequence[str] | None]]:
+    """Each theme that is asked for, with a model that has its operations, and which of those are
+    made, if not all."""
+    memory, pages = find_memory(mapping)
+    if pages is not None:
+        several = range_system(edition, memory, pages)
+        for theme, chosen in themes_of(patterns, several).items():
+            if theme != ALL and pages > GUIDED:
+                raise UsageError(f"{mapping} has too many states for guided runs: themes are for "
+                                 f"{GUIDED} pages at the most, for more --theme all")
+            yield theme, several, chosen
+        return
+    for theme, actions in themes_asked(patterns, edition, memory).items():
+        yield theme, KernelSystem(edition, memory, forced(edition, memory, actions)), None
 
 
 def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campaign],
@@ -184,7 +208,7 @@ def _run_all(args: argparse.Namespace, kernel: Kernel, campaigns: Sequence[Campa
 
 def _run(campaign: Campaign, kernel: Kernel, limit: float, progress: _Progress) -> Result:
     model = campaign.model
-    mapping = model.mapping.name
+    mapping = mapping_name(model)
     with kernel.start(limit=limit) as session:
         able = abilities(session, mapping)
         if able.no_mapping:

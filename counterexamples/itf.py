@@ -119,14 +119,19 @@ def calls(text: str) -> Calls:
 
 
 def checked(ops: Sequence[str]) -> tuple[str, ...]:
-    """The calls of one run by name. Raises UsageError where there is none, for one that does not
-    exist, and for more than any run has."""
+    """The calls of one run by name. Raises UsageError as check_number, and for one that does not
+    exist."""
+    check_number(ops)
+    return tuple(find_operation(op).name for op in ops)
+
+
+def check_number(ops: Sequence[str]) -> None:
+    """Raises UsageError where there are no calls, and for more than any run has."""
     if not ops:
         raise UsageError("no calls to run: a trace has at least one; what the fresh mapping "
                          "breaks, the repro.c beside it shows")
     if len(ops) > LONGEST:
         raise UsageError(f"{len(ops)} calls are more than one run may have: {LONGEST}")
-    return tuple(find_operation(op).name for op in ops)
 
 
 def _word(value: Any, what: str) -> str:

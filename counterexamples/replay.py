@@ -25,7 +25,8 @@ from counterexamples.lab.replaying import Plan, Replay, failed, plan_of, replay,
 from model.cli import Parser, add_patch_argument, entry, one_of, patched, seconds
 from model.kernel.editions import UsageError, find_edition, shortened
 from model.promises import add_promise_argument, promises
-from model.system.state.mappings import find_mapping
+from model.system.actions.spans import find_span
+from model.system.state.mappings import find_memory
 
 PROG = "counterexamples.replay"
 _MOST = 20_000_000
@@ -84,11 +85,20 @@ def _plan(args: argparse.Namespace, kernel: Kernel) -> Plan:
     if args.promise:
         raise UsageError("--promise says which promise a trace breaks, and here are calls without "
                          "one")
-    ops = itf.checked(args.what)
+    mapping, ops = _asked(args.mapping or "shmem", args.what)
     if chosen is None and kernel.edition is None:
         raise without_edition(kernel)
     return Plan(patched(chosen or find_edition(kernel.edition or ""), args.patch),
-                find_mapping(args.mapping or "shmem").name, "", ops)
+                mapping, "", ops)
+
+
+def _asked(mapping: str, ops: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The mapping and the operations by name. Raises UsageError."""
+    memory, pages = find_memory(mapping)
+    if pages is None:
+        return memory.name, itf.checked(ops)
+    itf.check_number(ops)
+    return f"{memory.name}:{pages}", tuple(find_span(op, pages).name for op in ops)
 
 
 def _read(name: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
-from counterexamples.lab.observe import Seen, difference
+from counterexamples.lab.compare import called
+from counterexamples.lab.observe import Seen, System, difference, mapping_name
 from counterexamples.lab.session import Run, Runner
 from counterexamples.lab.suite import (
     Mealy,
@@ -14,14 +16,18 @@ from counterexamples.lab.suite import (
     Word,
     guided,
     observable,
+    quotient,
     random_runs,
     tour,
 )
 from counterexamples.shrink import shrink
 from model.system.actions.themes import ALL
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.compiled import Machine
+from model.system.relation.ranges import RangeSystem
 from model.system.relation.reach import StateGraph, explore
+from model.system.state.state import History
 
+_REMEMBERED = frozenset(each.name for each in fields(History))
 _SUSPECTS = 5
 """Runs that differ, after which no more are made."""
 
@@ -56,22 +62,27 @@ class Campaign:
     `extra` is how many more states than the model the guided runs allow the kernel (None: they
     only take every transition); `without` are operations that this kernel cannot do, `ignored`
     what it cannot show. Of the theme `all` there are random runs alone: its graph is not explored.
+    `chosen` are the operations of several pages that are made.
     """
 
-    def __init__(self, model: KernelSystem, *, theme: str, extra: int | None, runs: int,
-                 steps: int, seed: int) -> None:
+    def __init__(self, model: System, *, theme: str, extra: int | None, runs: int, steps: int,
+                 seed: int, chosen: Sequence[str] | None = None) -> None:
         self.model = model
         self.theme = theme
         self.extra = extra
-        self.actions = model.system.actions
+        machine = model.machine if chosen is None else _of(model, chosen)
+        self.actions = machine.system.actions
         self.graph: StateGraph | None = None
         self.guided: Sequence[Word] = ()
         self.machine: Mealy | Walked
         if theme == ALL:
             self.machine = Walked(model)
         else:
-            self.graph = explore(model.machine)
-            self.machine = mealy = observable(model, self.graph)
+            self.graph = explore(machine)
+            mealy = observable(model, self.graph, machine)
+            if isinstance(model, RangeSystem):  # those of one page times those of another
+                mealy = quotient(mealy)
+            self.machine = mealy
             self.guided = tour(mealy) if extra is None else guided(mealy, extra)
         self.runs, self.steps, self.seed = runs, steps, seed
         self.tally = Tally()
@@ -79,12 +90,13 @@ class Campaign:
     @property
     def label(self) -> str:
         """The mapping, and the theme of the operations."""
-        return f"{self.model.mapping.name} {self.theme}"
+        return f"{mapping_name(self.model)} {self.theme}"
 
     @property
     def transitions(self) -> int | None:
-        """Of the explicit graph, where there is one."""
-        return None if self.graph is None else sum(map(len, self.graph.edges))
+        """Of the explicit graph, where there is one; of several pages less what no program can tell
+        apart."""
+        return sum(map(len, self.machine.after)) if isinstance(self.machine, Mealy) else None
 
     def names(self, word: Word) -> tuple[str, ...]:
         return tuple(self.actions[action] for action in word)
@@ -97,12 +109,13 @@ class Campaign:
         Raises KernelFailed.
         """
         start = time.monotonic()
-        left_out = {a for a, name in enumerate(self.actions) if name in without}
+        left_out = {a for a, name in enumerate(self.actions) if called(name) in without}
         able = [a for a in range(len(self.actions)) if a not in left_out]
         tally = self.tally
         guided = [w for w in self.guided if left_out.isdisjoint(w)]
         tally.guided = len(guided)
-        words = [*guided, *random_runs(able, self.seed, self.runs, self.steps)]
+        words = [*guided, *random_runs(able, self.seed, self.runs, self.steps,
+                                       self._weights(able))]
         for word, step in self._compare(runner, words, ignored):
             tally.runs += 1
             tally.steps += len(word)
@@ -131,14 +144,36 @@ class Campaign:
             break
         return tally
 
+    def _weights(self, able: Sequence[int]) -> list[float] | None:
+        """Of several pages each operation comes as often as another, whatever its ranges."""
+        if not isinstance(self.model, RangeSystem):
+            return None
+        ops = [called(self.actions[action]) for action in able]
+        often = Counter(ops)
+        return [1 / often[op] for op in ops]
+
     def _compare(self, runner: Runner, words: Sequence[Word],
                  ignored: Collection[str]) -> Iterable[tuple[Word, int | None]]:
         """Each word with the number of its first step that differs."""
-        mapping = self.model.mapping.name
+        mapping = mapping_name(self.model)
         asked = (Run(mapping, self.names(word)) for word in words)
         for word, (_, seen) in zip(words, runner.answers(asked), strict=False):
             told = self.machine.answers(0, word)
             yield word, None if seen == told else _first(told, seen, ignored)
+
+
+def _of(model: System, chosen: Sequence[str]) -> Machine:
+    """The model with these of its operations, and without what only promises remember: of every
+    page something else, it would make the states many times as many."""
+    system = model.system
+    kept = [name.rpartition(".")[2] not in _REMEMBERED for name in model.names]
+    kept += [True] * len(system.outputs)
+    fresh = (*system.initial, *system.outputs)
+    branches = [
+        tuple(term if keep else first for keep, term, first in zip(kept, branch, fresh,
+                                                                   strict=True))
+        for branch in (system.branches[system.actions.index(action)] for action in chosen)]
+    return Machine(replace(system, actions=tuple(chosen), branches=branches))
 
 
 def _first(model: Sequence[Seen], kernel: Sequence[Seen], ignored: Collection[str]) -> int | None:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterexamples.lab.errors import CannotRun
-from counterexamples.lab.observe import Difference, Seen, differences, seen_by_model
+from counterexamples.lab.observe import Difference, Seen, System, differences, seen_by_model
 from counterexamples.lab.session import Session
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping as Memory
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
-from model.system.relation.kernel import KernelSystem
+from model.system.relation.kernel import kernel_system
+from model.system.relation.ranges import range_system
+from model.system.state.mappings import find_memory
 from properties import PROPERTIES
 
 ENDLESS = "access-completes"
@@ -45,6 +47,18 @@ def forced(edition: Edition, mapping: Memory, ops: Iterable[str]) -> tuple[str, 
     return tuple(op for op in asked if not (endless and op in BY_KERNEL))
 
 
+def model_of(edition: Edition, mapping: str, ops: Sequence[str]) -> System:
+    """The model beside runs of these operations on a mapping by name. Raises UsageError."""
+    memory, pages = find_memory(mapping)
+    return (kernel_system(edition, memory, ops) if pages is None
+            else range_system(edition, memory, pages))
+
+
+def called(op: str) -> str:
+    """The operation, without the pages that it is of."""
+    return op.partition("@")[0]
+
+
 @dataclass(frozen=True)
 class Row:
     """One step on both sides."""
@@ -60,7 +74,7 @@ class Row:
         return next(iter(self.differences), None)
 
 
-def rows(model: KernelSystem, ops: Sequence[str], seen: Sequence[Seen],
+def rows(model: System, ops: Sequence[str], seen: Sequence[Seen],
          ignored: Collection[str] = ()) -> Iterator[Row]:
     """Each step of a run; whether later ones are worth a look after a difference is not said."""
     for step, kernel in zip(model.run(ops), seen, strict=True):
@@ -110,6 +124,7 @@ class Abilities:
 
     def require(self, ops: Collection[str], told: Collection[str] = ()) -> None:
         """Raises CannotRun where `ops` need what is lacking, or it is a feature of `told`."""
+        ops = [called(op) for op in ops]
         for op in ops:
             if op in UNFORCED:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")

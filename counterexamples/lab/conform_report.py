@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterexamples.lab.campaign import Campaign
-from counterexamples.lab.compare import Abilities, Row
+from counterexamples.lab.compare import Abilities, Row, called
 from counterexamples.lab.kernels import Kernel
+from counterexamples.lab.observe import mapping_name
 from model.cli import tool
 from model.system.actions.themes import ALL, modelled, themes
 from model.system.asking.coverage import Coverage, FunctionCoverage, by_function
+from model.system.relation.kernel import KernelSystem
+from model.system.relation.ranges import RangeSystem
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Result:
 
     @property
     def mapping(self) -> str:
-        return self.campaign.model.mapping.name
+        return mapping_name(self.campaign.model)
 
     @property
     def edition(self) -> str:
@@ -35,6 +38,8 @@ class Result:
     def left_out(self) -> list[str]:
         """Operations of the theme that were not tried."""
         model = self.campaign.model
+        if isinstance(model, RangeSystem):
+            return [op for op in self.campaign.actions if called(op) in self.able.without]
         there = {ALL: modelled(model.edition, model.mapping),
                  **themes(model.edition, model.mapping)}.get(self.campaign.theme, model.actions)
         return [op for op in there if op in self.able.without]
@@ -142,9 +147,10 @@ def _result(result: Result) -> dict[str, Any]:
 
 def _covered(result: Result) -> dict[str, FunctionCoverage]:
     """The branches that the runs took, by kernel function; none where there is no graph to tell
-    which of them calls can take."""
+    which of them calls can take, and of several pages."""
     campaign = result.campaign
-    if campaign.graph is None or result.able.no_mapping:
+    if campaign.graph is None or result.able.no_mapping or not isinstance(campaign.model,
+                                                                          KernelSystem):
         return {}
     coverage = Coverage(campaign.model)
     return by_function(coverage.branches, coverage.reachable(campaign.graph),

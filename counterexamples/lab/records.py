@@ -95,6 +95,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def _row(result: Result) -> dict[str, Any]:
     campaign, tally = result.campaign, result.campaign.tally
+    assert isinstance(campaign.model, KernelSystem)
     guided = min(tally.runs, tally.guided)
     return {
         "mapping": result.mapping, "theme": campaign.theme, "seed": campaign.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from counterexamples.lab.observe import PAGEMAP, Difference, Seen
+from counterexamples.lab.observe import PAGEMAP, Difference, Seen, SeenPages
 from counterexamples.lab.replaying import SKIP, Replay, Verdict
 from model.cli import tool
 
@@ -29,17 +29,35 @@ def as_text(replay: Replay) -> str:
             lines.append("    what shows it to a program:")
         mark = "" if row.difference is None else f" <- {row.difference.field}"
         model, real = (_cells(seen, replay.ignored) for seen in (row.model, row.kernel))
-        lines.append(f"{number:>2}  {row.op:{wide}}{model:31} {real}{mark}")
+        for at, (left, right) in enumerate(zip(model, real, strict=True)):
+            shown = f"{number:>2}  {row.op}" if not at else ""
+            lines.append(f"{shown:{wide + 4}}{left:31} {right}{'' if at else mark}".rstrip())
     legend = ", ".join(f"{letter} {bit.replace('_', '-')}" for bit, letter in _LETTERS.items())
     blank = "\n       blank where it is not compared" if replay.ignored else ""
     return "\n".join([*lines, "", f"pgmap: {legend}{blank}", "", replay.verdict.line])
 
 
-def _cells(seen: Seen, ignored: Collection[str]) -> str:
-    bits = "".join(" " if bit in ignored else letter if bit in seen.pagemap else "-"
+def _cells(seen: Seen, ignored: Collection[str]) -> list[str]:
+    """What is seen after a call: a line, and of several pages one for each, with the flags of the
+    VMA that begins there."""
+    head = f"{seen.outcome:7} {seen.faults:>3}"
+    if not isinstance(seen, SeenPages):
+        return [f"{head} {_bits(seen.pagemap, ignored)} {_named(seen.vm_flags, ignored)}".rstrip()]
+    starts = {vma.first: f"{vma.first}-{vma.last} {_named(vma.vm_flags, ignored)}"
+              for vma in seen.vmas}
+    pages = [f"{at:>9}   " + ("nothing" if page is None else
+                             f"{_bits(page.pagemap, ignored)} {starts.get(at, '')}")
+             for at, page in enumerate(seen.pages)]
+    return [head, *pages]
+
+
+def _bits(pagemap: Collection[str], ignored: Collection[str]) -> str:
+    return "".join(" " if bit in ignored else letter if bit in pagemap else "-"
                    for bit, letter in _LETTERS.items())
-    flags = " ".join(f for f in _FLAGS if f in seen.vm_flags and f not in ignored)
-    return f"{seen.outcome:7} {seen.faults:>3} {bits} {flags}".rstrip()
+
+
+def _named(vm_flags: Collection[str], ignored: Collection[str]) -> str:
+    return " ".join(f for f in _FLAGS if f in vm_flags and f not in ignored)
 
 
 def as_json(replay: Replay) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from counterexamples import itf
-from counterexamples.lab.compare import BY_KERNEL, Row, abilities, rows
+from counterexamples.lab.compare import BY_KERNEL, Row, abilities, model_of, rows
 from counterexamples.lab.errors import CannotRun
 from counterexamples.lab.kernels import Kernel, edition_said
 from counterexamples.lab.observe import Difference, Seen, differences, seen_by_model
@@ -161,7 +161,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
     """
     able = abilities(session, plan.mapping)
     able.require(plan.ops, plan.needs)
-    model = kernel_system(plan.edition, find_mapping(plan.mapping), plan.ops)
+    model = model_of(plan.edition, plan.mapping, plan.ops)
     for step in model.run(plan.ops):
         if step.op in BY_KERNEL and step.outcome == Outcome.refault.name:
             raise CannotRun(f"{step.op} would never return, and no signal could end it")
@@ -170,7 +170,7 @@ def replay(plan: Plan, kernel: Kernel, session: Session, *, claimed: bool = Fals
            else claimed and edition_said(session.release, session.version) == base.name)
     seen: Sequence[Seen] = session.run(plan.mapping, plan.ops)
     if not own and SCANNING.isdisjoint(plan.ops):  # of which nobody there would ask
-        seen = [replace(step, scan=None) for step in seen]
+        seen = [step.without_scan for step in seen]
     compared = list(rows(model, plan.ops, seen, able.ignored))
     other = "" if own or kernel.edition or not claimed else (
         f"; the kernel says that it is {session.release}: {base.name} is another's model")

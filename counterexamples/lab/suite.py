@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from counterexamples.lab.observe import Seen, seen_by_model
+from counterexamples.lab.observe import Seen, System, seen_by_model
 from model.kernel.records import Outcome
-from model.system.relation.compiled import Values
-from model.system.relation.kernel import KernelSystem, Step
+from model.system.relation.compiled import Machine, Values
+from model.system.relation.kernel import Step
 from model.system.relation.reach import StateGraph
 
 Word = tuple[int, ...]
@@ -63,7 +63,7 @@ class Walked:
     """In the place of a machine whose states are too many: those that words come through are found
     on the way. All that Z3 has to do is done when it is made."""
 
-    def __init__(self, kernel: KernelSystem) -> None:
+    def __init__(self, kernel: System) -> None:
         self._kernel = kernel
         self._states = [kernel.machine.initial]
         self._index = {kernel.machine.initial: 0}
@@ -74,7 +74,8 @@ class Walked:
     def _step(self, state: int, action: int) -> tuple[int, Seen]:
         found = self._known.get((state, action))
         if found is None:
-            values, seen = _taken(self._kernel, self._states[state], action)
+            values, seen = _taken(self._kernel, self._kernel.machine, self._states[state],
+                                  action)
             after = self._index.setdefault(values, len(self._states))
             if after == len(self._states):
                 self._states.append(values)
@@ -100,16 +101,19 @@ class Walked:
         return word
 
 
-def _taken(kernel: KernelSystem, state: Values, action: int) -> tuple[Values, Seen]:
+def _taken(kernel: System, machine: Machine, state: Values, action: int) -> tuple[Values, Seen]:
     """The state after an action, and what a program sees then."""
-    values, (outcome, faults) = kernel.machine.step(state, action)
-    step = Step(kernel.actions[action], Outcome(outcome).name, faults, values)
+    values, (outcome, faults) = machine.step(state, action)
+    step = Step(machine.system.actions[action], Outcome(outcome).name, faults, values)
     return values, seen_by_model(kernel, step)
 
 
-def observable(kernel: KernelSystem, graph: StateGraph) -> Mealy:
-    """The explicit graph with what a program sees of each transition."""
-    output = [[_taken(kernel, state, action)[1] for action in range(len(kernel.actions))]
+def observable(kernel: System, graph: StateGraph, machine: Machine | None = None) -> Mealy:
+    """The explicit graph of the machine, by default the model's own, with what a program
+    sees of each transition."""
+    machine = machine or kernel.machine
+    output = [[_taken(kernel, machine, state, action)[1]
+               for action in range(len(machine.system.actions))]
               for state in graph.states]
     return Mealy(graph.edges, output, [graph.path(s) for s in range(len(graph.states))])
 
@@ -284,8 +288,10 @@ def _without_prefixes(words: set[Word]) -> list[Word]:
             if following[:len(word)] != word]
 
 
-def random_runs(actions: Sequence[int], seed: int, runs: int, steps: int) -> Iterator[Word]:
-    """`runs` words of `steps` operations each, drawn evenly; the same for the same seed."""
+def random_runs(actions: Sequence[int], seed: int, runs: int, steps: int,
+                weights: Sequence[float] | None = None) -> Iterator[Word]:
+    """`runs` words of `steps` operations each, drawn evenly or by weight; the same for the same
+    seed."""
     draw = random.Random(seed)
     for _ in range(runs):
-        yield tuple(draw.choices(actions, k=steps))
+        yield tuple(draw.choices(actions, weights, k=steps))

@@ -12,9 +12,12 @@
  *
  * BITS are the pagemap bits 63 62 61 56 57 55, then where the kernel has PAGEMAP_SCAN "+" and the
  * categories of the page in hexadecimal; FLAGS the VmFlags of smaps, joined by commas.
+ * Of a MAPPING:PAGES there are the BITS of each page, joined by slashes: "." where nothing is mapped,
+ * empty where they are as before, and none behind the last that is not; and FLAGS are VMAs, FIRST-LAST,FLAGS joined by semicolons, or ".".
  */
 #define _GNU_SOURCE
 #include "calls.h"
+#include "told.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,63 +41,6 @@
 #define PRESENT_BIT 63
 #define SOFT_DIRTY_BIT 55
 
-static const int pagemap_bits[] = { PRESENT_BIT, 62, 61, 56, 57, SOFT_DIRTY_BIT };
-static const char *const letters[] = { "rd", "wr", "sh", "mw", "uw", "um", "sd", "ur" };
-
-/* Of the process that makes the run: see "fork:child". */
-static int smaps_file(void)
-{
-	static int smaps = -1;
-	static pid_t owner;
-
-	if (owner != getpid()) {
-		owner = getpid();
-		close(smaps);
-		smaps = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
-	}
-	return smaps;
-}
-
-/* --- what a program sees --- */
-
-/* The VmFlags that the lab compares, in the order of `letters`. */
-static void read_vm_flags(char *into)
-{
-	char text[4096], start[32];
-	ssize_t got = pread(smaps_file(), text, sizeof(text) - 1, 0);
-	char *end = into;
-
-	text[got > 0 ? got : 0] = 0;
-	sprintf(start, "%lx-", (unsigned long)place);
-	char *ours = strstr(text, start), *flags = ours ? strstr(ours, "VmFlags:") : NULL;
-	if (!flags) {
-		strcpy(into, "?");
-		return;
-	}
-	*strchrnul(flags, '\n') = 0;
-	strcpy(into, "-");
-	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
-		if (strstr(flags, letters[i]))
-			end += sprintf(end, "%s%s", end == into ? "" : ",", letters[i]);
-}
-
-static char vm_flags[32];	/* of the step before; empty at the start of a run */
-
-static void print_step(const char *outcome, long faults)
-{
-	unsigned long long entry = pagemap_entry();
-	long categories = page_categories();
-	char flags[sizeof(vm_flags)];
-
-	printf("%s %ld ", outcome, faults);
-	for (unsigned int i = 0; i < sizeof(pagemap_bits) / sizeof(*pagemap_bits); i++)
-		putchar('0' + (int)(entry >> pagemap_bits[i] & 1));
-	if (categories >= 0)
-		printf("+%lx", categories);
-	read_vm_flags(flags);
-	if (strcmp(flags, vm_flags))
-		printf(" %s", strcpy(vm_flags, flags));
-}
 
 /* --- a run from a fresh mapping --- */
 
@@ -107,7 +53,7 @@ static void run(char *words)
 		wrong = open_userfaultfd();
 	if (wrong)
 		printf("error %s", wrong);
-	*vm_flags = 0;
+	begin_run();
 	while (!wrong && (op = strtok_r(NULL, " ", &rest))) {
 		long faults;
 		const char *outcome = operate(op, &faults);

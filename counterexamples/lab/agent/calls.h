@@ -7,8 +7,11 @@
 #define FILE_SYSTEM "/var/tmp"	/* where the agent, as init, mounts ext4 */
 #define OTHER_NODE_MB 256ul	/* what QEMU gives the second NUMA node */
 
+#define MOST_PAGES 8ul
+
 extern char *place;
 extern unsigned long length;
+extern unsigned long pages;	/* that are counted behind the mapping's name; 0 where none are */
 /* Of the agent as init: why it has made no disks, and no file system on one; else empty. */
 extern char no_disk[128], no_files[64];
 
@@ -25,10 +28,10 @@ const char *open_userfaultfd(void);
 int run_by_child(void);
 /* Ends a run, and the process that is not the first of it: no mapping, no userfaultfd, no pin, no child. */
 void drop(void);
-/* The mapping's entry of /proc/self/pagemap. */
+/* The entry of its first page in /proc/self/pagemap. */
 unsigned long long pagemap_entry(void);
-/* What PAGEMAP_SCAN says of the page, PAGE_IS_*; -1 where the kernel has none. */
-long page_categories(void);
+/* Those of all its pages, and what PAGEMAP_SCAN says of them, PAGE_IS_*; -1 where the kernel has none. */
+void read_pages(unsigned long long *entries, long *categories);
 /* Signals, and the files of /proc that operations need. */
 void prepare_calls(void);
 
