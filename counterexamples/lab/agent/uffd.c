@@ -3,6 +3,7 @@
 #include "events.h"
 #include "rooms.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdint.h>
