@@ -19,6 +19,7 @@ from model.processes import group, temporary_folder
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "cpio": "cpio", "gcc": "gcc",
             "apt-get": "apt", "dpkg": "dpkg", "mke2fs": "e2fsprogs"}
+_SBIN, _IN_SBIN = "/usr/sbin:/sbin", {"mke2fs"}
 
 
 class CannotRun(Exception):
@@ -48,9 +49,16 @@ def no_place(folder: Path, error: OSError) -> CannotRun:
 def need(*programs: str) -> None:
     """Raises CannotRun, with the line that installs it, for a program that is not there."""
     for program in programs:
-        if shutil.which(program) is None:
+        if where(program) is None:
             raise CannotRun(f"{program} is not installed: "
                             f"apt-get install {PACKAGES.get(program, program)}")
+
+
+def where(program: str) -> str | None:
+    """The path of a program: also of one of the administrator's, whose folders are not on the PATH
+    of everybody."""
+    return shutil.which(program) or (shutil.which(program, path=_SBIN) if program in _IN_SBIN
+                                     else None)
 
 
 def capture(command: Sequence[str], cwd: Path | None = None) -> str:

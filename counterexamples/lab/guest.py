@@ -14,7 +14,7 @@ from pathlib import Path
 from counterexamples.lab.errors import CannotRun, NotTried
 from counterexamples.lab.session import Session
 from counterexamples.lab.tools import static_program
-from model.machine import cache_folder, capture, kept, need
+from model.machine import cache_folder, capture, kept, need, where
 from model.processes import group, remove_at_end, temporary_folder
 
 AGENT = Path(__file__).parent / "agent"
@@ -152,8 +152,8 @@ def file_system() -> Path:
     """The image of an empty ext4 file system, made once. Raises CannotRun."""
     need("mke2fs")
     return kept(cache_folder(), f"ext4-{_FILE_SYSTEM_KB}k", "", lambda made: capture(
-        ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", str(made),
-         f"{_FILE_SYSTEM_KB}k"]))
+        [where("mke2fs") or "mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal",
+         str(made), f"{_FILE_SYSTEM_KB}k"]))
 
 
 def on_host(limit: float = ANSWER_SECONDS) -> Session:
