@@ -45,8 +45,8 @@ UNSHARED_BY = "fork:stay&process_vm_readv"
 FORK_IN_MIGRATION = ("fork&migrate:begin fork:stay&migrate:begin fork:write&migrate:begin "
                      "fork:child&open:events&migrate:begin")
 HEIRS = (
-    Violated("shmem private-shmem", ("-c56d1b62cce8", "+b1f9e8768618"), "fork copies no page "
-             "tables of memory of a file, and the child, registered, has nothing protected",
+    Violated("shmem private-shmem shmem-thp", ("-c56d1b62cce8", "+b1f9e8768618"), "fork copies no "
+             "page tables of memory of a file, and the child, registered, has nothing protected",
              by="fork:child&open:events"),
     Violated("private-shmem", ("-8f34f1eac382",), "copy_present_page() copies a pinned page "
              "without its uffd-wp bit", by="fork:child&open:events&pin"),

@@ -65,7 +65,7 @@ PROPERTY = Property(
                  "memory keeps no marker: the page that comes next is writable; documented in "
                  "Documentation/admin-guide/mm/userfaultfd.rst", by="dontneed"),
         *HEIRS,
-        Violated("anon", ("-8f34f1eac382",), HEIRS[1].because, by=HEIRS[1].by),
+        Violated("anon thp", ("-8f34f1eac382",), HEIRS[1].because, by=HEIRS[1].by),
         Violated("anon", ("-c56d1b62cce8",), "fork copies no page tables of a VMA that has had the "
                  "zero page alone", by=HEIRS[0].by),
         Violated("anon thp", (), "MADV_FREE drops the swap entry, and lets reclaim drop the page, "

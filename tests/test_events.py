@@ -32,7 +32,7 @@ def _facts(calls: str, mapping: str = "shmem", kernel: str = "v7.3") -> dict[str
 
 
 @pytest.mark.parametrize("mapping", ["anon", "shmem", "private-shmem", "hugetlb",
-                                     "private-hugetlb"])
+                                     "private-hugetlb", "thp", "shmem-thp"])
 @pytest.mark.parametrize("kernel", ["v6.1", "v6.12", "v7.3"])
 @pytest.mark.parametrize("call", ["fork:child", "mremap"])
 def test_what_is_registered_and_protected_stays_so(kernel: str, mapping: str, call: str) -> None:
@@ -78,6 +78,15 @@ def test_a_copy_of_a_pinned_page_is_protected_since_5a2f8d22ace4(kernel: str,
     assert _run(calls, "private-hugetlb", kernel)[-1].outcome == outcome
 
 
+@pytest.mark.parametrize("split", ["", "split", "pin"])
+def test_the_child_of_a_huge_page_stays_protected(split: str) -> None:
+    """One that is pinned is split, and its pages are copied with their protection."""
+    calls = f"{_OPENED} store {split} register wp fork:child store"
+    assert _run(calls, "thp", "v6.12")[-1].outcome == "event"
+    lost = _run(calls, "thp", "v6.12-8f34f1eac382")[-1].outcome
+    assert lost == ("ok" if split == "pin" else "event")
+
+
 def test_for_user_mode_alone_is_as_any_other() -> None:
     """With UFFD_FEATURE_SIGBUS; before v5.11 there is no such flag."""
     for memory in MAPPINGS.values():
@@ -93,9 +102,8 @@ def test_for_user_mode_alone_is_as_any_other() -> None:
 
 
 def test_where_events_are_not_modelled() -> None:
-    """Huge pages that PMDs map, and hugetlb where a store of a child may never end."""
-    for kernel, mapping in (("v7.3", "thp"), ("v7.3", "shmem-thp"), ("v6.7", "hugetlb"),
-                            ("v6.1.170", "private-hugetlb")):
+    """Hugetlb where a store of a child may never end."""
+    for kernel, mapping in (("v6.7", "hugetlb"), ("v6.1.170", "private-hugetlb")):
         with pytest.raises(UsageError, match="open:events"):
             _run(_OPENED, mapping, kernel)
         assert "open:user" in modelled(find_edition(kernel), find_mapping(mapping))

@@ -1,7 +1,9 @@
 """mm/mremap.c: mremap(2) to another place, of one PTE. Read from 6.1.192, 6.12.117 and 7.3.4.
 
 With MREMAP_DONTUNMAP the old place stays mapped and registered, and is empty; what moves moves as
-without it. Left out: growing and shrinking, and what becomes of the old place.
+without it. Left out: growing and shrinking, and what becomes of the old place. No call reaches that
+here, since each is of one place, and the run goes on at the new one. It is like one that
+MADV_DONTNEED has emptied, but that no marker of a userfaultfd stays there, of a file either.
 """
 
 from __future__ import annotations

@@ -339,7 +339,8 @@ def numa(ed: Edition, s: State) -> Effect:
 
 
 def mremap(ed: Edition, s: State, dontunmap: bool = False) -> Effect:
-    """The run goes on at the new place, whatever stays of the old one."""
+    """The run goes on at the new place. What stays of the old one is in no promise: each is about
+    the place that the run is at."""
     vma, _ = move_vma(ed, s.vma, s.entry)
     moved = each(s, lambda entry: move_vma(ed, s.vma, entry)[1])
     done = Effect(unprotected(replace(moved, vma=vma), negate(_heard_of(s))))
