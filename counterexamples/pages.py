@@ -12,20 +12,20 @@ from counterexamples.words.text import wrapped
 from model.kernel.editions import Edition
 from model.system.actions.spans import plain_ops
 from model.system.relation.kernel import Step
-from model.system.relation.ranges import RangeSystem, range_system
+from model.system.relation.ranges import RangeSystem, system_of_calls
 from model.system.state.mappings import find_memory
 from properties.base import Property
 
 
-def _system(edition: Edition, mapping: str) -> RangeSystem:
+def _system(edition: Edition, mapping: str, ops: tuple[str, ...]) -> RangeSystem:
     memory, pages = find_memory(mapping)
     assert pages is not None
-    return range_system(edition, memory, pages)
+    return system_of_calls(edition, memory, pages, ops)
 
 
 def text(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...]) -> str:
     """The promise, the calls with the pages after each, and why."""
-    kernel = _system(edition, mapping)
+    kernel = _system(edition, mapping, ops)
     calls = f"{len(ops)} call{'s'[:len(ops) != 1]}"
     because = promise.reason(edition, kernel.mapping, plain_ops(ops), kernel.pages)
     lines = [*wrapped(f"{promise.name}: violated on {mapping} in {edition.name}"),
@@ -39,7 +39,7 @@ def text(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...]
 def files(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...],
           selectors: str) -> dict[str, str | bytes]:
     """What the folder of the counterexample has."""
-    return {itf.FILE: _itf(_system(edition, mapping), mapping, promise, ops),
+    return {itf.FILE: _itf(_system(edition, mapping, ops), mapping, promise, ops),
             "trace.txt": text(edition, mapping, promise, ops),
             "command.txt": f"python -m model.check {selectors}\n"
                            f"python -m model.simulate --kernel {edition.argument} --mapping "

@@ -29,7 +29,7 @@ from model.system.actions.operations import find_operation
 from model.system.actions.spans import MUNMAP, find_span
 from model.system.actions.themes import allowing
 from model.system.relation.kernel import KernelSystem, Step, whole_system
-from model.system.relation.ranges import RangeSystem, range_system
+from model.system.relation.ranges import RangeSystem, system_of_calls
 from model.system.state.mappings import find_memory
 
 PROG = "model.simulate"
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.ops:
         raise UsageError("no operation given: name some, as in 'store clear_refs store'")
     edition = patched(find_edition(args.kernel or "after"), args.patch)
-    kernel = _system(edition, args.mapping or "shmem")
+    kernel = _system(edition, args.mapping or "shmem", args.ops)
     ops = _modelled(kernel, args.ops)
     if args.format == "json":
         print(json.dumps(observed(kernel, ops), indent=1))
@@ -75,10 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _system(edition: Edition, mapping: str) -> KernelSystem | RangeSystem:
-    """The system of that mapping with every operation. Raises UsageError."""
+def _system(edition: Edition, mapping: str, ops: Sequence[str]) -> KernelSystem | RangeSystem:
+    """The system of that mapping with every operation that these need. Raises UsageError."""
     memory, pages = find_memory(mapping)
-    return whole_system(edition, memory) if pages is None else range_system(edition, memory, pages)
+    return (whole_system(edition, memory) if pages is None else
+            system_of_calls(edition, memory, pages, ops))
 
 
 def observed(kernel: KernelSystem | RangeSystem, ops: Sequence[str]) -> list[dict[str, Any]]:
@@ -146,7 +147,7 @@ def _run_line(line: bytes, find: Callable[[str], Edition]) -> bool:
     if len(words) < 4:
         raise UsageError(f"{shortened(' '.join(words))!r} is not {_FORM}")
     run, edition, mapping, *ops = words
-    kernel = _system(find(edition), mapping)
+    kernel = _system(find(edition), mapping, ops)
     steps = ", ".join(_told(kernel, step) for step in kernel.run(_modelled(kernel, ops)))
     sys.stdout.write(f'{{"id": {json.dumps(run)}, "steps": [{steps}]}}\n')
     return True

@@ -126,6 +126,8 @@ class Among:
     witness: Callable[[PagesStep], Bool] = _anything
     follows: tuple[str, ...] = ()
     speaks_of: Callable[[Edition, Mapping], bool] = _everywhere
+    least: int = 2
+    """Fewer pages cannot break it."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class Property:
         known = (modelled(edition, mapping) if pages is None else
                  () if self.follows else modelled_of_several(edition, mapping))
         speaks = self.speaks_of(edition, mapping) or (
-            self.among is not None and pages is not None and pages > 1
+            self.among is not None and pages is not None and pages >= self.among.least
             and self.speaks_of is nowhere and self.among.speaks_of(edition, mapping))
         return bool(known) and speaks and set(self.about) <= set(known)
 

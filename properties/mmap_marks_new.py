@@ -17,6 +17,10 @@ PROPERTY = Property(
                        "private-hugetlb", ("-d9104d1ca966",),
                        "a new mapping has no entry that could say so, and its VMA does not"),
               Violated("anon shmem private-shmem", ("+34228d473efe", "-6707915e030a"), MERGED,
+                       parts=2),
+              Violated("anon shmem private-shmem", ("+34228d473efe", "-a17c7d8fd2b0"),
+                       "who registers or unregisters memory gives the VMA that survives the flags "
+                       "of the one that was there, and what is sticky in the other is lost",
                        parts=2)),
     about=("mmap",),
     among=Among(safe=lambda s: conj(*(

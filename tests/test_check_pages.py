@@ -61,6 +61,7 @@ def test_a_mapping_that_there_is_not(mapping: str, said: str) -> None:
     ("v6.12", "shmem:2", "register-protects", None),
     ("v6.12", "shmem:2", "call-atomic", ["register@0", "wp@0-1"]),
     ("v6.1", "shmem:2", "call-atomic", None),
+    ("v6.1", "shmem:3", "page-kept", ["register@0-1", "mmap:1@2", "unregister@1"]),
     ("v6.1", "shmem:3", "parts-as-one", ["register@2", "register@1", "wp@1-2"]),
 ])
 def test_what_only_ranges_break(capsys: pytest.CaptureFixture[str], kernel: str, mapping: str,

@@ -80,6 +80,7 @@ class Area:
     says that its chain has more than one link, as that of a child of fork. `pgoff` is how far
     vm_pgoff is from the address, likewise a number: the pgoff of two that touch continues where
     both have the same. It counts for anonymous memory, and as anon_pgoff for private files.
+    `offset`, of a file's memory: how far the page of the file is from that of the mapping.
     """
 
     vma: Vma
@@ -87,6 +88,7 @@ class Area:
     family: BV = NOBODY
     chained: Bool = False
     pgoff: BV = NOBODY
+    offset: BV = NOBODY
 
     @property
     def faulted(self) -> Bool:

@@ -22,12 +22,13 @@ from model.kernel.logic import (
     has,
     ite,
     negate,
+    one_more,
     word,
 )
 from model.kernel.memory import unmap_single_vma
 from model.kernel.mirror import mirrors
 from model.kernel.mmap import vma_set_page_prot
-from model.kernel.records import Area, Entry, Place, Vma
+from model.kernel.records import NOBODY, Area, Entry, Place, Vma
 
 _C = "mm/vma.c"
 _OLD = "mm/mmap.c"
@@ -92,8 +93,9 @@ def needs_adjacent_anon_pgoff(ed: Edition, area: Area) -> Bool:
 
 
 def _continues(ed: Edition, area: Area, neighbour: Area) -> Bool:
-    return disj(negate(needs_adjacent_anon_pgoff(ed, area)),
+    anon = disj(negate(needs_adjacent_anon_pgoff(ed, area)),
                 as_term(area.pgoff == neighbour.pgoff))
+    return conj(anon, area.vma.mapping.anonymous or as_term(area.offset == neighbour.offset))
 
 
 @mirrors(_C, _OLD)
@@ -217,12 +219,21 @@ def begins(places: Sequence[Place], first: int, page: int) -> Bool:
     return place.mapped if page == first else conj(place.mapped, negate(place.joined))
 
 
+def _within(places: Sequence[Place], page: int) -> BV:
+    """How many pages of its VMA are before that page."""
+    found = NOBODY
+    for at in range(1, page + 1):
+        found = ite(places[at].joined, one_more(found), NOBODY)
+    return found
+
+
 @mirrors(_C, "mm/mmap.c:split_vma", ":__split_vma")
 def vma_modify(ed: Edition, places: tuple[Place, ...], start: int, last: int, asked: Bool,
-               changed: Area, right_known: Bool = True) -> Modified:
+               changed: Area, misplaced: Bool = False) -> Modified:
     """Where `asked`, that part of the VMA at `start` that ends with the VMA or with `last` becomes
     as `changed` says: it merges with its neighbours, or is split off. A part that is split off
-    keeps every field. `right_known` is False where what follows cannot match.
+    keeps every field. `misplaced`: the caller gives the pgoff of the whole VMA for that of the
+    part, which what follows a part that does not begin its VMA matches if at all by mistake.
     """
     pages, middle = range(len(places)), places[start].area
     inside: list[Bool] = [False] * len(places)
@@ -238,8 +249,14 @@ def vma_modify(ed: Edition, places: tuple[Place, ...], start: int, last: int, as
         there = conj(places[at + 1].mapped, negate(places[at + 1].joined))
         following = ite(ends[at], places[at + 1].area, following)
         right_side = disj(right_side, conj(ends[at], there))
+    wrong = conj(misplaced, places[start].joined)
+    if middle.vma.mapping.anonymous:
+        right_side = conj(right_side, negate(wrong))
+    else:
+        said = changed.offset - _within(places, start)
+        changed = replace(changed, offset=ite(wrong, said, changed.offset))
     merge = vma_merge_existing_range(ed, middle, changed, places[start - 1].area, following,
-                                     conj(asked, left_side), conj(right_side, right_known))
+                                     conj(asked, left_side), right_side)
     new = list(places)
     new[start] = replace(new[start], joined=ite(asked, merge.left, new[start].joined))
     for at in beside:

@@ -81,11 +81,11 @@ def _with_places(s: Pages, places: Sequence[Place]) -> Pages:
 
 def _with(s: Pages, done: dict[int, tuple[Bool, State]]) -> Pages:
     """Entry and history of pages are those of states of theirs, where it is so."""
+    s = s.with_entries({page: (when, state.entry) for page, (when, state) in done.items()})
     pages = list(s.pages)
     for page, (when, state) in done.items():
         old = pages[page]
-        pages[page] = replace(old, entry=ite(when, state.entry, old.entry),
-                              history=ite(when, state.history, old.history))
+        pages[page] = replace(old, history=ite(when, state.history, old.history))
     return replace(s, pages=tuple(pages))
 
 
@@ -269,8 +269,8 @@ def _registered(ed: Edition, s: Pages, first: int, last: int, able: Bool,
                        negate(same_truth(new.uffd_rwp, area.vma.uffd_rwp)))
         asked = conj(able, begins(places, first, start), differs)
         changed = replace(area, vma=replace(new, anon_vma=False))
-        known = disj(ed.has("5543d3c43c41"), negate(places[start].joined))
-        done = vma_modify(ed, places, start, last, asked, changed, right_known=known)
+        done = vma_modify(ed, places, start, last, asked, changed,
+                          misplaced=negate(ed.has("5543d3c43c41")))
         kept = done.merge.survivor
         flags = ite(conj(done.merge.merged, ed.has("a17c7d8fd2b0")), kept.vma.vm_flags,
                     new.vm_flags)
@@ -302,35 +302,43 @@ def close(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
 # --- what maps and unmaps -------------------------------------------------------------------------
 
 
-def _emptied(ed: Edition, page: Page) -> Page:
-    """Nothing is mapped there: what remains is what the page cache has."""
-    area, entry = page.place.area, page.entry
-    mapping, vma = area.vma.mapping, area.vma
-    left = unmap_region(ed, alone(area), entry)
-    left = ite(page.place.mapped, left, entry)
-    gone = fresh_area(ed, mapping)
-    gone = replace(gone, vma=replace(gone.vma, wp_unpopulated=vma.wp_unpopulated,
-                                     wp_async=vma.wp_async, rwp=vma.rwp, rwp_async=vma.rwp_async))
-    if mapping.anonymous:
-        left = fresh_entry(mapping)
-    return Page(Place(False, False, gone), left, History(False, False, False), False)
+def _emptied(ed: Edition, s: Pages, gone: Sequence[Bool]) -> Pages:
+    """Of each page, whether nothing is mapped there any more: what remains is what the page cache
+    has."""
+    mapping = s.places[0].area.vma.mapping
+    left = s.with_entries({
+        page: (conj(went, place.mapped), fresh_entry(mapping) if mapping.anonymous else
+               unmap_region(ed, alone(place.area), s.entry(page)))
+        for page, (place, went) in enumerate(zip(s.places, gone, strict=True))})
+    pages: list[Page] = []
+    for page, went in zip(left.pages, gone, strict=True):
+        vma, area = page.place.area.vma, fresh_area(ed, mapping)
+        area = replace(area, vma=replace(
+            area.vma, wp_unpopulated=vma.wp_unpopulated, wp_async=vma.wp_async, rwp=vma.rwp,
+            rwp_async=vma.rwp_async))
+        empty = Page(Place(False, False, area), page.entry, History(False, False, False), False)
+        pages.append(ite(went, empty, page))
+    for at in range(1, len(pages)):
+        place = pages[at].place
+        pages[at] = replace(pages[at], place=replace(
+            place, joined=conj(place.joined, pages[at - 1].place.mapped)))
+    done = replace(s, pages=tuple(pages))
+    return _with_places(done, done.places)
 
 
 def munmap(ed: Edition, s: Pages, first: int, last: int) -> Ranged:
     """Splits, and merges nothing. Where nothing is, nothing is to be done."""
-    pages = [_emptied(ed, page) if first <= at <= last else page for at, page in enumerate(s.pages)]
-    if last + 1 < len(pages):
-        after = pages[last + 1]
-        pages[last + 1] = replace(after, place=replace(after.place, joined=False))
-    done = replace(s, pages=tuple(pages))
-    return Ranged(_with_places(done, done.places))
+    return Ranged(_emptied(ed, s, [first <= at <= last for at in range(len(s.pages))]))
 
 
-def mmap(ed: Edition, s: Pages, first: int, last: int) -> Ranged:
-    """MAP_FIXED of the same: as munmap() before. What it grows is soft-dirty, all of it."""
+def mmap(ed: Edition, s: Pages, first: int, last: int, of_file: int | None = None) -> Ranged:
+    """MAP_FIXED of the same, or of the pages of the file from `of_file` on: as munmap() before.
+    What it grows is soft-dirty, all of it."""
     gone = munmap(ed, s, first, last).state
     places = list(gone.places)
-    made = places[first].area
+    offset = NOBODY if of_file is None else number((of_file - first) % (1 << IDENTITY_BITS),
+                                                   IDENTITY_BITS)
+    made = replace(places[first].area, offset=offset)
     prev, following = places[first - 1], places[(last + 1) % len(places)]
     merge = vma_merge_new_range(ed, made, prev.area, following.area,
                                 conj(first > 0, prev.mapped),
@@ -344,8 +352,9 @@ def mmap(ed: Edition, s: Pages, first: int, last: int) -> Ranged:
     kept = ite(merge.merged, kept, made)
     places = [replace(place, area=ite(there, kept, place.area))
               for place, there in zip(places, whole, strict=True)]
-    gone = replace(gone, pages=tuple(replace(page, anew=True) if first <= at <= last else page
-                                     for at, page in enumerate(gone.pages)))
+    gone = replace(gone, pages=tuple(
+        replace(page, anew=True, given=offset) if first <= at <= last else page
+        for at, page in enumerate(gone.pages)))
     return Ranged(_with_places(gone, places))
 
 
@@ -384,11 +393,5 @@ def mremap(ed: Edition, s: Pages, first: int, last: int, run: ByPage) -> Ranged:
                 moved, whole, strict=True)]
     arrived = _with_places(_with(s, {p: (places[p].mapped, st) for p, st in states.items()}),
                            moved)
-    left = [ite(went, _emptied(ed, page), page) for went, page in zip(gone, s.pages, strict=True)]
-    for at in range(1, len(left)):
-        place = left[at].place
-        left[at] = replace(left[at], place=replace(
-            place, joined=conj(place.joined, left[at - 1].place.mapped)))
-    stayed = replace(s, pages=tuple(left))
-    stayed = _with_places(stayed, stayed.places)
+    stayed = _emptied(ed, s, gone)
     return Ranged(ite(going, arrived, stayed), ite(going, OK, _EFAULT))

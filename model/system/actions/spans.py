@@ -17,6 +17,7 @@ from model.system.actions import ranges
 from model.system.actions.operations import OPERATIONS
 from model.system.actions.ranges import Ranged
 from model.system.actions.themes import modelled
+from model.system.state.mappings import MOST_PAGES
 from model.system.state.pages import Pages
 
 
@@ -69,8 +70,11 @@ _BY_PAGE: dict[str, Callable[..., Ranged]] = {
 MUNMAP = "munmap"
 _RUN: dict[str, Callable[..., Ranged]] = {
     **{op: partial(run, run=OPERATIONS[op].run) for op, run in _BY_PAGE.items()},
-    "mmap": ranges.mmap, MUNMAP: ranges.munmap}
-OPERATIONS_OF_SEVERAL = tuple(_RUN)
+    "mmap": ranges.mmap, MUNMAP: ranges.munmap,
+    **{f"mmap:{page}": partial(ranges.mmap, of_file=page) for page in range(MOST_PAGES)}}
+OF_FILE = tuple(op for op in _RUN if op.startswith("mmap:"))
+"""mmap of the pages of the file from that one on."""
+OPERATIONS_OF_SEVERAL = tuple(op for op in _RUN if op not in OF_FILE)
 OF_SEVERAL_ALONE = tuple(op for op in _RUN if op not in OPERATIONS)
 """Those that a mapping of one page does not have."""
 _WHOLE = ("clear_refs", "close", "open", "fork", "fork:child", "mremap")
@@ -89,6 +93,8 @@ def find_span(name: str, pages: int) -> Span:
                 f"several pages have {', '.join(OPERATIONS_OF_SEVERAL)}")
         raise UsageError(f"{told}; {hint}")
     access = op in OPERATIONS and bool(OPERATIONS[op].access)
+    if not at and op in OF_FILE[1:]:
+        raise UsageError(f"{op!r}: where? as {op}@0")
     if not at:
         return Span(name, op, 0, 0 if access else pages - 1)
     if op in _WHOLE:
@@ -101,10 +107,16 @@ def find_span(name: str, pages: int) -> Span:
     first, last = int(ends[0]), int(ends[-1])
     if last >= pages or first >= pages:
         raise UsageError(f"{shortened(name)!r}: the pages are 0 to {pages - 1}")
+    if op in OF_FILE and _beyond(op, first, last, pages):
+        raise UsageError(f"{shortened(name)!r}: the file has pages 0 to {pages - 1}")
     if first > last:
         raise UsageError(f"{shortened(name)!r}: the first page comes first, as in "
                          f"{op}@{last}-{first}")
     return Span(name, op, first, last)
+
+
+def _beyond(op: str, first: int, last: int, pages: int) -> bool:
+    return int(op.partition(":")[2]) + last - first >= pages
 
 
 def plain_ops(names: Iterable[str]) -> tuple[str, ...]:
@@ -115,17 +127,20 @@ def plain_ops(names: Iterable[str]) -> tuple[str, ...]:
 def modelled_of_several(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and a mapping with several pages model, plainest first."""
     known = modelled(ed, mapping)
-    return tuple(op for op in _RUN if op in known or op in OF_SEVERAL_ALONE)
+    return tuple(op for op in _RUN if op in known or (op in OF_SEVERAL_ALONE and not (
+        op in OF_FILE and mapping.anonymous)))
 
 
 def spans(pages: int, ops: Collection[str] = OPERATIONS_OF_SEVERAL) -> Iterable[str]:
     """Each of these operations of every range of a mapping with so many pages, by its plainest
     name, the plainest first."""
-    for op in filter(ops.__contains__, _RUN):
+    for op in filter(set(ops).__contains__, _RUN):
         if op in _WHOLE:
             yield op
             continue
         access = op in OPERATIONS and bool(OPERATIONS[op].access)
         for first in range(pages):
             for last in range(first, first + 1 if access else pages):
+                if op in OF_FILE and _beyond(op, first, last, pages):
+                    continue
                 yield f"{op}@{first}" if first == last else f"{op}@{first}-{last}"

@@ -12,13 +12,13 @@ from typing import Any, overload
 import z3
 
 from model.kernel.bits import VMFLAG_LETTERS
-from model.kernel.editions import Edition
+from model.kernel.editions import Edition, UsageError
 from model.kernel.fault import FAULT_BITS
 from model.kernel.logic import BV, Bool, as_term, disj
 from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.system.actions.operations import OPERATIONS, TRACKED
-from model.system.actions.spans import OPERATIONS_OF_SEVERAL, find_span, spans
+from model.system.actions.spans import OF_FILE, OPERATIONS_OF_SEVERAL, find_span, plain_ops, spans
 from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.kernel import Asked, Step
 from model.system.relation.transition import TransitionSystem
@@ -71,7 +71,9 @@ class RangeSystem:
                     for fact in OPERATIONS[op].tracks}
         if mapping.shared and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        self._fixed = (TRACKED - followed) | ({"anew"} - {*follows})
+        self._fixed = (TRACKED - followed) | ({"anew", "given"} - {*follows})
+        if not any(op in OF_FILE for op in ops):
+            self._fixed |= {"offset"}
         self._variables: Pages = variables_like(self.initial)
         self.before = self._with_fixed(self._variables)
 
@@ -223,3 +225,13 @@ def range_system(edition: Edition, mapping: Mapping, pages: int,
     if edition.overrides and edition.patch is None:
         return RangeSystem(edition, mapping, pages, ops, follows)
     return _cached(edition, mapping, pages, tuple(ops), follows)
+
+
+def system_of_calls(edition: Edition, mapping: Mapping, pages: int,
+                    calls: Iterable[str]) -> RangeSystem:
+    """The system with every operation; with those that map a file from another page on, which take
+    longer, where there is one among the calls. Raises UsageError for one that there is not."""
+    elsewhere = OF_FILE if any(op in OF_FILE for op in plain_ops(calls)) else ()
+    if elsewhere and mapping.anonymous:
+        raise UsageError(f"{elsewhere[0]!r} is not modelled for {mapping.name}: it has no file")
+    return range_system(edition, mapping, pages, (*OPERATIONS_OF_SEVERAL, *elsewhere))

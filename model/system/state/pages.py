@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Entries
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import z3
 
 from model.kernel.editions import Edition
 from model.kernel.logic import BV, Bool, as_term, conj, disj, ite, negate, number
@@ -15,13 +18,20 @@ from model.system.state.state import History, State, fresh_entry
 
 @dataclass(frozen=True)
 class Page:
-    """One page. Where nothing is mapped it is as before it was touched, but for the file. `anew`:
-    it was mapped after the last clear_refs."""
+    """One page of the mapping, and with it that of the file which is as far from its beginning:
+    `entry` has the facts of the file (OF_FILE) for the latter. Where nothing is mapped it is as
+    before it was touched, but for the file. `anew`: it was mapped after the last clear_refs;
+    `given`: how far from it the page of the file is that mmap gave it."""
 
     place: Place
     entry: Entry
     history: History
     anew: Bool = True
+    given: BV = NOBODY
+
+
+OF_FILE = ("in_cache", "cache_dirty")
+"""Facts of the page of a file, which no call on several pages makes false."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,49 @@ class Pages:
     def alone(self, page: int) -> State:
         """One page as the state of a mapping that has no other."""
         here = self.pages[page]
-        return State(alone(here.place.area), here.entry, None, self.uffd_open, here.history)
+        return State(alone(here.place.area), self.entry(page), None, self.uffd_open, here.history)
+
+    def entry(self, page: int) -> Entry:
+        """What the page is mapped by, with what is known of the page of the file there."""
+        here = self.pages[page]
+        if unmoved(here.place.area):
+            return here.entry
+        facts: dict[str, Bool] = {fact: getattr(here.entry, fact) for fact in OF_FILE}
+        for at, other in enumerate(self.pages):
+            if at != page:
+                there = maps(here.place.area, page, at)
+                facts = {fact: ite(there, getattr(other.entry, fact), value)
+                         for fact, value in facts.items()}
+        return replace(here.entry, **facts)
+
+    def with_entries(self, entries: Entries[int, tuple[Bool, Entry]]) -> Pages:
+        """Entries of pages, where it is so."""
+        new = [page.entry for page in self.pages]
+        for page, (when, entry) in entries.items():
+            area = self.pages[page].place.area
+            old = {fact: getattr(new[page], fact) for fact in OF_FILE}
+            new[page] = ite(when, entry, new[page])
+            if unmoved(area):
+                continue
+            new[page] = replace(new[page], **old)
+            for at, other in enumerate(new):
+                told = conj(when, maps(area, page, at))
+                new[at] = replace(other, **{
+                    fact: disj(getattr(other, fact), conj(told, getattr(entry, fact)))
+                    for fact in OF_FILE})
+        return replace(self, pages=tuple(replace(page, entry=entry) for page, entry in zip(
+            self.pages, new, strict=True)))
+
+
+def unmoved(area: Area) -> bool:
+    """Whether it is certain that the file is mapped from its beginning, or that there is none."""
+    return area.vma.mapping.anonymous or bool(z3.simplify(area.offset == NOBODY).eq(
+        z3.BoolVal(True)))
+
+
+def maps(area: Area, page: int, of_file: int) -> Bool:
+    """Whether the VMA has that page of the file at this page."""
+    return as_term(area.offset == number((of_file - page) % (1 << IDENTITY_BITS), IDENTITY_BITS))
 
 
 def alone(area: Area) -> Vma:
