@@ -3,7 +3,9 @@ what campaigns find."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,7 @@ from counterexamples.lab.observe import (
 )
 from counterexamples.lab.session import Run
 from counterexamples.lab.several import THEMES, themes_of
+from counterexamples.reproducer.several import Shown, program_of_pages
 from model.kernel.editions import UsageError, find_edition
 from model.system.actions.spans import OPERATIONS_OF_SEVERAL
 from model.system.actions.themes import ALL
@@ -164,6 +167,18 @@ def test_the_model_is_that_of_the_mapping() -> None:
     edition = find_edition("v7.3")
     assert mapping_name(model_of(edition, "shmem:3", ["store@2"])) == "shmem:3"
     assert mapping_name(model_of(edition, "shmem", ["store"])) == "shmem"
+
+
+@pytest.mark.parametrize("mapping", ["anon:4", "shmem:4", "private-shmem:4"])
+def test_a_reproducer_is_c_that_a_compiler_is_content_with(mapping: str, tmp_path: Path) -> None:
+    """Every operation, of every kind of range."""
+    kernel = several("v7.3", mapping)
+    ops = [op for op in kernel.actions if not op.endswith(("@1-2", "@0-2"))]
+    source = tmp_path / "repro.c"
+    source.write_text(program_of_pages(kernel, ops, Shown("a-promise", "what it claims.")))
+    done = subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", tmp_path / "repro",
+                           source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("words", "said"), [
