@@ -31,7 +31,7 @@ from counterexamples.lab.errors import CannotRun, KernelFailed
 from counterexamples.lab.kernels import Kernel, at_hand, named, without_edition
 from counterexamples.lab.observe import System, mapping_name
 from counterexamples.lab.records import Record
-from counterexamples.lab.several import GUIDED, themes_of
+from counterexamples.lab.several import GUIDED, THEMES, themes_of
 from model.cli import (
     USAGE,
     Parser,
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--theme", action="append", metavar="THEME",
                    help="which operations beyond the core, by the names of --list in model.check; "
                    "name or glob, repeatable; core for none; all, the default, for random runs of "
-                   "all that can be asked for")
+                   f"all that can be asked for. 2 pages have {', '.join(THEMES)}")
     p.add_argument("--tour", action="store_true",
                    help="guided runs of a theme that take every transition, and no more")
     p.add_argument("--jobs", type=whole(1, 1024), default=os.cpu_count() or 1, metavar="N",

@@ -35,7 +35,7 @@ from model.kernel.editions import Edition
 WIDTH = 100
 _TAB = 8
 _ALWAYS = {"P", "US", "A", "NX", "PAT"}
-_CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
+CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
           "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
 
 
@@ -97,7 +97,7 @@ def _to_map_anew(memory: Memory) -> Iterator[str]:
 def _head(trace: Trace) -> Iterator[str]:
     yield "/*"
     for text in (f"{trace.prop} on {trace.mapping}: {trace.claim}",
-                 _CLAIM.format(kernel=trace.kernel, title=trace.kernel_title)):
+                 CLAIM.format(kernel=trace.kernel, title=trace.kernel_title)):
         yield from (f" * {line}" for line in textwrap.wrap(text, WIDTH - 4))
     yield " *"
     yield " *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)"

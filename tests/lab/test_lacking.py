@@ -82,7 +82,7 @@ def test_features_are_found_by_trying() -> None:
 
 def test_without_userfaultfd_nothing_of_it_is_asked_for() -> None:
     """What of it had no entry was asked for all the same, and the model called wrong."""
-    text = (guest.AGENT / "calls.c").read_text()
+    text = (guest.AGENT / "uffd.c").read_text()
     ops = re.findall(r'strcmp\(op, "([^"]+)"\)', text.partition(
         "const char *operate_uffd(")[2].partition("\n}")[0])
     assert len(ops) > 10

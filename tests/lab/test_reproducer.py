@@ -191,10 +191,11 @@ def test_an_interrupted_swapoff_is_made_again(who: str, tmp_path: Path) -> None:
     swapoff on a busy machine where no signal was sent."""
     source, swaps = tmp_path / "again.c", tmp_path / "swaps"
     swaps.write_text("Filename\n/dev/ram0\n")
-    code = ((guest.AGENT / "calls.c").read_text() if who == "agent" else text(
+    code = ((guest.AGENT / "kernel.c").read_text() if who == "agent" else text(
         "v6.12", "anon", ("swapoff",)).partition("int main")[0].replace("/proc/swaps", str(swaps)))
     source.write_text(code + INTERRUPTED.replace("CALL", ENDS[who]))
-    beside = [str(guest.AGENT / "events.c")] if who == "agent" else []
+    beside = [str(room) for room in sorted(guest.AGENT.glob("*.c"))
+              if room.name not in ("agent.c", "kernel.c")] if who == "agent" else []
     done = subprocess.run([built(source, f"-I{guest.AGENT}", "-Wno-unused-function",
                                  "-Wno-missing-field-initializers", *beside)], check=False)
     assert done.returncode == 0
