@@ -56,6 +56,7 @@ from model.kernel.pgtable import (
     pte_special,
     pte_swp_clear_uffd_wp,
     pte_swp_mkuffd_wp,
+    pte_uffd_wp,
     pte_write,
     pte_wrprotect,
 )
@@ -131,17 +132,18 @@ def change_pte_range(ed: Edition, vma: Vma, entry: Entry, newprot: BV, cp: CpFla
 
 
 @mirrors("include/linux/pgtable.h", ":ptep_modify_prot_start")
-def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry,
-                           rest: Entry) -> tuple[Entry, Entry]:
+def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry, rest: Entry,
+                           uffd_rwp: bool = False) -> tuple[Entry, Entry]:
     """The entry and those of the other pages of the huge one as change_protection() finds them:
     since cac1db8c3aad consecutive ones that differ in accessed and dirty alone are one batch, and
     each is made from the first. Where one that follows is dirty that is made dirty, and
-    pte_mkdirty() makes it soft-dirty.
+    pte_mkdirty() makes it soft-dirty. Mode RWP passes over those that it has closed already.
     """
     apart = PAGE_ACCESSED | PAGE_DIRTY | PAGE_SAVED_DIRTY
     alike = as_term(clear_bits(entry.pte, apart) == clear_bits(rest.pte, apart))
     of_huge = conj(ed.has("cac1db8c3aad"), negate(rest.huge), pte_present(rest.pte),
-                   disj(rest.large, vma.mapping.shared))
+                   disj(rest.large, vma.mapping.shared),
+                   negate(conj(uffd_rwp, pte_protnone(rest.pte), pte_uffd_wp(rest.pte))))
     together = conj(of_huge, alike, disj(entry.large, vma.mapping.shared))
     dirty = pte_dirty(ed, rest.pte)
     first = ite(conj(together, dirty), pte_mkdirty(ed, entry.pte), entry.pte)

@@ -10,9 +10,9 @@ from model.kernel.pgtable import pte_clear_soft_dirty, pte_present, pte_soft_dir
 from model.kernel.records import Entry, Vma
 
 
-def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry,
-                           rest: Entry) -> tuple[Entry, Entry]:
-    first, others = mprotect.modify_prot_start_ptes(ed, vma, entry, rest)
+def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry, rest: Entry,
+                           uffd_rwp: bool = False) -> tuple[Entry, Entry]:
+    first, others = mprotect.modify_prot_start_ptes(ed, vma, entry, rest, uffd_rwp)
     return _as_soft_dirty(first, entry), _as_soft_dirty(others, rest)
 
 

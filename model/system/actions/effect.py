@@ -30,11 +30,13 @@ def each(s: State, call: Callable[[Entry], Entry]) -> State:
     return replace(s, entry=call(s.entry), rest=None if s.rest is None else call(s.rest))
 
 
-def protected(ed: Edition, s: State, changed: Bool, call: Callable[[Entry], Entry]) -> State:
-    """`call` made of every page, which has their protection changed where `changed`."""
+def protected(ed: Edition, s: State, changed: Bool, call: Callable[[Entry], Entry],
+              uffd_rwp: bool = False) -> State:
+    """`call` made of every page, which has their protection changed where `changed`; by
+    `uffd_rwp` closed."""
     if s.rest is None:
         return each(s, call)
-    entry, rest = modify_prot_start_ptes(ed, s.vma, s.entry, s.rest)
+    entry, rest = modify_prot_start_ptes(ed, s.vma, s.entry, s.rest, uffd_rwp)
     return each(ite(changed, replace(s, entry=entry, rest=rest), s), call)
 
 

@@ -81,7 +81,8 @@ def rwprotect(ed: Edition, s: State, enable_rwp: bool) -> Effect:
     """What is mapped, or on its way to and from memory, is protected from then on."""
     _, result = userfaultfd_rwprotect(ed, s.vma, s.entry, enable_rwp)
     done = protected(ed, s, as_term(result == OK),
-                     lambda entry: userfaultfd_rwprotect(ed, s.vma, entry, enable_rwp)[0])
+                     lambda entry: userfaultfd_rwprotect(ed, s.vma, entry, enable_rwp)[0],
+                     uffd_rwp=enable_rwp)
     there = negate(pte_none_mostly(ed, s.entry.pte))
     history = replace(s.history, rw_protected=conj(enable_rwp, negate(s.vma.rwp_async), there))
     return ioctl(s, Effect(replace(done, history=ite(result == OK, history, s.history)), result))
