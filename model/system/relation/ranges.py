@@ -66,7 +66,7 @@ class RangeSystem:
                     for fact in OPERATIONS[op].tracks}
         if mapping.shared and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        self._fixed = TRACKED - followed
+        self._fixed = (TRACKED | {"cache_small"}) - followed
         self._variables: Pages = variables_like(self.initial)
         self.before = self._with_fixed(self._variables)
 
