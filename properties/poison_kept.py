@@ -2,7 +2,7 @@
 
 from model.system.actions.operations import LOADS, STORES
 from model.system.asking.language import Edition, Mapping, conj, implies, negate
-from properties.base import Property, registrable
+from properties.base import Property, Violated, registrable
 
 
 def _speaks_of(edition: Edition, mapping: Mapping) -> bool:
@@ -17,6 +17,11 @@ PROPERTY = Property(
     allowed=lambda t: implies(conj(t.op(*STORES, *LOADS), t.before.history.poisoned),
                               negate(t.ok)),
     witness=lambda t: conj(t.op("store"), t.before.history.poisoned),
+    violated=(
+        Violated("shmem-thp", (), "a collapse makes a huge page of small ones of the file, and "
+                 "retract_page_tables() frees the page table with the markers in it",
+                 by="copy&collapse copy:wp&collapse zeropage&collapse"),
+    ),
     about=("poison",),
     speaks_of=_speaks_of,
     memory="memory that UFFDIO_POISON takes (v6.6)",

@@ -1,6 +1,6 @@
 """mm/khugepaged.c: madvise(MADV_COLLAPSE) of the mapping. Read from 6.1.192, 6.12.117 and 7.3.4.
 
-Left out: the page cache's own collapse (the file's huge page stays whole), and failed allocations.
+Left out: failed allocations.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from model.kernel.editions import Edition
 from model.kernel.huge_memory import do_set_pmd, folio_unmapped, pmd_mkhuge
-from model.kernel.logic import BV, Bool, conj, disj, ite, negate
+from model.kernel.logic import BV, Bool, conj, disj, ite, negate, word
 from model.kernel.migrate import remove_migration_pte
 from model.kernel.mirror import mirrors
+from model.kernel.mm_inline import pte_install_uffd_wp_if_needed
 from model.kernel.pgtable import (
     maybe_mkwrite,
     mk_pte,
@@ -23,7 +24,7 @@ from model.kernel.pgtable import (
     pte_write,
 )
 from model.kernel.records import Entry, Outcome, Vma, outcome
-from model.kernel.swapops import is_pte_marker, pte_swp_uffd_wp_any
+from model.kernel.swapops import is_migration_entry, is_pte_marker, pte_swp_uffd_wp_any
 from model.kernel.userfaultfd_k import userfaultfd_armed, userfaultfd_rwp, userfaultfd_wp
 
 _C = "mm/khugepaged.c"
@@ -66,6 +67,33 @@ def collapse_pte_mapped_thp(ed: Edition, vma: Vma, entry: Entry) -> Entry:
     return ite(conj(entry.huge, pte_present(moved.pte)), moved, replace(mapped, huge=True))
 
 
+@mirrors(_C, ":hpage_collapse_scan_file")
+def collapse_scan_file(ed: Edition, vma: Vma, entry: Entry) -> Bool:
+    """Whether somebody holds a small page of the file, SCAN_PAGE_COUNT, or it migrates,
+    SCAN_PAGE_LRU. (The VMA is asked by a remedy alone.)"""
+    return conj(entry.cache_small, disj(entry.pinned, is_migration_entry(ed, entry.pte)))
+
+
+def keeps_page_table(ed: Edition, vma: Vma) -> Bool:
+    """file_backed_vma_is_retractable() says no, or collapse_pte_mapped_thp() before it is asked: of
+    a VMA that is protected by a userfaultfd, or has guard regions, which had an anon_vma for that
+    before "guard-flag"."""
+    protected = disj(conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma)), userfaultfd_rwp(vma))
+    return disj(protected, vma.anon_vma, vma.maybe_guard)
+
+
+@mirrors(_C, ":retract_page_tables", ":file_backed_vma_is_retractable")
+def collapse_file(ed: Edition, vma: Vma, entry: Entry) -> Entry:
+    """The small pages of the file become a huge one, which is dirty, and all are unmapped. The
+    page table goes (retract_page_tables), whatever markers are in it."""
+    pte = ite(pte_present(entry.pte), pte_install_uffd_wp_if_needed(ed, vma, entry.pte), entry.pte)
+    unmapped = ite(pte_present(entry.pte), folio_unmapped(ed, entry).unmapped(pte), entry)
+    retracted = replace(unmapped.unmapped(word(0)), huge=True, no_tables=entry.no_tables)
+    left = ite(keeps_page_table(ed, vma), unmapped, retracted)
+    huge = replace(left, cache_small=False, cache_dirty=True, cache_in_child=False)
+    return ite(entry.cache_small, huge, entry)
+
+
 @mirrors(_C)
 def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[Entry, BV]:
     """The PMD afterwards; EINVAL where there is nothing to collapse or it may not be, and EBUSY
@@ -95,11 +123,13 @@ def madvise_collapse(ed: Edition, vma: Vma, entry: Entry, rest: Entry) -> tuple[
         again = conj(negate(entry.huge), held)
     else:
         protected = disj(conj(ed.has("deb4c93a9871"), userfaultfd_wp(vma)), userfaultfd_rwp(vma))
+        held = disj(entry.cache_small, rest.cache_small)
         marked = disj(is_pte_marker(ed, entry.pte), is_pte_marker(ed, rest.pte))
         untabled = conj(negate(ed.has("collapse-no-table")), entry.no_tables)
-        able = conj(entry.in_cache, negate(protected), negate(marked), negate(untabled))
+        able = conj(entry.in_cache, negate(held), negate(protected), negate(marked),
+                    negate(untabled))
         collapsed = collapse_pte_mapped_thp(ed, vma, entry)
-        busy = again = False
+        busy, again = False, held
     done = ite(mapped, entry, ite(able, collapsed, entry))
     return done, ite(disj(mapped, able), outcome(Outcome.ok),
                      ite(busy, outcome(Outcome.EBUSY),

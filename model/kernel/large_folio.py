@@ -64,7 +64,7 @@ def finish_fault(ed: Edition, vma: Vma, before: Entry, after: Entry, rest: Entry
     """
     faulted = conj(ed.has("cac1db8c3aad"), vma.mapping.shared, negate(after.huge),
                    pte_present(after.pte), negate(pte_present(before.pte)))
-    whole = negate(userfaultfd_armed(vma))
+    whole = negate(disj(userfaultfd_armed(vma), after.cache_small))
     near = conj(not write, before.in_cache,
                 negate(disj(userfaultfd_wp(vma), userfaultfd_minor(vma), userfaultfd_rwp(vma))))
     mapped = rest.mapping_cache(set_pte_range(ed, vma, before, write, False), dirty=write)

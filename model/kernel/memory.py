@@ -106,17 +106,17 @@ def do_fault(ed: Edition, vma: Vma, entry: Entry, write: bool) -> Fault:
     do_cow_fault, do_shared_fault). The marker in the empty entry becomes the uffd-wp bit.
 
     mm/shmem.c: a page that the page cache lacks is a missing-page event where the VMA is
-    registered for those, and is allocated elsewhere; one that it has, or had and swapped out, is a
-    minor-fault event where the VMA is registered for those; one that is swapped out is read back
-    elsewhere, dirty.
+    registered for those, and is allocated elsewhere, huge if may be; one that it has, or had and
+    swapped out, is a minor-fault event where the VMA is registered for those, or read back, dirty.
     """
     missing = conj(userfaultfd_missing(vma), negate(entry.in_cache))
     minor = conj(userfaultfd_minor(vma), entry.in_cache)
     pte = set_pte_range(ed, vma, entry, write, pte_marker_uffd_wp(ed, entry.pte))
+    whole = conj(entry.huge, negate(entry.cache_small))
     if vma.mapping.thp:
-        pte = ite(entry.huge, do_set_pmd(ed, vma, write), pte)
+        pte = ite(whole, do_set_pmd(ed, vma, write), pte)
     cow = write and not vma.mapping.shared
-    found = replace(entry, in_cache=True, cache_swapped=False, cache_reclaim=False)
+    found = replace(entry, in_cache=True, cache_swapped=False, cache_reclaim=False, huge=whole)
     mapped = found.mapping_anon(pte) if cow else found.mapping_cache(pte, dirty=write)
     return ite(disj(missing, minor), Fault(entry, outcome(Outcome.event)),
                Fault(mapped, outcome(Outcome.ok), major=_read_back(ed, vma, entry)))

@@ -141,10 +141,11 @@ def modify_prot_start_ptes(ed: Edition, vma: Vma, entry: Entry, rest: Entry,
     """
     apart = PAGE_ACCESSED | PAGE_DIRTY | PAGE_SAVED_DIRTY
     alike = as_term(clear_bits(entry.pte, apart) == clear_bits(rest.pte, apart))
+    of_file = conj(vma.mapping.shared, negate(rest.cache_small))
     of_huge = conj(ed.has("cac1db8c3aad"), negate(rest.huge), pte_present(rest.pte),
-                   disj(rest.large, vma.mapping.shared),
+                   disj(rest.large, of_file),
                    negate(conj(uffd_rwp, pte_protnone(rest.pte), pte_uffd_wp(rest.pte))))
-    together = conj(of_huge, alike, disj(entry.large, vma.mapping.shared))
+    together = conj(of_huge, alike, disj(entry.large, of_file))
     dirty = pte_dirty(ed, rest.pte)
     first = ite(conj(together, dirty), pte_mkdirty(ed, entry.pte), entry.pte)
     others = ite(conj(of_huge, dirty), pte_mkdirty(ed, rest.pte), rest.pte)

@@ -130,7 +130,9 @@ class Entry:
 
     Of the file: `in_cache`, the page cache has the page, or its swap entry where `cache_swapped`;
     `cache_dirty`: it may not be dropped unwritten; `cache_in_child`: a living child maps it;
-    `cache_reclaim`: reclaim has left it to writeback (PG_reclaim, which is PG_readahead too).
+    `cache_reclaim`: reclaim has left it to writeback (PG_reclaim, which is PG_readahead too);
+    `cache_small`: of memory that huge pages may map, the page cache has a page that is no part
+    of one.
 
     Of the children that live, whatever this entry maps: `twin_in_child`, one has a page in memory
     that KSM would merge with ours; `twin_in_slot`, one has such a page in swap.
@@ -145,6 +147,7 @@ class Entry:
     cache_swapped: Bool = False
     cache_in_child: Bool = False
     cache_reclaim: Bool = False
+    cache_small: Bool = False
     ksm: Bool = False
     astray: Bool = False
     pinned: Bool = False
@@ -179,7 +182,8 @@ class Entry:
         """The page cache has the page no more, in memory or in swap: nobody maps it, and who has
         pinned it keeps what is no page of the file."""
         return replace(self, in_cache=False, cache_dirty=False, cache_swapped=False,
-                       cache_in_child=False, cache_reclaim=False, pinned=False)
+                       cache_in_child=False, cache_reclaim=False, cache_small=False,
+                       pinned=False)
 
     @property
     def child_maps(self) -> Bool:

@@ -284,7 +284,9 @@ def mfill_atomic_install_pte(ed: Edition, vma: Vma, entry: Entry, wp: bool,
     else:
         before = ite(may_write, pte_mkwrite(ed, dirty), pte_wrprotect(ed, dirty))
     pte = ite(ed.has("f1eb1bacfba9"), since, before)
-    return entry.mapping_cache(pte, dirty=False) if of_file else entry.mapping_anon(pte)
+    small = conj(vma.mapping.thp, disj(not cached, entry.cache_small))
+    return (replace(entry.mapping_cache(pte, dirty=False), cache_small=small) if of_file
+            else entry.mapping_anon(pte))
 
 
 @mirrors(_MM, ":mfill_zeropage_pte")

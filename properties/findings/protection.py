@@ -100,6 +100,13 @@ FINDINGS: tuple[Finding, ...] = (
             "Set or clear soft-dirty after pmd_mkdirty(), as 63222c14c269 does for PTEs.",
             "huge_migration_exact", "clear_soft_dirty_pmd() must then make writable migration "
             "entries readable: the needless bit hides from PMDs the race of clear_refs"),
+    Finding("collapsing shared memory forgets poison",
+            (Broken("poison-kept", "shmem-thp", ("copy", "dontneed", "poison", "collapse")),),
+            (Shown("v6.6 on", "poison-kept", "shmem-thp",
+                   "register:missing copy dontneed poison collapse load"),),
+            "retract_page_tables", "mm/khugepaged.c",
+            "Keep a page table that holds poison, as one of a VMA with guard regions is kept.",
+            "collapse_spares_poison", "a look at 512 entries for each page table that goes"),
     Finding("a huge page that is split becomes soft-dirty",
             (Broken("softdirty-precise", "thp", ("split",), ("batch_exact",)),
              Broken("softdirty-precise", "thp", ("pageout",), ("batch_exact",))),

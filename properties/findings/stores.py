@@ -177,9 +177,11 @@ FINDINGS: tuple[Finding, ...] = (
                     ("file_pmd_splits",)),),
             (Shown("v5.7 on", "softdirty-complete", "shmem-thp",
                    "store clear_refs store collapse"),),
-            "collapse_pte_mapped_thp", "mm/khugepaged.c",
-            "Make the new PMD soft-dirty where an entry of the page table was.",
-            "collapse_keeps_soft_dirty", "2M read as soft-dirty where 4K were"),
+            "collapse_pte_mapped_thp, collapse_file", "mm/khugepaged.c",
+            "Make the new PMD soft-dirty where an entry of the page table was, and leave small "
+            "pages that are soft-dirty as they are while stores are tracked.",
+            "collapse_keeps_soft_dirty", "2M read as soft-dirty where 4K were; small pages stay so "
+            "until the next clear_refs"),
     Finding("soft-dirty says nothing of hugetlb",
             (Broken("softdirty-complete", "hugetlb private-hugetlb"),),
             (Shown("v5.7 on", "softdirty-complete", "hugetlb", "clear_refs store"),),

@@ -45,7 +45,7 @@ OPS = ("store", "load", "clear_refs", "register", "unregister", "wp", "unwp",
        "mprotect:none", "mprotect:r", "mprotect:rw")
 
 NEVER = ("anon_vma", "wp_unpopulated", "wp_async", "cache_dirty", "cache_swapped",
-         "cache_in_child", "cache_reclaim", "ksm", "astray", "pinned", "in_child",
+         "cache_in_child", "cache_reclaim", "cache_small", "ksm", "astray", "pinned", "in_child",
          "slot_in_child", "in_swap_cache", "huge", "large", "partially_mapped",
          "no_tables", "unused", "lazyfree", "page_dirty", "poison", "guard",
          "protected_async", "stored_since_wp", "poisoned", "mergeable", "maybe_guard",

@@ -3,6 +3,7 @@
 from model.mutation.mutant import Mutant
 
 _ON = "close open:rwp register:rwp rwp unrwp"
+_SMALL = "copy dontneed poison collapse"
 _PINNED = "no promise says that a pinned page is not collapsed"
 
 MUTANTS = (
@@ -20,6 +21,21 @@ MUTANTS = (
            "a guard region leaves no page table", edition="v7.3", mapping="thp", allow="guard"),
     Mutant("khugepaged", "madvise_collapse", "negate(marked))", "True)",
            "poison is collapsed", edition="v7.3", mapping="thp", allow="poison collapse"),
+    # --- small pages in the page cache of huge ones
+    Mutant("khugepaged", "keeps_page_table", "disj(protected, vma.anon_vma, vma.maybe_guard)",
+           "True", "a collapse keeps the page table", edition="v7.3", mapping="shmem-thp",
+           allow=_SMALL),
+    Mutant("khugepaged", "keeps_page_table", "disj(protected, vma.anon_vma, vma.maybe_guard)",
+           "disj(protected, vma.anon_vma)", "a collapse drops guard regions", edition="v7.3",
+           mapping="shmem-thp", allow="copy dontneed guard collapse"),
+    Mutant("khugepaged", "collapse_scan_file", "entry.pinned, ", "",
+           "a pinned small page is collapsed", mapping="shmem-thp", allow="copy pin collapse",
+           untold=_PINNED),
+    Mutant("khugepaged", "collapse_file", "ite(entry.cache_small, huge, entry)", "entry",
+           "small pages are not collapsed", edition="v7.3", mapping="shmem-thp", allow=_SMALL),
+    Mutant("memory", "do_fault", "conj(entry.huge, negate(entry.cache_small))", "entry.huge",
+           "a PMD maps a small page", mapping="shmem-thp", allow="copy dontneed",
+           untold="no promise says what a page is mapped by"),
     # --- mode RWP
     Mutant("huge_memory", "change_huge_pmd", "changed = rwp_restored(ed, vma, changed)", "pass",
            "mprotect opens a PMD that is read-write protected", edition="v7.3", mapping="thp",

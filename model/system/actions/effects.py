@@ -11,7 +11,7 @@ from model.kernel.editions import Edition
 from model.kernel.fault import Access, user_access
 from model.kernel.fork import dup_mmap, stored_by_child
 from model.kernel.huge_memory import split_huge_pmd_locked
-from model.kernel.khugepaged import madvise_collapse
+from model.kernel.khugepaged import collapse_file, collapse_scan_file, madvise_collapse
 from model.kernel.ksm import ksm_fork, ksm_madvise, try_to_merge_one_page
 from model.kernel.large_folio import finish_fault, migrate_pages_batch
 from model.kernel.logic import BV, Bool, as_term, conj, disj, has, ite, negate
@@ -65,16 +65,24 @@ def _touched(ed: Edition, s: State, entry: Entry, write: bool = False) -> State:
         rest = ite(copied, folio_remove_rmap_pte(ed, rest), rest)
         moved = remove_migration_pte(ed, s.vma, s.entry)
         split = ite(s.entry.huge, split_huge_pmd_locked(ed, s.vma, moved), rest)
-        rest = finish_fault(ed, s.vma, s.entry, entry, split, write)
+        rest = _below_table(s.vma, s.entry, entry, finish_fault(
+            ed, s.vma, s.entry, entry, split, write))
         rest = _of_one_file_page(s.vma, entry, ite(entry.huge, entry, rest))
     return _with_anon_vma(replace(s, entry=entry, rest=rest))
 
 
+def _below_table(vma: Vma, before: Entry, after: Entry, rest: Entry) -> Entry:
+    """A page of a file that is no huge one is mapped by a page table, which is made for it."""
+    made = conj(vma.mapping.shared, before.huge, negate(after.huge))
+    return ite(made, replace(rest, huge=False, no_tables=False), rest)
+
+
 def _of_one_file_page(vma: Vma, entry: Entry, rest: Entry) -> Entry:
-    """What the page cache has of shared memory is one huge page."""
+    """What the page cache has of shared memory is one huge page, or small ones at every place."""
     if not vma.mapping.shared:
         return rest
     return replace(rest, in_cache=entry.in_cache, cache_swapped=entry.cache_swapped,
+                   cache_small=entry.cache_small,
                    cache_dirty=disj(rest.cache_dirty, entry.cache_dirty))
 
 
@@ -282,6 +290,10 @@ def split(ed: Edition, s: State) -> Effect:
 
 
 def collapse(ed: Edition, s: State) -> Effect:
+    if s.vma.mapping.shared:
+        vma, pages = s.vma, [page for page in (s.entry, s.rest) if page is not None]
+        held = disj(*(collapse_scan_file(ed, vma, page) for page in pages))
+        s = each(s, lambda page: ite(held, page, collapse_file(ed, vma, page)))
     entry, result = madvise_collapse(ed, s.vma, s.entry, s.rest or s.entry)
     rest = None if s.rest is None else ite(entry.huge, entry, s.rest)
     return Effect(_with_anon_vma(replace(s, entry=entry, rest=rest)), result)

@@ -22,6 +22,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "others": ("other:unwp", "other:unregister", "register:missing", "close", "open:async"),
     "fills": ("copy", "copy:wp", "zeropage", "poison", "register:missing", "register:wp+missing",
               "dontneed"),
+    "small": ("copy", "poison", "collapse", "register:missing", "dontneed"),
     "minor": ("register:minor", "register:wp+minor", "continue", "continue:wp",
               "register:missing", "dontneed", "pageout"),
     "moves": ("move:in", "move:in:wp", "move:out", "register:missing", "dontneed", "pageout",
@@ -59,7 +60,8 @@ to take every transition. Each is in one theme at the least."""
 
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
-_SPOKEN_OF = {"huge": "split", "twins": "ksm", "minor": "register:minor", "moves": "move:in",
+_SPOKEN_OF = {"huge": "split", "small": "collapse", "twins": "ksm", "minor": "register:minor",
+               "moves": "move:in",
                "moved": "move:in", "moved-rwp": "move:in", "frees": "free",
               "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
               "pins": "pin", "events": "open:events", "events-modes": "open:events"}
@@ -75,7 +77,7 @@ _OF_SMALL_PAGES = {"numa", "ksm"}
 
 def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
     """The operations that an edition and mapping model, plainest first. Not modelled, of
-    transparent huge pages of shared memory, are reclaim and what would make small pages of them."""
+    transparent huge pages of shared memory, is reclaim."""
     left_out: set[str] = set()
     if (mapping.hugetlb and not mapping.shared and ed.has("60d5b473d61b") is True
             and ed.has("5a2f8d22ace4") is False):
@@ -93,7 +95,7 @@ def modelled(ed: Edition, mapping: Mapping) -> tuple[str, ...]:
             and ed.has("c88033efe9a3") is False):
         left_out |= {"open:events"}  # after its end the store of a child may fault for ever
     if mapping.shared and mapping.thp:
-        left_out |= {"pageout", "swapoff", "copy", "copy:wp", "zeropage"}
+        left_out |= {"pageout", "swapoff"}
     if not mapping.regular:
         left_out |= _OF_FILES
     return tuple(name for name in OPERATIONS if name not in left_out)

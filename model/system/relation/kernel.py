@@ -89,6 +89,10 @@ OF_OTHERS = frozenset({"collapse", "poison", "continue"})
 """Operations that ask about the other pages of a huge one, whoever has changed them."""
 
 
+SMALL = frozenset({"copy", "copy:wp", "zeropage"})
+"""Operations that put small pages into the page cache of a file that has huge ones."""
+
+
 def has_others(edition: Edition, mapping: Mapping, actions: Sequence[str]) -> bool:
     """Whether the state has the other pages of the mapping (`rest`) for the sake of the actions."""
     return mapping.thp and (
@@ -121,12 +125,14 @@ class KernelSystem:
         followed = {fact for a in self.actions for fact in OPERATIONS[a].tracks} | {*follows}
         if mapping.thp:
             followed |= {"huge", "large"} | ({"unused"} if "pin" in self.actions else set())
+        if mapping.shared and mapping.thp and SMALL.intersection(self.actions):
+            followed.add("cache_small")
         if mapping.shared and not mapping.hugetlb and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
         if protnone_keeps_ksm(edition) is False and "rwp" not in self.actions:
             followed.discard("astray")
         self._fixed = {prefix + fact for prefix in ("", "rest.")
-                       for fact in (TRACKED | {*FOLLOWED}) - followed}
+                       for fact in (TRACKED | {*FOLLOWED, "cache_small"}) - followed}
         self._variables: State = variables_like(self.initial)
         self.before: State = self._with_fixed(self._variables)
         self.outcome: BV = z3.BitVec("outcome", OUTCOME_BITS)

@@ -71,7 +71,7 @@ class RangeSystem:
                     for fact in OPERATIONS[op].tracks}
         if mapping.shared and edition.has("4e92030c05dc") is not False:
             followed.add("cache_dirty")
-        self._fixed = (TRACKED - followed) | ({"anew", "given"} - {*follows})
+        self._fixed = (TRACKED | {"cache_small"}) - followed | ({"anew", "given"} - {*follows})
         if not any(op in OF_FILE for op in ops):
             self._fixed |= {"offset"}
         self._variables: Pages = variables_like(self.initial)
