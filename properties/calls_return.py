@@ -33,6 +33,6 @@ PROPERTY = Property(
         Violated("file private-file", GUARDED, _STUCK, by="close&open:async"),
         Violated("thp", ("+adf505457032", "-move-extra-refs"), _AGAIN,
                  by=" ".join(f"pin&move:out&{op}" for op in (
-                     "split", "pageout", "fork", "fork:stay", "fork:write", "open:async"))),
+                     "split", "free&pageout", "fork", "fork:stay", "fork:write", "open:async"))),
     ),
 )
