@@ -33,6 +33,8 @@ PROPERTY = Property(
         Violated("file private-file", GUARDED, _STUCK, by="close&open:async"),
         Violated("thp", ("+adf505457032", "-move-extra-refs"), _AGAIN,
                  by=" ".join(f"pin&move:out&{op}" for op in (
-                     "split", "pageout", "fork", "fork:stay", "fork:write", "open:async"))),
+                     "split", "fork", "fork:stay", "fork:write", "open:async"))),
+        Violated("thp", ("+735ecdfaf4e8", "-move-extra-refs"), _AGAIN,
+                 by="pin&move:out&free&pageout"),
     ),
 )
