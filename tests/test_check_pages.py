@@ -21,12 +21,15 @@ def asked(capsys: pytest.CaptureFixture[str], kernel: str, mapping: str, promise
     return result
 
 
-def test_a_proof_says_for_how_many_pages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_proof_says_for_how_many_pages(capsys: pytest.CaptureFixture[str],
+                                         tmp_path: Path) -> None:
     result = asked(capsys, "v6.1", "shmem:2", "uffd-wp-complete")
     assert (result["mapping"], result["verdict"], result["pages"]) == ("shmem:2", "proved", 2)
     args = ["--kernel", "v6.1", "--mapping", "shmem:2", "--property", "uffd-wp-complete"]
     assert check.main([*args, "--jobs", "1"]) == 0
     assert "proved for N = 2 in v6.1" in capsys.readouterr().out
+    for more in ((), ("--resume",)):
+        assert check.main([*args, "--jobs", "1", "--out", str(tmp_path), *more]) == 0
 
 
 def test_one_page_of_one_has_the_verdict_of_one(capsys: pytest.CaptureFixture[str]) -> None:

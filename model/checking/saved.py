@@ -73,7 +73,8 @@ class Folder(Store):
                     "cached": False},
                 "pictures": self.pictures.value,
                 "evidence": {file.name: _digest(file.read_bytes())
-                             for file in sorted(folder.iterdir()) if file.name in EVIDENCE}}
+                             for file in (sorted(folder.iterdir()) if folder.is_dir() else ())
+                             if file.name in EVIDENCE}}
         whole = kept | {"digest": self._digest(cell, kept)}
         write_whole(self._file(cell), json.dumps(whole, indent=1) + "\n")
 

@@ -10,7 +10,8 @@ from model.files import write_whole
 from model.kernel.editions import UsageError
 from model.mutation.digests import of_function, of_mutant, of_promises
 from model.mutation.mutant import Mutant
-from model.mutation.trial import Told, told
+from model.mutation.several import Told
+from model.mutation.trial import told
 
 TABLE = Path(__file__).with_name("table.txt")
 _HEAD = """\

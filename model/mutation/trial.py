@@ -8,7 +8,6 @@ the wrong function is taken from the right system, whose steps are known already
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 
 import z3
@@ -16,7 +15,9 @@ import z3
 from model.engines.explicit import first_violation
 from model.kernel.editions import Edition, find_edition
 from model.kernel.task_mmu import pagemap_read
+from model.mutation import several
 from model.mutation.mutant import Mutant, applied
+from model.mutation.several import Told, Trace
 from model.system.actions.effect import Effect
 from model.system.actions.themes import allowing, modelled
 from model.system.asking.used import called
@@ -31,17 +32,6 @@ MAX_STATES = 20_000
 """A right system of the core has about a hundred, with what promises are about some hundreds."""
 
 Step = Callable[[Values], Values]
-Trace = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Told:
-    """A promise whose verdict a mutant changes on a mapping: it is broken by `trace`, or, where
-    that is None, holds although it is broken without the mutant."""
-
-    promise: str
-    mapping: str
-    trace: Trace | None
 
 
 def told(mutant: Mutant, everywhere: bool = False) -> list[Told]:
@@ -49,6 +39,8 @@ def told(mutant: Mutant, everywhere: bool = False) -> list[Told]:
     where none does, on the first of the others on which one does."""
     edition = find_edition(mutant.edition)
     allow = mutant.allow.split()
+    if ":" in mutant.mapping:
+        return several.told(mutant)
     for mapping in dict.fromkeys((mutant.mapping, *(MAPPINGS if everywhere else ()))):
         if set(allow) <= set(modelled(edition, find_mapping(mapping))):
             found = [t for world in _worlds(edition, mapping) for t in world.told(mutant)]

@@ -261,10 +261,11 @@ def test_a_range_merges_or_is_split_off(ed: Edition) -> None:
                 letter = {"a": "b", "b": "a"}.get(old)
                 for last in range(first, end + 1) if letter else ():
                     assert letter
-                    for known in (True, False):
+                    for misplaced in (False, True):
+                        known = not misplaced or first == begin
                         changed = area("shmem", LETTERS[letter])
                         done = vma.vma_modify(ed, placed(line), first, last, True, changed,
-                                              right_known=known)
+                                              misplaced=misplaced)
                         kept = done.merge.survivor
                         written = replace(kept, vma=replace(kept.vma, vm_flags=word(
                             LETTERS[letter])))
@@ -272,6 +273,23 @@ def test_a_range_merges_or_is_split_off(ed: Edition) -> None:
                             line, first, last, letter, known)
                     untouched = vma.vma_modify(ed, placed(line), first, last, False, changed)
                     assert read(untouched.written(changed)) == line
+
+
+@editions
+def test_a_misplaced_range_merges_with_what_would_follow_the_beginning(ed: Edition) -> None:
+    """As of memory of a file; of anonymous memory never."""
+    for mapping, shift, misplaced in product(("shmem", "private-shmem", "anon"), (0, 1, 2),
+                                             (False, True)):
+        here, changed = area(mapping, VM_READ), area(mapping, VM_READ | VM_UFFD_WP)
+        offset = number(-shift % (1 << IDENTITY_BITS), IDENTITY_BITS)
+        beside = replace(changed, offset=offset)
+        places = (Place(True, False, here), Place(True, True, here), Place(True, False, beside))
+        done = vma.vma_modify(ed, places, 1, 1, True, changed, misplaced=misplaced)
+        file = mapping != "anon"
+        merges = shift == misplaced if file else not misplaced
+        assert holds(done.merge.right) == merges, (mapping, shift, misplaced)
+        if merges and file:
+            assert value(done.written(done.merge.survivor)[1].area.offset) == value(offset)
 
 
 @editions

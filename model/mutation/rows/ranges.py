@@ -2,7 +2,7 @@
 
 from model.mutation.mutant import Mutant
 
-_SEVERAL = "no promise is asked of several pages yet"
+_SEVERAL = "promises are broken with it and without, or take more pages than are searched"
 
 
 def _row(module: str, function: str, old: str, new: str, note: str, law: str,
@@ -20,10 +20,10 @@ MUTANTS = (
          "a child's VMA grows", "anon_vmas_that_may_be_one", edition="v7.3"),
     _row("vma", "needs_adjacent_anon_pgoff", 'ed.has("anon-pgoff")', "True",
          "6.12 asks it of files", "pgoff_must_continue"),
-    _row("vma", "can_vma_merge_before", "_continues(ed, area, following)", "True",
-         "pgoff is not asked", "pgoff_must_continue"),
-    _row("vma", "can_vma_merge_after", "_continues(ed, area, prev)", "True",
-         "pgoff is not asked", "pgoff_must_continue"),
+    Mutant("vma", "can_vma_merge_before", "_continues(ed, area, following)", "True",
+           "pgoff is not asked", mapping="shmem:3"),
+    Mutant("vma", "can_vma_merge_after", "_continues(ed, area, prev)", "True",
+           "pgoff is not asked", mapping="shmem:3"),
     _row("vma", "dup_anon_vma", "conj(negate(dst.faulted), src.faulted)", "src.faulted",
          "an anon_vma gives way", "who_lacks_an_anon_vma_takes_it_over"),
     _row("vma", "vma_merge_existing_range",
@@ -33,8 +33,10 @@ MUTANTS = (
     _row("vma", "vma_merge_existing_range",
          "disj(negate(left), are_anon_vmas_compatible(prev, following))", "True",
          "both sides are not asked about each other", "who_survives"),
-    _row("vma", "vma_merge_existing_range", "_sticky(ed, survivor, parts)", "survivor",
-         "nothing is sticky", "who_survives", edition="v7.3"),
+    Mutant("vma", "vma_merge_existing_range", "_sticky(ed, survivor, parts)", "survivor",
+           "nothing is sticky", edition="v7.3", mapping="shmem:2"),
+    Mutant("vma", "vma_merge_existing_range", "right = conj(right_side,", "right = conj(False,",
+           "what follows stays apart", mapping="shmem:2"),
     _row("vma", "vma_merge_new_range", 'since = ed.has("cacded5e42b9")', "since = False",
          "6.12 asks the right first", "what_is_mapped_anew_between_others"),
     _row("vma", "vma_merge_new_range", "dup_anon_vma(ed, survivor, made)", "survivor",
@@ -43,8 +45,16 @@ MUTANTS = (
     _row("vma", "vma_modify", "joined=ite(asked, merge.left, new[start].joined)",
          "joined=new[start].joined", "the beginning is not split off",
          "a_range_merges_or_is_split_off"),
-    _row("vma", "vma_modify", "conj(right_side, right_known)", "right_side",
+    _row("vma", "vma_modify", "conj(right_side, negate(wrong))", "right_side",
+         "what follows anonymous memory matches always",
+         "a_misplaced_range_merges_with_what_would_follow_the_beginning"),
+    _row("vma", "vma_modify", "ite(wrong, said, changed.offset)", "changed.offset",
          "what follows matches always", "a_range_merges_or_is_split_off"),
+    _row("vma", "_within", "ite(places[at].joined, one_more(found), NOBODY)", "one_more(found)",
+         "pages of other VMAs count", "a_range_merges_or_is_split_off"),
+    Mutant("userfaultfd", "mwriteprotect_range", "ite(registered, outcome(Outcome.ok), ",
+           "ite(negate(registered), outcome(Outcome.ok), ", "what is registered is refused",
+           mapping="shmem:2"),
     _row("vma", "anon_vma_compatible", "VM_ACCESS_FLAGS", "0", "mprotect keeps anon_vmas apart",
          "flags_that_may_differ"),
     _row("vma", "find_mergeable_anon_vma", "negate(other.area.chained)", "True",

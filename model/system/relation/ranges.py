@@ -6,6 +6,7 @@ There are hundreds of actions, so that each is built when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, cached_property, lru_cache
 from typing import Any, overload
 
@@ -14,15 +15,16 @@ import z3
 from model.kernel.bits import VMFLAG_LETTERS
 from model.kernel.editions import Edition, UsageError
 from model.kernel.fault import FAULT_BITS
-from model.kernel.logic import BV, Bool, as_term, disj
-from model.kernel.records import OUTCOME_BITS, Mapping, Outcome
+from model.kernel.logic import BV, Bool, as_term, conj, disj, negate, number
+from model.kernel.pgtable import pte_present
+from model.kernel.records import IDENTITY_BITS, OUTCOME_BITS, Mapping, Outcome
 from model.kernel.task_mmu import do_pagemap_scan, pagemap_read
 from model.system.actions.operations import OPERATIONS, TRACKED
 from model.system.actions.spans import OF_FILE, OPERATIONS_OF_SEVERAL, find_span, plain_ops, spans
 from model.system.relation.compiled import Machine, Values, compile_terms
 from model.system.relation.kernel import Asked, Step
 from model.system.relation.transition import TransitionSystem
-from model.system.state.pages import Pages, alone, fresh_pages
+from model.system.state.pages import Pages, alone, fresh_pages, unmoved
 from model.system.state.state import State, flatten, leaf_names, leaves, rebuild, variables_like
 
 Branch = tuple[z3.ExprRef, ...]
@@ -145,14 +147,25 @@ class RangeSystem:
         pagemap and PAGEMAP_SCAN say."""
         terms: list[z3.ExprRef] = []
         said: tuple[list[list[str]], list[list[str]]] = [], []
-        for page in self.before.pages:
-            place = page.place
+        for at, page in enumerate(self.before.pages):
+            place, entry = page.place, self.before.entry(at)
+            entry = replace(entry, cache_in_child=disj(entry.cache_in_child, self._twice(at)))
             terms += [as_term(place.mapped), as_term(place.joined), place.area.vma.vm_flags]
             for report, ask in zip(said, (pagemap_read, do_pagemap_scan), strict=True):
-                told = ask(self.edition, alone(place.area), page.entry)
+                told = ask(self.edition, alone(place.area), entry)
                 report.append(list(leaf_names(told)))
                 terms += flatten(told)
         return compile_terms(flatten(self._variables), terms), *said
+
+    def _twice(self, page: int) -> Bool:
+        """Another page of the mapping maps the same page of the file."""
+        here = self.before.pages[page].place.area
+        return disj(*(
+            conj(other.place.mapped, pte_present(other.entry.pte), negate(other.entry.anon),
+                 as_term(other.place.area.offset - here.offset == number(
+                     (page - at) % (1 << IDENTITY_BITS), IDENTITY_BITS)))
+            for at, other in enumerate(self.before.pages)
+            if at != page and not unmoved(other.place.area)))
 
     @cached_property
     def told(self) -> Any:
