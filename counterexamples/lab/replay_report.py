@@ -20,18 +20,20 @@ def as_text(replay: Replay) -> str:
     plan, kernel = replay.plan, replay.kernel
     head = "outcome flt pgmap  VmFlags"
     wide = max(13, *(len(row.op) for row in replay.rows)) + 1
+    cells = [tuple(_cells(seen, replay.ignored) for seen in (row.model, row.kernel))
+             for row in replay.rows]
+    half = max(31, *(len(line) for model, _ in cells for line in model))
     lines = [f"{plan.title}: the model of {plan.edition.name} beside {kernel.name}",
              f"({kernel.version})", "",
-             f"{'':4}{'':{wide}}{plan.edition.name:31} {kernel.name}",
-             f" #  {'call':{wide}}{head:31} {head}"]
-    for number, row in enumerate(replay.rows, start=1):
+             f"{'':4}{'':{wide}}{plan.edition.name:{half}} {kernel.name}",
+             f" #  {'call':{wide}}{head:{half}} {head}"]
+    for number, (row, (model, real)) in enumerate(zip(replay.rows, cells, strict=True), start=1):
         if plan.shown and number == len(replay.rows) - plan.shown + 1:
             lines.append("    what shows it to a program:")
         mark = "" if row.difference is None else f" <- {row.difference.field}"
-        model, real = (_cells(seen, replay.ignored) for seen in (row.model, row.kernel))
         for at, (left, right) in enumerate(zip(model, real, strict=True)):
             shown = f"{number:>2}  {row.op}" if not at else ""
-            lines.append(f"{shown:{wide + 4}}{left:31} {right}{'' if at else mark}".rstrip())
+            lines.append(f"{shown:{wide + 4}}{left:{half}} {right}{'' if at else mark}".rstrip())
     legend = ", ".join(f"{letter} {bit.replace('_', '-')}" for bit, letter in _LETTERS.items())
     blank = "\n       blank where it is not compared" if replay.ignored else ""
     return "\n".join([*lines, "", f"pgmap: {legend}{blank}", "", replay.verdict.line])
