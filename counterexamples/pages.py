@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from counterexamples import itf
+from counterexamples.reproducer.several import Shown, program_of_pages
 from counterexamples.trace import FRESH
 from counterexamples.words.pages import pages_table
 from counterexamples.words.text import wrapped
@@ -39,8 +40,10 @@ def text(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...]
 def files(edition: Edition, mapping: str, promise: Property, ops: tuple[str, ...],
           selectors: str) -> dict[str, str | bytes]:
     """What the folder of the counterexample has."""
-    return {itf.FILE: _itf(_system(edition, mapping, ops), mapping, promise, ops),
+    kernel = _system(edition, mapping, ops)
+    return {itf.FILE: _itf(kernel, mapping, promise, ops),
             "trace.txt": text(edition, mapping, promise, ops),
+            "repro.c": program_of_pages(kernel, ops, Shown(promise.name, promise.claim)),
             "command.txt": f"python -m model.check {selectors}\n"
                            f"python -m model.simulate --kernel {edition.argument} --mapping "
                            f"{mapping} {' '.join(ops)}\n"}

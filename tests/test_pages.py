@@ -201,7 +201,7 @@ def test_what_cannot_be_run_is_an_error_of_one_line(words: str, said: str) -> No
 
 
 def test_other_commands_take_one_page() -> None:
-    with pytest.raises(UsageError, match="alone take several so far"):
+    with pytest.raises(UsageError, match="replay and conform alone take several"):
         diff.main(["v6.1", "v6.12", "--mapping", "shmem:2"])
 
 

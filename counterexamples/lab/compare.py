@@ -12,7 +12,7 @@ from model.kernel.editions import Edition
 from model.kernel.records import Mapping as Memory
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
 from model.system.relation.kernel import kernel_system
-from model.system.relation.ranges import range_system
+from model.system.relation.ranges import system_of_calls
 from model.system.state.mappings import find_memory
 from properties import PROPERTIES
 
@@ -51,7 +51,7 @@ def model_of(edition: Edition, mapping: str, ops: Sequence[str]) -> System:
     """The model beside runs of these operations on a mapping by name. Raises UsageError."""
     memory, pages = find_memory(mapping)
     return (kernel_system(edition, memory, ops) if pages is None
-            else range_system(edition, memory, pages))
+            else system_of_calls(edition, memory, pages, ops))
 
 
 def called(op: str) -> str:

@@ -56,8 +56,8 @@ MOST_PAGES = 8
 def one_page(name: str) -> None:
     """Raises UsageError for a mapping with several pages, where none is taken so far."""
     if name.partition(":")[0] in MAPPINGS and find_memory(name)[1] is not None:
-        raise UsageError(f"{shortened(name)!r} has a number of pages: model.simulate and "
-                         "model.check alone take several so far")
+        raise UsageError(f"{shortened(name)!r} has a number of pages: model.simulate, model.check, "
+                         "replay and conform alone take several")
 
 
 def find_memory(name: str) -> tuple[Mapping, int | None]:
