@@ -10,6 +10,7 @@ static int ring = -1;
 """),
     "params": Part((), """\
 static struct io_uring_params params;
+static struct iovec buffer; /* where it was when it was pinned, which mremap does not change */
 """),
     "unpin": Part((), """
 static int unpin(void)
@@ -25,16 +26,15 @@ static int unpin(void)
 /* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
 static int pin(void)
 {
-	struct iovec buffer = { PLACE, LENGTH };
 	int failed;
 
 	unpin();
+	buffer = (struct iovec){ PLACE, LENGTH };
 	memset(&params, 0, sizeof(params));
 	ring = syscall(SYS_io_uring_setup, 2, &params);
 	if (ring < 0)
 		SKIP("io_uring", errno);
-	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1);
-	failed = failed ? errno : 0;
+	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) ? errno : 0;
 	if (failed)
 		unpin();
 	return failed;
@@ -60,7 +60,7 @@ static int store_through_pin(void)
 	memset(entry, 0, sizeof(*entry));
 	entry->opcode = IORING_OP_READ_FIXED;
 	entry->fd = way[0];
-	entry->addr = (long)PLACE;
+	entry->addr = (long)buffer.iov_base;
 	entry->len = 1;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);

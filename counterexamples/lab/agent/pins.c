@@ -14,6 +14,7 @@ int ring = -1;
 static struct io_uring_params params;
 static char *queue;
 static struct io_uring_sqe *entries;
+static char *buffer;		/* where it was when it was pinned, which mremap does not change */
 
 static int enter(int count)
 {
@@ -46,14 +47,15 @@ void close_ring(void)
 /* A page that was pinned before and is mapped no more is let go. */
 const char *pin(void)
 {
-	struct iovec buffer = { place, length };
+	struct iovec vector = { place, length };
 	const char *failed;
 
+	buffer = place;
 	close_ring();
 	failed = open_ring();
 	if (failed)
 		return failed;
-	failed = result(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1));
+	failed = result(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &vector, 1));
 	if (strcmp(failed, "ok"))
 		close_ring();
 	return failed;
@@ -77,7 +79,7 @@ const char *store_through_pin(void)
 	memset(entries, 0, sizeof(*entries));
 	entries->opcode = IORING_OP_READ_FIXED;
 	entries->fd = way[0];
-	entries->addr = (unsigned long)place;
+	entries->addr = (unsigned long)buffer;
 	entries->len = 1;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
