@@ -33,4 +33,5 @@ PROPERTY = Property(
                  parts=2, by="mremap"),
     ),
     speaks_of=nowhere,
+    memory="several pages: anon:2",
 )

@@ -33,4 +33,5 @@ PROPERTY = Property(
     ),
     about=("mremap",),
     speaks_of=nowhere,
+    memory="several pages: anon:2",
 )

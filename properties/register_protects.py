@@ -1,14 +1,13 @@
 """Who has registered memory protects it as a whole."""
 
-from model.kernel.bits import VM_UFFD_WP
 from model.system.asking.language import Bool, conj, disj, implies
 from model.system.asking.pages_view import PagesStep
 from properties.base import REGISTRABLE, Among, Property, Violated, nowhere, registrable
 
 
 def _kept(t: PagesStep) -> Bool:
-    return conj(*(implies(conj(chosen, t.before.registered(span.first, span.last, VM_UFFD_WP)),
-                          t.ok) for chosen, span in t.calls("wp", "unwp")))
+    return conj(*(implies(conj(chosen, t.before.registered(span.first, span.last)), t.ok)
+                  for chosen, span in t.calls("wp", "unwp")))
 
 
 PROPERTY = Property(
@@ -18,8 +17,7 @@ PROPERTY = Property(
     witness=lambda _: False,
     among=Among(
         allowed=_kept,
-        witness=lambda t: disj(*(conj(chosen, t.before.registered(span.first, span.last,
-                                                                  VM_UFFD_WP))
+        witness=lambda t: disj(*(conj(chosen, t.before.registered(span.first, span.last))
                                  for chosen, span in t.calls("wp") if span.first < span.last)),
         speaks_of=registrable),
     violated=(
@@ -27,5 +25,5 @@ PROPERTY = Property(
                  "VMA for the whole range, and registered memory may be several", parts=2),
     ),
     speaks_of=nowhere,
-    memory=REGISTRABLE,
+    memory=f"{REGISTRABLE}, of several pages: anon:2",
 )

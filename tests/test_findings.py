@@ -135,7 +135,7 @@ def test_rows_of_kernels_in_words() -> None:
 def test_what_is_mended_is_a_finding_of_the_last_that_has_it() -> None:
     assert {f.remedy for f in FINDINGS if last(f) != NEWEST} == {
         "reregister_cleans", "hugetlb_wp_asks_registration", "huge_copy_asks_vma",
-        "fills_spare_guards"}
+        "fills_spare_guards", "move_refuses_pinned"}
 
 
 def test_no_promise_is_lost(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def checked(*args: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[d
     ("v7.3", "anon", "rd or not (marker or not sh)", "violated", 12, None),
     ("v7.3", "anon", "sh and marker", "vacuous", 10,
      "part of it is never true there: sh; without more operations: marker (--allow close "
-     "open:unpopulated or close open:async makes it so)"),
+     "open:unpopulated or close open:async or poison makes it so)"),
     ("v7.3", "anon", "sh", "proved", 0, None),
     ("v7.3", "shmem", "soft_dirty", "violated", 12, None),
     ("v7.3", "shmem", "call == 'load' and outcome == 'event'", "proved", 0, None),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from model.kernel.bits import VM_SOFTDIRTY
+from model.kernel.bits import VM_SOFTDIRTY, VM_UFFD_WP
 from model.kernel.logic import Bool, as_term, clear_bits, conj, disj, has, ite, negate, word
 from model.kernel.records import Area, Outcome, outcome
 from model.kernel.vma import same_truth, same_vma
@@ -37,11 +37,12 @@ class PagesView:
         for at, page in enumerate(self.pages.pages):
             yield page, View(self._system.edition, self.pages.alone(at))
 
-    def registered(self, first: int, last: int, flag: int) -> Bool:
-        """All these pages are mapped, and registered for the mode that has this flag."""
+    def registered(self, first: int, last: int) -> Bool:
+        """All these pages are mapped, and registered for write protection."""
         pages = self.pages.pages[first:last + 1]
         return conj(self.pages.uffd_open, *(
-            conj(page.place.mapped, has(page.place.area.vma.vm_flags, flag)) for page in pages))
+            conj(page.place.mapped, has(page.place.area.vma.vm_flags, VM_UFFD_WP))
+            for page in pages))
 
 
 class PagesStep:

@@ -70,6 +70,7 @@ static int file(void)
 
 static int ring = -1;
 static struct io_uring_params params;
+static struct iovec buffer; /* where it was when it was pinned, which mremap does not change */
 
 static int unpin(void)
 {
@@ -83,48 +84,50 @@ static int unpin(void)
 /* As a buffer of io_uring. A page that was pinned before and is mapped no more is let go. */
 static int pin(void)
 {
-	struct iovec buffer = { PLACE, LENGTH };
 	int failed;
 
 	unpin();
+	buffer = (struct iovec){ PLACE, LENGTH };
 	memset(&params, 0, sizeof(params));
 	ring = syscall(SYS_io_uring_setup, 2, &params);
 	if (ring < 0)
 		SKIP("io_uring", errno);
-	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1);
-	failed = failed ? errno : 0;
+	failed = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1) ? errno : 0;
 	if (failed)
 		unpin();
 	return failed;
 }
 
-/* One byte of a file is read into the buffer: no zero into a huge page, of which the kernel may
+/* One byte of a pipe is read into the buffer: one of a file is read by a worker, which may hold the
+   page for longer than its buffer is registered. No zero into a huge page, of which the kernel may
    give up what holds zeroes. */
 static int store_through_pin(void)
 {
-	int zeroes = memfd_create("zeroes", 0), failed, *tail, *array;
+	int way[2], failed, *tail, *array;
 	struct io_uring_sqe *entry;
 	char *queue;
 
 	if (ring < 0)
-		return close(zeroes);
+		return 0;
+	failed = pipe(way);
 	queue = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
 	entry = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
 	tail = (int *)(queue + params.sq_off.tail);
 	array = (int *)(queue + params.sq_off.array);
 	memset(entry, 0, sizeof(*entry));
 	entry->opcode = IORING_OP_READ_FIXED;
-	entry->fd = zeroes;
-	entry->addr = (long)PLACE;
+	entry->fd = way[0];
+	entry->addr = (long)buffer.iov_base;
 	entry->len = 1;
-	entry->off = LENGTH == PAGE ? 0 : PAGE;
 	array[*tail & 1] = 0;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	failed = ftruncate(zeroes, PAGE) || pwrite(zeroes, "", 1, PAGE) != 1 ||
+	failed = failed || write(way[1], LENGTH == PAGE ? "\0" : "\1", 1) != 1 ||
 		syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1;
+	++*(int *)(queue + params.cq_off.head);
 	munmap(queue, PAGE);
 	munmap(entry, PAGE);
-	close(zeroes);
+	close(way[0]);
+	close(way[1]);
 	return failed ? errno : 0;
 }
 #define FEATURES (UFFD_FEATURE_SIGBUS | 1 << 12 /* UFFD_FEATURE_WP_HUGETLBFS_SHMEM */)
