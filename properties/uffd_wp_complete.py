@@ -70,8 +70,8 @@ PROPERTY = Property(
         Violated("anon thp", (), _MARKERS),
         Violated("shmem shmem-thp hugetlb", ("-51d3d5eb74ff",), MPROTECT, by=OPENING),
         Violated("private-shmem", (), MERGED, by="ksm"),
-        Violated("shmem", (), "UFFDIO_ZEROPAGE maps an unprotected page in the place of a marker, "
-                 "and has no mode WP", by="zeropage"),
+        Violated("shmem shmem-thp", (), "UFFDIO_ZEROPAGE maps an unprotected page in the place of "
+                 "a marker, and has no mode WP", by="zeropage"),
         Violated("shmem private-shmem shmem-thp hugetlb private-hugetlb", ("+fc71884a5f59",),
                  "UFFDIO_WRITEPROTECT passes poison by, and what gives the memory up leaves "
                  "nothing that would protect it", by="poison&dontneed"),

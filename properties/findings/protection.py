@@ -157,7 +157,7 @@ FINDINGS: tuple[Finding, ...] = (
             "Refuse UFFDIO_WRITEPROTECT where the VMA is registered with another userfaultfd, as "
             "userfaultfd_unregister() does since 6.17.", "unprotect_asks_owner"),
     Finding("UFFDIO_ZEROPAGE takes the place of a uffd-wp marker",
-            (Broken("uffd-wp-complete", "shmem", ("zeropage",)),),
+            (Broken("uffd-wp-complete", "shmem shmem-thp", ("zeropage",)),),
             (Shown("v5.19 on", "uffd-wp-complete", "shmem", "register wp zeropage store"),),
             "mfill_atomic_install_pte", "mm/userfaultfd.c",
             "Protect the page where it takes the place of a marker: UFFDIO_ZEROPAGE has no mode WP "
