@@ -217,7 +217,7 @@ def alike(one: KernelSystem, other: KernelSystem) -> bool:
 
 @pytest.mark.parametrize("mapping", [
     pytest.param(name, marks=[pytest.mark.lab] * (name != "hugetlb"))
-    for name in ("hugetlb", "anon", "shmem-thp", "private-hugetlb")])
+    for name in ("hugetlb", "anon", "shmem-thp")])
 def test_a_patch_that_changes_nothing_gives_the_same_model(mapping: str, tmp_path: Path) -> None:
     """Of every function: the verdicts cannot but be the same. None runs inside itself."""
     base = find_edition("v6.12")

@@ -277,19 +277,22 @@ def test_a_range_merges_or_is_split_off(ed: Edition) -> None:
 
 @editions
 def test_a_misplaced_range_merges_with_what_would_follow_the_beginning(ed: Edition) -> None:
-    """As of memory of a file; of anonymous memory never."""
-    for mapping, shift, misplaced in product(("shmem", "private-shmem", "anon"), (0, 1, 2),
-                                             (False, True)):
+    """As of memory of a file; of anonymous memory never; whatever VMAs are before it."""
+    for mapping, shift, misplaced, others in product(("shmem", "private-shmem", "anon"), (0, 1, 2),
+                                                     (False, True), (0, 2)):
         here, changed = area(mapping, VM_READ), area(mapping, VM_READ | VM_UFFD_WP)
         offset = number(-shift % (1 << IDENTITY_BITS), IDENTITY_BITS)
         beside = replace(changed, offset=offset)
-        places = (Place(True, False, here), Place(True, True, here), Place(True, False, beside))
-        done = vma.vma_modify(ed, places, 1, 1, True, changed, misplaced=misplaced)
+        places = (*(Place(True, bool(n), area(mapping)) for n in range(others)),
+                  Place(True, False, here), Place(True, True, here), Place(True, False, beside))
+        done = vma.vma_modify(ed, places, others + 1, others + 1, True, changed,
+                              misplaced=misplaced)
         file = mapping != "anon"
         merges = shift == misplaced if file else not misplaced
         assert holds(done.merge.right) == merges, (mapping, shift, misplaced)
         if merges and file:
-            assert value(done.written(done.merge.survivor)[1].area.offset) == value(offset)
+            written = done.written(done.merge.survivor)
+            assert value(written[others + 1].area.offset) == value(offset)
 
 
 @editions

@@ -143,9 +143,10 @@ def built(edition: str, mapping: str) -> KernelSystem:
     return right
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "-"))
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if ":" not in m.mapping],
+                         ids=lambda m: m.name.replace(" ", "-"))
 def test_a_wrong_model_is_found_or_no_program_could(mutant: Mutant) -> None:
-    """Within some 1,600 runs; and where none of them differs, none at all does."""
+    """Of one page: within some 1,600 runs; and where none of them differs, none at all does."""
     right = built(mutant.edition, mutant.mapping)
     with applied(mutant) as edition:
         wrong = KernelSystem(edition, find_mapping(mutant.mapping))
