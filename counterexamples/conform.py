@@ -49,7 +49,7 @@ from model.kernel.editions import Edition, UsageError, find_edition
 from model.system.actions.themes import ALL, themes_asked
 from model.system.relation.kernel import KernelSystem
 from model.system.relation.ranges import range_system
-from model.system.state.mappings import MAPPINGS, find_memory
+from model.system.state.mappings import MAPPINGS, find_memory, memory_name
 
 PROG = "counterexamples.conform"
 SAME, DIFFERENT, SKIP = 0, 1, 4
@@ -157,10 +157,8 @@ def _campaigns(args: argparse.Namespace, kernel: Kernel) -> list[Campaign]:
 
 
 def _matching(pattern: str) -> list[str]:
-    if ":" in pattern:
-        memory, pages = find_memory(pattern)
-        return [f"{memory.name}:{pages}"]
-    return [m for m in MAPPINGS if fnmatchcase(m, pattern)] or [find_memory(pattern)[0].name]
+    return ([m for m in MAPPINGS if fnmatchcase(m, pattern)]
+            or [memory_name(*find_memory(pattern))])
 
 
 def _themes(edition: Edition, mapping: str, patterns: Sequence[str]

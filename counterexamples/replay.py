@@ -26,7 +26,7 @@ from model.cli import Parser, add_patch_argument, entry, one_of, patched, second
 from model.kernel.editions import UsageError, find_edition, shortened
 from model.promises import add_promise_argument, promises
 from model.system.actions.spans import find_span
-from model.system.state.mappings import find_memory
+from model.system.state.mappings import find_memory, memory_name
 
 PROG = "counterexamples.replay"
 _MOST = 20_000_000
@@ -98,7 +98,7 @@ def _asked(mapping: str, ops: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if pages is None:
         return memory.name, itf.checked(ops)
     itf.check_number(ops)
-    return f"{memory.name}:{pages}", tuple(find_span(op, pages).name for op in ops)
+    return memory_name(memory, pages), tuple(find_span(op, pages).name for op in ops)
 
 
 def _read(name: str) -> str:

@@ -26,7 +26,7 @@ from counterexamples.words.text import table
 from model.cli import Parser, add_patch_argument, entry, one_of, patched
 from model.kernel.editions import Edition, UsageError, find_edition, shortened
 from model.system.actions.operations import find_operation
-from model.system.actions.spans import MUNMAP, find_span
+from model.system.actions.spans import MUNMAP, find_span, plain_op
 from model.system.actions.themes import allowing
 from model.system.relation.kernel import KernelSystem, Step, whole_system
 from model.system.relation.ranges import RangeSystem, system_of_calls
@@ -168,7 +168,7 @@ def _modelled(kernel: KernelSystem | RangeSystem, ops: Sequence[str]) -> list[st
             raise UsageError("munmap is for a mapping with several pages, as shmem:4; of one page "
                              "mmap unmaps it and maps it anew")
         if "@" in op:
-            find_operation(op.partition("@")[0])
+            find_operation(plain_op(op))
             raise UsageError(f"{shortened(op)!r}: a mapping has several pages where their number "
                              "is named, as shmem:4")
     names = [find_operation(op).name for op in ops]

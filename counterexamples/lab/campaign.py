@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
-from counterexamples.lab.compare import called
 from counterexamples.lab.observe import Seen, System, difference, mapping_name
 from counterexamples.lab.session import Run, Runner
 from counterexamples.lab.suite import (
@@ -21,13 +20,13 @@ from counterexamples.lab.suite import (
     tour,
 )
 from counterexamples.shrink import shrink
+from model.system.actions.spans import plain_op
 from model.system.actions.themes import ALL
 from model.system.relation.compiled import Machine
 from model.system.relation.ranges import RangeSystem
 from model.system.relation.reach import StateGraph, explore
-from model.system.state.state import History
+from model.system.state.state import REMEMBERED
 
-_REMEMBERED = frozenset(each.name for each in fields(History))
 _SUSPECTS = 5
 """Runs that differ, after which no more are made."""
 
@@ -109,7 +108,7 @@ class Campaign:
         Raises KernelFailed.
         """
         start = time.monotonic()
-        left_out = {a for a, name in enumerate(self.actions) if called(name) in without}
+        left_out = {a for a, name in enumerate(self.actions) if plain_op(name) in without}
         able = [a for a in range(len(self.actions)) if a not in left_out]
         tally = self.tally
         guided = [w for w in self.guided if left_out.isdisjoint(w)]
@@ -148,7 +147,7 @@ class Campaign:
         """Of several pages each operation comes as often as another, whatever its ranges."""
         if not isinstance(self.model, RangeSystem):
             return None
-        ops = [called(self.actions[action]) for action in able]
+        ops = [plain_op(self.actions[action]) for action in able]
         often = Counter(ops)
         return [1 / often[op] for op in ops]
 
@@ -166,7 +165,7 @@ def _of(model: System, chosen: Sequence[str]) -> Machine:
     """The model with these of its operations, and without what only promises remember: of every
     page something else, it would make the states many times as many."""
     system = model.system
-    kept = [name.rpartition(".")[2] not in _REMEMBERED for name in model.names]
+    kept = [name.rpartition(".")[2] not in REMEMBERED for name in model.names]
     kept += [True] * len(system.outputs)
     fresh = (*system.initial, *system.outputs)
     branches = [

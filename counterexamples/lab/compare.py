@@ -11,6 +11,7 @@ from counterexamples.lab.session import Session
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping as Memory
 from model.system.actions.operations import KERNEL_LOADS, KERNEL_STORES
+from model.system.actions.spans import plain_ops
 from model.system.relation.kernel import kernel_system
 from model.system.relation.ranges import system_of_calls
 from model.system.state.mappings import find_memory
@@ -52,11 +53,6 @@ def model_of(edition: Edition, mapping: str, ops: Sequence[str]) -> System:
     memory, pages = find_memory(mapping)
     return (kernel_system(edition, memory, ops) if pages is None
             else system_of_calls(edition, memory, pages, ops))
-
-
-def called(op: str) -> str:
-    """The operation, without the pages that it is of."""
-    return op.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ class Abilities:
 
     def require(self, ops: Collection[str], told: Collection[str] = ()) -> None:
         """Raises CannotRun where `ops` need what is lacking, or it is a feature of `told`."""
-        ops = [called(op) for op in ops]
+        ops = plain_ops(ops)
         for op in ops:
             if op in UNFORCED:
                 raise CannotRun(f"no program can ask for {op} at a time of its choice")

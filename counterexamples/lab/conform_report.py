@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterexamples.lab.campaign import Campaign
-from counterexamples.lab.compare import Abilities, Row, called
+from counterexamples.lab.compare import Abilities, Row
 from counterexamples.lab.kernels import Kernel
 from counterexamples.lab.observe import mapping_name
 from model.cli import tool
+from model.system.actions.spans import plain_op
 from model.system.actions.themes import ALL, modelled, themes
 from model.system.asking.coverage import Coverage, FunctionCoverage, by_function
 from model.system.relation.kernel import KernelSystem
@@ -39,7 +40,7 @@ class Result:
         """Operations of the theme that were not tried."""
         model = self.campaign.model
         if isinstance(model, RangeSystem):
-            return [op for op in self.campaign.actions if called(op) in self.able.without]
+            return [op for op in self.campaign.actions if plain_op(op) in self.able.without]
         there = {ALL: modelled(model.edition, model.mapping),
                  **themes(model.edition, model.mapping)}.get(self.campaign.theme, model.actions)
         return [op for op in there if op in self.able.without]

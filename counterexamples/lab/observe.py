@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem, Step
 from model.system.relation.ranges import RangeSystem
-from model.system.state.mappings import MOST_PAGES
+from model.system.state.mappings import MOST_PAGES, memory_name
 
 PAGEMAP = ("present", "swap", "file", "exclusive", "uffd_wp", "soft_dirty")
 """The pagemap bits in the order in which the agent prints them: 63 62 61 56 57 55."""
@@ -101,8 +101,8 @@ System: TypeAlias = KernelSystem | RangeSystem
 
 def mapping_name(model: System) -> str:
     """As a user types it."""
-    pages = f":{model.pages}" if isinstance(model, RangeSystem) else ""
-    return f"{model.mapping.name}{pages}"
+    return memory_name(model.mapping,
+                       model.pages if isinstance(model, RangeSystem) else None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from counterexamples.lab.compare import called
+from model.system.actions.spans import plain_op
 from model.system.actions.themes import ALL
 from model.system.relation.ranges import RangeSystem
 
@@ -30,5 +30,5 @@ def themes_of(patterns: Sequence[str], model: RangeSystem) -> dict[str, tuple[st
     found = {ALL: model.actions} if ALL in patterns else {}
     for name, ops in THEMES.items():
         if any(fnmatchcase(name, pattern) for pattern in patterns):
-            found[name] = tuple(action for action in model.actions if called(action) in ops)
+            found[name] = tuple(action for action in model.actions if plain_op(action) in ops)
     return found

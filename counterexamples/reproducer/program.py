@@ -7,7 +7,7 @@ promise is broken; 0 where the kernel does otherwise; 4 where it cannot be tried
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from counterexamples.reproducer.calls import (
     BITS,
@@ -35,8 +35,8 @@ from model.kernel.editions import Edition
 WIDTH = 100
 _TAB = 8
 _ALWAYS = {"P", "US", "A", "NX", "PAT"}
-CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
-          "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
+_CLAIM = ("The steps are those of {kernel} ({title}), where they break the promise. Exit 1: this "
+           "kernel does the same. 0: it does otherwise. 4: it cannot be tried.")
 
 
 _FIXED = ("#define PLACE ((char *)0x100000000UL) /* holes on both sides: the VMA never merges */",)
@@ -70,7 +70,8 @@ def program(trace: Trace, shown: int = 0) -> str:
     parts = [SCANNED] * trace.scanned + [part for name, part in (PARTS | other).items()
                                          if name in needs]
     headers = sorted({*HEADERS, *(header for part in (*first, *parts) for header in part.headers)})
-    lines = [*_head(trace), "", "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
+    lines = [*head(f"{trace.prop} on {trace.mapping}: {trace.claim}", trace.edition), "",
+             "#define _GNU_SOURCE", *(f"#include <{h}>" for h in headers), "",
              f'#define NAME "{trace.prop} on {trace.mapping}"',
              *(_MOVING if needs & _MOVES else _FIXED), "#define PAGE 4096UL",
              f"#define LENGTH {memory.length}",
@@ -94,10 +95,10 @@ def _to_map_anew(memory: Memory) -> Iterator[str]:
     yield f"#define ADVICE {memory.advice or 0}"
 
 
-def _head(trace: Trace) -> Iterator[str]:
+def head(what: str, edition: Edition) -> Iterator[str]:
+    """The comment that a program begins with: what it shows, and of which kernel."""
     yield "/*"
-    for text in (f"{trace.prop} on {trace.mapping}: {trace.claim}",
-                 CLAIM.format(kernel=trace.kernel, title=trace.kernel_title)):
+    for text in (what, _CLAIM.format(kernel=edition.name, title=edition.title)):
         yield from (f" * {line}" for line in textwrap.wrap(text, WIDTH - 4))
     yield " *"
     yield " *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)"
@@ -107,8 +108,17 @@ def _head(trace: Trace) -> Iterator[str]:
 def _compared(trace: Trace) -> list[str]:
     """Without clear_refs every page stays soft-dirty, and a kernel need not have it at all, unless
     the promise speaks of it."""
-    told = trace.of_soft_dirty or "clear_refs" in trace.ops
-    return [bit for bit in BITS if bit != "soft_dirty" or told]
+    return bits_compared(trace.of_soft_dirty or "clear_refs" in trace.ops)
+
+
+def bits_compared(soft_dirty: bool) -> list[str]:
+    """The bits of pagemap, with soft-dirty or without."""
+    return [bit for bit in BITS if bit != "soft_dirty" or soft_dirty]
+
+
+def compared_mask(compared: Sequence[str]) -> str:
+    """The C of what is looked at in an entry."""
+    return f"#define COMPARED ({' | '.join(BITS[bit][0] for bit in compared)})"
 
 
 def _bits(trace: Trace) -> Iterator[str]:
@@ -118,7 +128,7 @@ def _bits(trace: Trace) -> Iterator[str]:
     if trace.scanned:
         rows.append("{} = 1ULL << {}".format(*WRITTEN))
     yield "static const unsigned long long " + ",\n\t".join(rows) + ";"
-    yield f"#define COMPARED ({' | '.join(BITS[bit][0] for bit in compared)})"
+    yield compared_mask(compared)
 
 
 def _steps(trace: Trace, shown: int) -> Iterator[str]:

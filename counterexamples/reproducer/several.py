@@ -3,7 +3,6 @@ the pagemap entry of every page, and the VMAs with their flags."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 from counterexamples.reproducer.calls import BITS, CALLS, MAPPINGS, OUTCOMES, Call
 from counterexamples.reproducer.part import Part
 from counterexamples.reproducer.parts import HEADERS, PARTS
-from counterexamples.reproducer.program import CLAIM, WIDTH
+from counterexamples.reproducer.program import bits_compared, compared_mask, head
 from counterexamples.trace import FRESH
 from model.system.actions.spans import find_span
 from model.system.relation.kernel import Step
 from model.system.relation.ranges import RangeSystem
+from model.system.state.mappings import memory_name
 
 _FLAGS = ("rd", "wr", "uw", "um", "sd")
 _OWN = {
@@ -177,11 +177,11 @@ def program_of_pages(kernel: RangeSystem, ops: Sequence[str], shown: Shown) -> s
     if "uffd" in needs:
         needs.add("fixed")
     told = shown.of_soft_dirty or "clear_refs" in ops
-    compared = [bit for bit in BITS if bit != "soft_dirty" or told]
+    compared = bits_compared(told)
     flags = [flag for flag in _FLAGS if flag != "sd" or told]
     parts = [part for name, part in _PARTS.items() if name in needs]
     headers = sorted({*HEADERS, *(header for part in parts for header in part.headers)})
-    named = f"{kernel.mapping.name}:{kernel.pages}"
+    named = memory_name(kernel.mapping, kernel.pages)
     mapped = "MAP_PRIVATE | MAP_ANONYMOUS"
     if not kernel.mapping.anonymous:
         mapped = MAPPINGS[kernel.mapping.name].flags.removesuffix(" | MAP_ANONYMOUS")
@@ -190,7 +190,7 @@ def program_of_pages(kernel: RangeSystem, ops: Sequence[str], shown: Shown) -> s
     calls = ["OF(0, PAGES - 1, map_part(0))",
              *(f"OF({span.first}, {span.last}, {_call(span.op).expression})" for span in spans)]
     lines = [
-        *_head(kernel, named, shown), "", "#define _GNU_SOURCE",
+        *head(f"{shown.prop} on {named}: {shown.claim}", kernel.edition), "", "#define _GNU_SOURCE",
         *(f"#include <{header}>" for header in headers), "",
         f'#define NAME "{shown.prop} on {named}"', f"#define PAGES {kernel.pages}UL",
         f"#define MAPPED ({mapped})", "#define FLAGS " + ", ".join(f'"{flag}"' for flag in flags),
@@ -207,19 +207,9 @@ def program_of_pages(kernel: RangeSystem, ops: Sequence[str], shown: Shown) -> s
     return "\n".join(lines) + "\n"
 
 
-def _head(kernel: RangeSystem, named: str, shown: Shown) -> Iterator[str]:
-    yield "/*"
-    for text in (f"{shown.prop} on {named}: {shown.claim}",
-                 CLAIM.format(kernel=kernel.edition.name, title=kernel.edition.title)):
-        yield from (f" * {line}" for line in textwrap.wrap(text, WIDTH - 4))
-    yield " *"
-    yield " *     gcc -Wall -O2 repro.c -o repro && ./repro     (as root)"
-    yield " */"
-
-
 def _constants(compared: Sequence[str]) -> Iterator[str]:
     yield from (f"#define {BITS[bit][0]} (1ULL << {BITS[bit][1]})" for bit in compared)
-    yield f"#define COMPARED ({' | '.join(BITS[bit][0] for bit in compared)})"
+    yield compared_mask(compared)
 
 
 def _step(step: dict[str, Any], call: str, compared: Sequence[str], flags: Sequence[str],

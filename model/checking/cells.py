@@ -13,7 +13,7 @@ from model.processes import CANNOT_TELL
 from model.system.actions.operations import CORE, OPERATIONS, with_needed
 from model.system.actions.spans import OF_SEVERAL_ALONE, modelled_of_several
 from model.system.actions.themes import modelled
-from model.system.state.mappings import MAPPINGS, SEVERAL, find_memory, one_page
+from model.system.state.mappings import MAPPINGS, SEVERAL, find_memory, memory_name, one_page
 from properties import PROPERTIES
 from properties.base import Property
 
@@ -66,7 +66,7 @@ class Cell:
     @property
     def memory(self) -> str:
         """The name of the mapping, with its pages where they are told."""
-        return self.mapping.name + ("" if self.pages is None else f":{self.pages}")
+        return memory_name(self.mapping, self.pages)
 
     @property
     def operations(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from model.engines.conditions import (
 from model.engines.explicit import first_violation
 from model.kernel.editions import EDITIONS, Edition
 from model.kernel.records import Mapping
-from model.system.asking.frames import place_matters
+from model.system.asking.frames import any_place_matters
 from model.system.asking.language import as_term
 from model.system.asking.point import Course, Point
 from model.system.relation.apart import first_apart
@@ -133,8 +133,7 @@ def judge(claims: Sequence[Claim], edition: Edition, mappings: Sequence[Mapping]
         try:
             judged = _judged(claim, systems, concerned)
             kernels = (kernel_system(edition, mapping) for mapping in concerned)
-            if judged.verdict != FALSE and (why := next(filter(None, map(
-                    place_matters, kernels)), "")):
+            if judged.verdict != FALSE and (why := any_place_matters(kernels)):
                 judged = Judged(claim, edition.name, UNDECIDED, (), reason=why)
         except OutOfTime as stop:
             judged = Judged(claim, edition.name, UNDECIDED, (), reason=str(stop))

@@ -19,7 +19,7 @@ from model.engines.product import Difference, Product, Side, product
 from model.kernel.changes import CHANGES
 from model.kernel.editions import Edition
 from model.kernel.records import Mapping, Outcome
-from model.system.asking.frames import place_matters
+from model.system.asking.frames import any_place_matters
 from model.system.relation.compiled import Values
 from model.system.relation.family import Family
 from model.system.relation.kernel import KernelSystem, Step, kernel_system
@@ -123,7 +123,7 @@ def compare(a: Edition, b: Edition, mapping: Mapping, allow: Sequence[str],
     promises = [p for p in (*PROPERTIES.values(), *own)
                 if set(p.about) <= set(allow) and set(p.follows) <= set(follows)
                 and (p.concerns(a, mapping) or p.concerns(b, mapping))]
-    why = next(filter(None, map(place_matters, kernels)), "")
+    why = any_place_matters(kernels)
     return Comparison(
         a.name, b.name, mapping.name, tuple(allow), tuple(_classes(kernels, found, promises)),
         found.graph.complete and not why, len(found.graph.states), found.graph.diameter,

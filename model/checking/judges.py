@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 
 from model.engines.product import Difference, Product
 from model.kernel.records import Outcome
@@ -11,11 +10,9 @@ from model.system.asking.language import as_term
 from model.system.asking.view import View
 from model.system.relation.compiled import Values
 from model.system.relation.kernel import KernelSystem
-from model.system.state.state import History
+from model.system.state.state import REMEMBERED
 from properties.base import Property
 from properties.data_kept import DIRTY_KEPT, dirty
-
-_FACTS = {f.name for f in fields(History)}
 
 
 class Data:
@@ -97,7 +94,7 @@ class Judge:
     def facts(self, state: Values) -> dict[str, int | bool]:
         """What has happened there that promises speak of."""
         return {name: value for name, value in zip(self._names, state, strict=True)
-                if name in _FACTS}
+                if name in REMEMBERED}
 
     def unkept(self, state: Values, facts: dict[str, int | bool]) -> frozenset[str]:
         """Those that `state` would break if these were the facts that promises speak of."""

@@ -42,7 +42,8 @@ def first_violation(machine: Machine, graph: StateGraph,
         return None
     names = machine.system.actions
     large = len(graph.states) * len(names) > _LARGE
-    allowed = (_of_each_action if large else _of_all_actions)(machine, graph, question)
+    allowed = (_of_each_action(machine, graph, question) if large else
+               _of_steps(machine, graph, question.allowed))
     for state, row in enumerate(graph.edges):
         for action, after in enumerate(row):
             if not (safe[after] and allowed(state, action)):
@@ -50,19 +51,11 @@ def first_violation(machine: Machine, graph: StateGraph,
     return None
 
 
-def _of_all_actions(machine: Machine, graph: StateGraph,
-                    question: Question) -> Callable[[int, int], bool]:
-    return _of_steps(machine, graph, question.allowed)
-
-
 def _of_each_action(machine: Machine, graph: StateGraph,
                     question: Question) -> Callable[[int, int], bool]:
     """As `_of_steps` of what is allowed, with a function for each action: longer to make, and
     quicker."""
-    system = machine.system
-    names = (*system.variables, *system.primed, *system.outputs)
-    functions = [None if z3.is_true(formula) else compile_terms(names, (formula,))
-                 for formula in question.allowed_of]
+    functions = _allowing(question)
     states, edges, outputs = graph.states, graph.edges, graph.outputs
 
     def holds(state: int, action: int) -> bool:
@@ -71,6 +64,14 @@ def _of_each_action(machine: Machine, graph: StateGraph,
             (*states[state], *states[edges[state][action]], *outputs[state][action]))[0])
 
     return holds
+
+
+def _allowing(question: Question) -> list[Callable[[Values], Values] | None]:
+    """For each action what says of a step's values that it is allowed; None where all are."""
+    system = question.system
+    names = (*system.variables, *system.primed, *system.outputs)
+    return [None if z3.is_true(formula) else compile_terms(names, (formula,))
+            for formula in question.allowed_of]
 
 
 def reaches(machine: Machine, graph: StateGraph, witness: z3.BoolRef) -> bool:
@@ -218,9 +219,7 @@ def search(question: Question, limits: Limits, max_states: int) -> Verdict:
     safe = machine.predicate(question.safe)
     if not safe(machine.initial):
         return Verdict(VIOLATED, NAME, 0, ())
-    names = (*system.variables, *system.primed, *system.outputs)
-    steps = [(a, machine.branch(a), None if z3.is_true(formula) else
-              compile_terms(names, (formula,))) for a, formula in enumerate(question.allowed_of)]
+    steps = [(a, machine.branch(a), allowed) for a, allowed in enumerate(_allowing(question))]
     width = len(system.variables)
     parents: dict[Values, tuple[Values, int] | None] = {machine.initial: None}
     level, depth = [machine.initial], 0

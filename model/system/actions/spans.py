@@ -119,9 +119,14 @@ def _beyond(op: str, first: int, last: int, pages: int) -> bool:
     return int(op.partition(":")[2]) + last - first >= pages
 
 
+def plain_op(name: str) -> str:
+    """The operation, without the pages that it is of."""
+    return name.partition("@")[0]
+
+
 def plain_ops(names: Iterable[str]) -> tuple[str, ...]:
     """The operations of these, without their pages."""
-    return tuple(name.partition("@")[0] for name in names)
+    return tuple(map(plain_op, names))
 
 
 def modelled_of_several(ed: Edition, mapping: Mapping) -> tuple[str, ...]:

@@ -61,10 +61,10 @@ to take every transition. Each is in one theme at the least."""
 ALL = "all"
 """Every operation together, which is no theme of its own: for random runs."""
 _SPOKEN_OF = {"huge": "split", "small": "collapse", "twins": "ksm", "minor": "register:minor",
-               "moves": "move:in",
-               "moved": "move:in", "moved-rwp": "move:in", "frees": "free",
-              "held": "free", "aliases": "alias:store", "rwp": "rwp", "rwp-pages": "rwp",
-              "pins": "pin", "events": "open:events", "events-modes": "open:events"}
+              "moves": "move:in", "moved": "move:in", "moved-rwp": "move:in",
+              "frees": "free", "held": "free", "aliases": "alias:store", "rwp": "rwp",
+              "rwp-pages": "rwp", "pins": "pin", "events": "open:events",
+              "events-modes": "open:events"}
 """Themes that are there only with the operation that they are about."""
 
 _OF_HUGE_PAGES = {"split", "collapse"}

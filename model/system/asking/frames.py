@@ -9,7 +9,7 @@ every run has one beside it for each choice of places, and a verdict speaks of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -115,6 +115,11 @@ def place_matters(kernel: KernelSystem) -> str:
                if not _unchanged(branch, kernel.effect(op, kernel.before, kernel.edition.base)))
     found = (dependence(kernel, op) for op in (REPORTS, *changed))
     return next((str(told) for told in found if told), "")
+
+
+def any_place_matters(kernels: Iterable[KernelSystem]) -> str:
+    """What is said of the first of which something is said."""
+    return next(filter(None, map(place_matters, kernels)), "")
 
 
 def _unchanged(branch: Branch, effect: Effect) -> bool:

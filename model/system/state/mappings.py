@@ -77,6 +77,11 @@ def find_memory(name: str) -> tuple[Mapping, int | None]:
     return mapping, int(pages)
 
 
+def memory_name(mapping: Mapping, pages: int | None) -> str:
+    """As find_memory reads it."""
+    return mapping.name + ("" if pages is None else f":{pages}")
+
+
 def fresh_vma(ed: Edition, mapping: Mapping) -> Vma:
     """A new readable and writable mapping (mm/mmap.c: mmap_region): VM_SOFTDIRTY is set, and
     vm_page_prot is worked out last. VM_ACCOUNT, which only neighbours ask about, is in Area."""

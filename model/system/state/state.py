@@ -56,6 +56,7 @@ class History:
     barred: Bool = False
 
 
+REMEMBERED = frozenset(f.name for f in fields(History))
 OF_CONTENT = ("content", "changed", "beneath", "barred")
 FOLLOWED = (*OF_CONTENT, "guarded")
 """Facts of the history that no operation needs: kept where a promise speaks of them."""
